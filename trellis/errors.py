@@ -1,0 +1,251 @@
+"""Every error that Trellis raises on purpose; each carries facts, and composes its text from them once.
+
+    TrellisError
+    ├── InvalidGraph          the documents have problems; all of them, with their places
+    ├── ExpressionError       an expression could not be evaluated on this data
+    ├── ReplayError           a journal does not follow from its definition
+    ├── ActionError           raised by an action to say how it failed; routes to `catch`
+    ├── UsageError            the caller asked for what cannot be
+    │   ├── UnknownRun        no run has that id
+    │   ├── RunConflict       that id belongs to a run of another graph
+    │   ├── StartedOtherwise  that id belongs to a run with other start values
+    │   ├── InvalidRunId      a text that cannot be the id of a run
+    │   ├── RunClosed         the run has ended
+    │   ├── Refused           an answer, signal or cancel that the run did not take; nothing changed
+    │   ├── FieldsNeeded      fields that some path reads before any write
+    │   ├── InvalidField      a value that its field does not take
+    │   ├── PermissionNeeded  a tool whose kind was not allowed
+    │   ├── UnknownTool       a tool that nobody declares or registers
+    │   ├── SecretsNeeded     secrets that a resumed run needs again
+    │   └── AnswerNeeded      a question, and no more answers
+    ├── HostClosed            the host was closed before the run ended
+    └── StoreError            the store could not do what was asked; nothing was written
+        ├── StoreUnavailable  it cannot be opened or reached
+        ├── StoreTooNew       it was written by a newer version
+        ├── StoreCorrupt      what it holds cannot be read
+        ├── StoreFull         no room is left
+        ├── RunOwned          a living host owns that run
+        └── Conflict          the journal is not where the writer thought
+
+An error that ends a command line knows its exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Protocol
+
+
+class Located(Protocol):
+    """What `InvalidGraph` needs of a problem: its one-line text."""
+
+    def __str__(self) -> str: ...
+
+
+class TrellisError(Exception):
+    """The root. `exit_code` is what a command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidGraph(TrellisError):
+    """Documents that cannot become a graph. `problems` holds every one, sorted by place."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Sequence[Located]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ExpressionError(TrellisError):
+    """Evaluation stopped: `text` is the expression, `reason` says why on this data."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text, self.reason = text, reason
+        super().__init__(f"cannot evaluate `{text}`: {reason}")
+
+
+class ActionError(TrellisError):
+    """Raise it in an action: `code` is the word that `catch` takes, `retryable` whether trying again may help."""
+
+    def __init__(self, code: str, message: str = "", *, retryable: bool = True) -> None:
+        self.code, self.message, self.retryable = code, message, retryable
+        super().__init__(f"{code}: {message}" if message else code)
+
+
+class UsageError(TrellisError):
+    """The call itself is wrong; nothing was changed."""
+
+    exit_code = 2
+
+
+class UnknownRun(UsageError):
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__(f"unknown run '{run}'")
+
+
+class RunConflict(UsageError):
+    def __init__(self, run: str, graph: str, other: str) -> None:
+        self.run, self.graph, self.other = run, graph, other
+        super().__init__(
+            f"run '{run}' was started with another definition of '{other}' than this one of '{graph}'; "
+            f"`trellis resume {run}` continues it as it was, another --id starts anew"
+        )
+
+
+class StartedOtherwise(UsageError):
+    def __init__(self, run: str, names: Iterable[str]) -> None:
+        self.run, self.names = run, tuple(names)
+        listed = ", ".join(f"'{name}'" for name in self.names)
+        super().__init__(
+            f"run '{run}' was started with another value of {listed}; `trellis resume {run}` continues it as it was, "
+            "another --id starts anew"
+        )
+
+
+class InvalidRunId(UsageError):
+    def __init__(self, run: str) -> None:
+        self.run = run
+        shown = run if len(run) <= 40 else run[:37] + "..."
+        super().__init__(
+            f"{shown!r} is no id of a run: 1 to 200 characters that can be printed, the first of them no '-'"
+        )
+
+
+class RunClosed(UsageError):
+    def __init__(self, run: str, status: str) -> None:
+        self.run, self.status = run, status
+        super().__init__(f"run '{run}' has ended: {status}")
+
+
+class Refused(UsageError):
+    """`code` is one word: unknown_node, not_asked, unknown_signal, closed, stale, early."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code, self.message = code, message
+        super().__init__(message)
+
+
+class FieldsNeeded(UsageError):
+    """`sources` says which of the names an environment variable would have given: name -> `env:NAME`."""
+
+    def __init__(self, graph: str, names: Iterable[str], sources: Mapping[str, str] | None = None) -> None:
+        self.graph, self.names, self.sources = graph, tuple(names), dict(sources or {})
+        flags = " ".join(f"--set {name}=…" for name in self.names)
+        listed = ", ".join(f"'{name}'" for name in self.names)
+        unset = ", ".join(source.removeprefix("env:") for source in self.sources.values())
+        hint = f" (or set {unset} in the environment)" if unset else ""
+        super().__init__(f"graph '{graph}' needs a value at start for {listed}: {flags}{hint}")
+
+
+class InvalidField(UsageError):
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"field '{name}': {reason}")
+
+
+class PermissionNeeded(UsageError):
+    def __init__(self, kind: str, tools: Iterable[str]) -> None:
+        self.kind, self.tools = kind, tuple(tools)
+        listed = ", ".join(f"'{tool}'" for tool in self.tools)
+        super().__init__(f"{kind} tools need permission: {listed}; run again with --allow {kind}")
+
+
+class HostClosed(TrellisError):
+    """The host was closed while a run was open. It stays as it was recorded."""
+
+    exit_code = 130
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__(f"the host was closed while run '{run}' was open; `trellis resume {run}` continues it")
+
+
+class StoreError(TrellisError):
+    """Whatever the store was asked for did not happen. No run has failed by it: it stays as it was recorded."""
+
+    exit_code = 2
+
+
+class StoreUnavailable(StoreError):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"cannot open store {url}: {reason}")
+
+
+class StoreTooNew(StoreError):
+    def __init__(self, url: str, found: int, known: int) -> None:
+        self.url, self.found, self.known = url, found, known
+        super().__init__(
+            f"store {url} has format {found}, this version knows {known}: it was written by a newer trellis; "
+            "upgrade trellis or name another --store"
+        )
+
+
+class StoreCorrupt(StoreError):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"store {url} cannot be read: {reason}")
+
+
+class StoreFull(StoreError):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"store {url} has no room: {reason}; nothing was written, free some space and resume")
+
+
+class RunOwned(StoreError):
+    def __init__(self, run: str, owner: str) -> None:
+        self.run, self.owner = run, owner
+        super().__init__(f"run '{run}' is running elsewhere (owner {owner})")
+
+
+class Conflict(StoreError):
+    """`expected` is the sequence the writer meant to write, `found` the last one in the journal."""
+
+    def __init__(self, run: str, expected: int, found: int) -> None:
+        self.run, self.expected, self.found = run, expected, found
+        super().__init__(f"run '{run}': cannot write event {expected}, the journal ends at {found}")
+
+
+class ReplayError(TrellisError):
+    """Event `seq` of a journal does not follow from the ones before: the journal is not of this definition."""
+
+    def __init__(self, run: str, seq: int, reason: str) -> None:
+        self.run, self.seq, self.reason = run, seq, reason
+        super().__init__(f"run '{run}' cannot be replayed at event {seq}: {reason}")
+
+
+class UnknownTool(UsageError):
+    exit_code = 3
+
+    def __init__(self, graph: str, tools: Iterable[str], hint: str = "") -> None:
+        self.graph, self.tools = graph, tuple(tools)
+        listed = ", ".join(f"'{tool}'" for tool in self.tools)
+        super().__init__(
+            f"graph '{graph}' calls tools that nobody declares or registers: {listed}" + (f" ({hint})" if hint else "")
+        )
+
+
+class SecretsNeeded(UsageError):
+    exit_code = 7
+
+    def __init__(self, run: str, names: Iterable[str]) -> None:
+        self.run, self.names = run, tuple(names)
+        listed = ", ".join(f"'{name}'" for name in self.names)
+        super().__init__(
+            f"run '{run}' needs its secrets again, no store keeps them: {listed}; answer them when it is resumed"
+        )
+
+
+class AnswerNeeded(UsageError):
+    exit_code = 7
+
+    """`reason` says why the answer before was refused; empty where there was none."""
+
+    def __init__(self, run: str, node: str, reason: str = "") -> None:
+        self.run, self.node, self.reason = run, node, reason
+        refused = f"; the last one was refused: {reason}" if reason else ""
+        super().__init__(f"run '{run}' waits for an answer at '{node}' and there is none{refused}")

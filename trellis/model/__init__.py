@@ -1,0 +1,1 @@
+"""The words everyone speaks: frozen data, JSON values, no behaviour with effects."""

@@ -1,0 +1,271 @@
+"""The compiled graph: data with an address, trusted by everyone who reads it.
+
+A definition holds no closures and no places in files, only names, texts of expressions and numbers, so that
+equal graphs have equal hashes whatever their formatting. Durations are seconds.
+
+Node ids are static paths: `checks` at the root, `checks.http` for a branch whose body is one node,
+`checks.http.fetch` inside a branch that has nodes of its own, `fan[]` for the body of an `each`
+(`fan[].fetch` inside one with nodes). At run time `[]` becomes the index of the item: `fan[3]`.
+A region is the id of the body it belongs to; the root region is the empty text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from trellis.model.values import Value, digest
+
+FORMAT = 1
+"""The version of the compiled form. A definition of another version is compiled anew from its text."""
+
+END, FAIL, ROLLBACK = "$end", "$fail", "$rollback"
+TARGETS = (END, FAIL, ROLLBACK)
+"""Targets that are no nodes; names cannot collide with them."""
+
+Verb = Literal["say", "ask", "do", "all", "each", "end", "pass"]
+AskKind = Literal["text", "choice", "confirm", "int", "number", "secret"]
+EndStatus = Literal["ok", "failed", "cancelled"]
+Effect = Literal["pure", "idempotent", "transactional", "at_most_once"]
+
+
+class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One way on: `to` a node of the same region or one of TARGETS, taken when `when` holds (None: always)."""
+
+    to: str
+    when: str | None = None
+    undo: bool = False
+    """Undo first what completed since the last visit of `to`."""
+
+
+class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When a failed attempt is tried again. Temporal's policy fields; intervals in seconds.
+
+    The wait before attempt n+1 is initial_interval * backoff_coefficient ** (n-1), at most `max_interval`,
+    spread by a part of ±`jitter`.
+    """
+
+    max_attempts: int = 0
+    """0 is unlimited (then the node has a deadline)."""
+    initial_interval: float = 1.0
+    backoff_coefficient: float = 2.0
+    max_interval: float | None = None
+    """None is 100 times `initial_interval`."""
+    jitter: float = 0.0
+    non_retryable: tuple[str, ...] = ()
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tool and the arguments to call it with; texts in `args` may hold `{{ }}`."""
+
+    tool: str
+    """A name, or a template when `allow` names what it may give."""
+    args: dict[str, Value] = {}
+    allow: tuple[str, ...] = ()
+
+
+class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What takes back a completed node. `args` are evaluated when the node completes."""
+
+    call: Call
+    retry: Retry | None = None
+    timeout: float | None = None
+
+
+class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A question whose answer goes to `field`."""
+
+    kind: AskKind
+    field: str
+    options: tuple[Value, ...] = ()
+    default: Value = None
+    """Taken for an empty answer; None: an empty answer is asked again."""
+
+
+class Join(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When the branches of an `all` or the items of an `each` are enough: `all`, `count` of them, or `collect`."""
+
+    mode: Literal["all", "count", "collect"] = "all"
+    count: int = 1
+    """How many must succeed in mode `count` (`any` is 1)."""
+
+
+class Each(msgspec.Struct, frozen=True, omit_defaults=True, rename={"item": "as", "items": "in"}):
+    """One body for every item of the list that the expression `items` gives; at most `max` at once (0: all)."""
+
+    items: str
+    item: str = "item"
+    max: int = 0
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A region of its own: `name` ("" for the body of an `each`), and the id of the node it starts at."""
+
+    name: str
+    region: str
+    start: str
+
+
+class End(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the run ends, and the expression that gives its result (None: no result)."""
+
+    status: EndStatus = "ok"
+    result: str | None = None
+
+
+class Node(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One node. `verb` says which of the optional parts acts; `say` may go with another verb."""
+
+    id: str
+    verb: Verb
+    region: str = ""
+    say: str | None = None
+    ask: Ask | None = None
+    do: Call | None = None
+    bodies: tuple[Body, ...] = ()
+    each: Each | None = None
+    join: Join | None = None
+    end: End | None = None
+    save: str | None = None
+    set: dict[str, str] = {}
+    """Field -> expression, all evaluated on the fields as they were before."""
+    to: tuple[Edge, ...] = ()
+    """Empty in the only node of a body: the body ends with it."""
+    catch: dict[str, str] = {}
+    upon: dict[str, str] = {}
+    retry: Retry | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    undo: Undo | None = None
+    commit: bool = False
+
+
+class Field(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One typed field. `type` is as written: "string", ["string"], {"id": "string"} (see model.types)."""
+
+    type: Value
+    optional: bool = False
+    default: Value = None
+    enum: tuple[Value, ...] = ()
+    check: str | None = None
+    """An expression over `value` that must hold for every write."""
+    secret: bool = False
+    index: bool = False
+    source: str | None = None
+    """`env:NAME`: where a secret is read from."""
+    merge: Literal["sum", "append", "union", "max", "last"] | None = None
+    """How writes of parallel branches join; None is the last write, in journal order."""
+
+
+class Signal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A declared signal: the types of what it carries, and how many may wait for a taker."""
+
+    data: dict[str, Value] = {}
+    buffer: int = 0
+
+
+class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A name for code. `python`: "module:function"; `process`: the words of a command line, texts with `{{ args.x }}`."""
+
+    kind: Literal["python", "process"]
+    python: str = ""
+    process: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    timeout: float | None = None
+    """Seconds that one attempt may take at most; a node that names less ends it sooner."""
+    effect: Effect = "idempotent"
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`steps`: moves that one turn may make; `visits`: entries of one node in a run (0: unlimited)."""
+
+    steps: int = 1000
+    visits: int = 0
+
+
+class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that a run needs to know of its graph."""
+
+    name: str
+    start: str
+    nodes: dict[str, Node]
+    format: int = FORMAT
+    label: str = ""
+    """The author's `version:`, for people."""
+    fields: dict[str, Field] = {}
+    signals: dict[str, Signal] = {}
+    tools: dict[str, Tool] = {}
+    catch: dict[str, str] = {}
+    upon: dict[str, str] = {}
+    limits: Limits = Limits()
+    needs: tuple[str, ...] = ()
+    """Fields that some path reads before any write: they are given at start."""
+
+
+_decoder = msgspec.json.Decoder(Definition)
+_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+class Graph:
+    """A definition, its hash, and room for what readers derive from it.
+
+    The hash is taken of the definition with all keys sorted: the order in which an author wrote things down makes no
+    other graph, though drawings and lists keep it. Graphs are equal when their hashes are. `memo` belongs to whoever
+    links the graph (the engine keeps its closures there); it never changes what the graph means.
+    """
+
+    __slots__ = ("_data", "definition", "hash", "memo", "source")
+
+    def __init__(self, definition: Definition, *, source: str = "") -> None:
+        self.definition = definition
+        self._data: bytes | None = None
+        self.hash = digest(_sorted(definition))
+        self.memo: dict[str, Any] = {}
+        self.source = source
+        """Where it was read from, for people and for the working directory of its tools; no part of the hash."""
+
+    @classmethod
+    def decode(cls, data: bytes, hash: str, *, source: str = "") -> Graph:
+        """The graph that `data` was of, kept under `hash`. Raises ValueError for other bytes, or another format.
+
+        That data and hash belong together is the affair of who kept them; it is not computed again.
+        """
+        try:
+            definition = _decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"not a compiled graph: {error}") from error
+        if definition.format != FORMAT:
+            raise ValueError(f"compiled graph of format {definition.format}, this version knows {FORMAT}")
+        graph = cls.__new__(cls)
+        graph.definition, graph._data, graph.hash, graph.memo, graph.source = definition, data, hash, {}, source
+        return graph
+
+    @property
+    def data(self) -> bytes:
+        """The definition as stores and caches keep it: JSON, in the author's order."""
+        if self._data is None:
+            self._data = msgspec.json.encode(self.definition)
+        return self._data
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def tools_called(self) -> Iterator[str]:
+        """Every tool name that some node or undo may call, with repetitions, in document order."""
+        for node in self.definition.nodes.values():
+            for call in (node.do, node.undo.call if node.undo else None):
+                if call is not None:
+                    yield from call.allow or (call.tool,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.hash == other.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __repr__(self) -> str:
+        return f"Graph({self.name!r}, {len(self.definition.nodes)} nodes, {self.hash[:12]})"
