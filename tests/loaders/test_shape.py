@@ -1,0 +1,338 @@
+"""Every fault of the shape has a place, a code and a hint; what is left has the right shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.loaders.documents import PROVISION
+from trellis.loaders import Reading, read
+
+HEAD = "trellis: 1\nstart: a\n"
+LONG = "give it `say`, `ask`, `do`, `all`, `each`, `end`, `set` or `to`"
+BODY = "give it `say`, `ask`, `do`, `all`, `each`, `end`, `set` or `nodes`"
+NAME = "names are made of letters, digits and _, and do not begin with a digit"
+DOTTED = "names are made of letters, digits, _, - and ., and do not begin with a digit"
+
+# Each is a whole document, or where it begins with blanks, what stands below `nodes:`.
+SAMPLES: list[tuple[str, str]] = [
+    ("hello", "f:1:1: E202 the document: expected map, found string 'hello'"),
+    ("- a", "f:1:1: E202 the document: expected map, found list of 1"),
+    ("tools: {}", "f:1:1: E203 missing key 'trellis' of a document (write `trellis: 1`)"),
+    ("trellis: 1", "f:1:1: E203 missing key 'nodes' of a document (a graph has nodes; with `tools` alone it is a catalogue of tools)"),
+    (
+        "trellis: 1\nfields: {}\ntools: {}",
+        "f:1:1: E203 missing key 'nodes' of a document (a graph has nodes; with `tools` alone it is a catalogue of tools)",
+    ),
+    ("trellis: 2\ntools: {}", "f:1:10: E209 'trellis': expected 1, found integer 2 (this is the version of the format, not of the graph)"),
+    ("trellis: '1'\ntools: {}", "f:1:10: E202 'trellis': expected 1, found string '1' (this is the version of the format, not of the graph)"),
+    ("trellis: 1\nnodes: {a: {say: x, to: b}, b: {say: y}}", "f:1:1: E203 missing key 'start' of a document (name the node that comes first)"),
+    ("trellis: 1\nnodes: {}", "f:2:1: E221 'nodes' is an empty map (give it at least one part)"),
+    ("trellis: 1\nnodes: []", "f:2:8: E202 'nodes': expected map, found list of 0"),
+    ("trellis: 1\nnodes: true", "f:2:8: E202 'nodes': expected map, found boolean true"),
+    ("trellis: 1\ntools: {}\nstates: {A: {}}", "f:3:1: E201 unknown key 'states' of a document (not available in this version)"),
+    ("trellis: 1\ntools: {}\nschema: x.yaml", "f:3:1: E201 unknown key 'schema' of a document (not available in this version)"),
+    ("trellis: 1\ntools: {}\nnme: x", "f:3:1: E201 unknown key 'nme' of a document (did you mean 'name'?)"),
+    ("trellis: 1\ntools: {}\nname: 9x", f"f:3:7: E208 '9x' is no name ({DOTTED})"),
+    ("trellis: 1\ntools: {}\nversion: [1]", "f:3:10: E202 'version': expected string, integer or number, found list of 1"),
+    # nodes
+    ("  a: {say: x, tmeout: 5s}", "f:4:15: E201 unknown key 'tmeout' of a node (did you mean 'timeout'?)"),
+    ("  a: {say: x, qqq: 5s}", "f:4:15: E201 unknown key 'qqq' of a node"),
+    ("  a: {race: {b: {say: x}}}", "f:4:7: E201 unknown key 'race' of a node (not available in this version)"),
+    ("  a: {use: ./x.yaml}", "f:4:7: E201 unknown key 'use' of a node (not available in this version)"),
+    ("  a: {wait: {states: [A]}, timeout: 1m}", "f:4:7: E201 unknown key 'wait' of a node (not available in this version)"),
+    ("  a: {do: t, heartbeat: 5s}", "f:4:14: E201 unknown key 'heartbeat' of a node (not available in this version)"),
+    ("  a: 7", "f:4:6: E202 'a': expected map, found integer 7"),
+    ("  a:", "f:4:3: E202 'a': expected map, found null (write a value, or remove the key)"),
+    ("  a: {}", f"f:4:3: E206 this node does nothing ({LONG})"),
+    ("  a: {catch: {x: b}}", f"f:4:3: E206 this node does nothing ({LONG})"),
+    ("  a: {ask: {text: x}, do: y}", "f:4:23: E206 a node does one thing, found 'ask' and 'do'"),
+    ("  a: {end: ok, all: {}, do: y}", "f:4:16: E206 a node does one thing, found 'end', 'all' and 'do'"),
+    ("  my-node: {say: x}", f"f:4:3: E208 'my-node' is no name for a node ({NAME})"),
+    ("  9: {say: x}", "f:4:3: E110 keys are texts, found integer 9 (quote it)"),
+    ("  a: {say: 5}", "f:4:12: E202 'say': expected string, found integer 5 (quote it)"),
+    ("  a: {say: {en: Hi}}", "f:4:12: E202 'say': expected string, found map (write one text; translations are not available in this version)"),
+    ("  a: {say: x, to: 5}", "f:4:19: E202 'to': expected string or list, found integer 5 (quote it)"),
+    ("  a: {say: x, to: []}", "f:4:15: E221 'to' is an empty list (give it at least one part)"),
+    ("  a: {to: [b]}", "f:4:12: E202 item 1 of 'to': expected map, found string 'b' (write {to: node})"),
+    ("  a: {to: [{if: x > 2}]}", "f:4:12: E203 missing key 'to' of an edge"),
+    ("  a: {to: [{to: b, undo: yes}]}", "f:4:26: E202 'undo': expected boolean, found string 'yes'"),
+    ("  a: {say: x, timeout: 20}", "f:4:24: E207 'timeout': expected a duration, found 20: write 20s or 20ms"),
+    ("  a: {say: x, timeout: 1.5}", "f:4:24: E207 'timeout': expected a duration, found 1.5: write 1.5s or 1.5ms"),
+    ("  a: {say: x, timeout: soon}", "f:4:24: E207 'timeout': 'soon' is no duration: write 500ms, 2s, 1h30m or PT1H30M"),
+    ("  a: {say: x, deadline: 5 min}", "f:4:25: E207 'deadline': '5 min' is no duration: write 5m"),
+    ("  a: {say: x, deadline: [5s]}", "f:4:25: E202 'deadline': expected string, found list of 1"),
+    ("  a: {say: x, catch: {timeout: {do: y}}}", "f:4:32: E202 'timeout': expected string, found map (write the name of a node, or $end, $fail, $rollback)"),
+    ("  a: {say: x, upon: {a b: c}}", f"f:4:22: E208 'a b' is no name for a signal ({DOTTED})"),
+    ("  a: {end: okay}", "f:4:12: E209 'end': expected ok, failed or cancelled, found string 'okay' (did you mean 'ok'?)"),
+    ("  a: {end: true}", "f:4:12: E202 'end': expected ok, failed, cancelled or map, found boolean true (quote it)"),
+    ("  a: {end: {result: x}}", "f:4:7: E203 missing key 'status' of `end`"),
+    ("  a: {ask: name}", "f:4:12: E202 'ask': expected map, found string 'name' (write {text: field})"),
+    ("  a: {ask: {options: [1]}}", "f:4:7: E206 this question asks for nothing (give it `text`, `choice`, `confirm`, `int`, `number` or `secret`)"),
+    ("  a: {ask: {text: x, int: y}}", "f:4:22: E206 a question asks for one thing, found 'text' and 'int'"),
+    ("  a: {ask: {approve: x}}", "f:4:13: E201 unknown key 'approve' of `ask` (not available in this version)"),
+    ("  a: {ask: {text: x, optoins: [1]}}", "f:4:22: E201 unknown key 'optoins' of `ask` (did you mean 'options'?)"),
+    ("  a: {ask: {choice: x, options: []}}", "f:4:24: E221 'options' is an empty list (give it at least one part)"),
+    ("  a: {do: [x]}", "f:4:11: E202 'do': expected string or map, found list of 1"),
+    ("  a: {do: {tool: '{{ x }}'}}", "f:4:7: E203 missing key 'allow' of `do` (list the tools that the data may choose)"),
+    ("  a: {do: {tool: x, allow: [1]}}", "f:4:29: E202 item 1 of 'allow': expected string, found integer 1 (quote it)"),
+    ("  a: {do: x, with: [1]}", "f:4:20: E202 'with': expected map, found list of 1"),
+    ("  a: {do: x, undo: y}", "f:4:20: E202 'undo': expected map, found string 'y' (write {do: tool})"),
+    ("  a: {do: x, undo: {with: {}}}", "f:4:14: E203 missing key 'do' of `undo`"),
+    ("  a: {do: x, retry: 3}", "f:4:21: E202 'retry': expected map, found integer 3 (write {max_attempts: 3})"),
+    ("  a: {do: x, retry: {max_attempts: -1}}", "f:4:36: E220 'max_attempts': expected 0 or more, found -1"),
+    ("  a: {do: x, retry: {max_attempts: 1.5}}", "f:4:36: E202 'max_attempts': expected integer, found number 1.5"),
+    ("  a: {do: x, retry: {jitter: 2}}", "f:4:30: E220 'jitter': expected 1 or less, found 2"),
+    ("  a: {do: x, retry: {attempts: 2}}", "f:4:22: E201 unknown key 'attempts' of `retry` (did you mean 'max_attempts'?)"),
+    ("  a: {do: x, retry: {qqq: 2}}", "f:4:22: E201 unknown key 'qqq' of `retry` (known keys: max_attempts, initial_interval, backoff_coefficient, max_interval, jitter, non_retryable)"),
+    ("  a: {set: {add: [X], fields: {}}}", "f:4:13: E201 unknown key 'add' of `set` (not available in this version)"),
+    ("  a: {set: {x: 1}}", "f:4:7: E203 missing key 'fields' of `set` (write {fields: {field: expression}})\nf:4:13: E201 unknown key 'x' of `set` (known keys: fields)"),
+    ("  a: {all: {b: {say: x, to: c}}}", "f:4:25: E201 unknown key 'to' of a body (a body of one node goes nowhere; write {start: …, nodes: …} for several)"),
+    ("  a: {all: {b: {}}}", f"f:4:13: E206 this body does nothing ({BODY})"),
+    ("  a: {all: {b: {start: c}}}", "f:4:13: E203 missing key 'nodes' of a body (`start` goes with `nodes`)"),
+    (
+        "  a: {all: {b: {nodes: {c: {to: d}, d: {say: x}}}}}",
+        "f:4:13: E203 missing key 'start' of a body (name the node that comes first)",
+    ),
+    (
+        "  a: {all: {b: {nodes: {c: {say: x}}, do: y, retry: {}}}}",
+        "f:4:39: E206 a body is one node that does one thing, or `start` and `nodes`, found 'nodes', 'do' and 'retry'",
+    ),
+    ("  a: {each: {as: x, do: y}}", "f:4:7: E203 missing key 'in' of `each` (give it an expression whose value is a list)"),
+    ("  a: {each: {in: x, as: 'a b', do: y}}", f"f:4:25: E208 'a b' is no name ({NAME})"),
+    ("  a: {each: {in: x}}", f"f:4:7: E206 this `each` does nothing ({BODY})"),
+    ("  a: {each: {in: x, max: -1, do: y}}", "f:4:26: E220 'max': expected 0 or more, found -1"),
+    ("  a: {all: {b: {say: x}}, join: most}", "f:4:33: E209 'join': expected all, any or collect, found string 'most'"),
+    ("  a: {all: {b: {say: x}}, join: {m: 1}}", "f:4:27: E203 missing key 'n' of `join`\nf:4:34: E201 unknown key 'm' of `join` (known keys: n)"),
+    ("  a: {say: x, needs: server}", "f:4:22: E202 'needs': expected list, found string 'server'"),
+    ("  a: {say: x, commit: 1}", "f:4:23: E202 'commit': expected boolean, found integer 1"),
+    # expressions that YAML reads as something else
+    ("  a: {to: [{if: {x}, to: b}]}", "f:4:17: E202 'if': expected an expression, found map (quote the expression)"),
+    ("  a: {to: [{if: [x], to: b}]}", "f:4:17: E202 'if': expected an expression, found list of 1 (quote the expression)"),
+    ("  a: {to: [{if: , to: b}]}", "f:4:13: E202 'if': expected an expression, found null (quote the expression)"),
+    ("  a: {to: [{if: max(x, y) > 1, to: b}]}", "f:4:24: E201 unknown key 'y) > 1' of an edge (quote the expression)"),
+    ("  a: {set: {fields: {n: [1]}}}", "f:4:25: E202 'n': expected an expression, found list of 1 (quote the expression)"),
+    ("  a: {set: {fields: {n: max(x, y)}}}", "f:4:32: E201 unknown key 'y)' of a field (quote the expression)"),
+    ("  a: {each: {in: [1, 2], do: y}}", "f:4:18: E202 'in': expected an expression, found list of 2 (quote the expression)"),
+    # fields, signals, tools, limits
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a: string}", "f:4:13: E202 'a': expected map, found string 'string' (write {type: …})"),
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a: {}}", "f:4:10: E203 missing key 'type' of a field"),
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a: {type: 5}}", "f:4:20: E202 'type': expected string, list or map, found integer 5 (quote it)"),
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a: {type: any, defualt: 1}}", "f:4:25: E201 unknown key 'defualt' of a field (did you mean 'default'?)"),
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a.b: {type: any}}", f"f:4:10: E208 'a.b' is no name for a field ({NAME})"),
+    (
+        HEAD + "nodes: {a: {say: x}}\nfields: {a: {type: any, merge: avg}}",
+        "f:4:32: E209 'merge': expected sum, append, union, max or last, found string 'avg'",
+    ),
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a: {type: any, enum: []}}", "f:4:25: E221 'enum' is an empty list (give it at least one part)"),
+    (HEAD + "nodes: {a: {say: x}}\nfields: {a: {type: any, check: {value}}}", "f:4:32: E202 'check': expected an expression, found map (quote the expression)"),
+    (HEAD + "nodes: {a: {say: x}}\nsignals: {s: }", "f:4:11: E202 's': expected map, found null (write {} where it carries nothing)"),
+    (HEAD + "nodes: {a: {say: x}}\nsignals: {s: {buffer: -1}}", "f:4:23: E220 'buffer': expected 0 or more, found -1"),
+    (HEAD + "nodes: {a: {say: x}}\nlimits: {steps: 0}", "f:4:17: E220 'steps': expected 1 or more, found 0"),
+    ("trellis: 1\ntools: {t: {}}", "f:2:9: E206 this tool names no code (give it `python` or `process`)"),
+    ("trellis: 1\ntools: {t: {http: GET x}}", "f:2:13: E201 unknown key 'http' of a tool (not available in this version)"),
+    ("trellis: 1\ntools: {t: {python: 'a:b', process: [x]}}", "f:2:28: E206 a tool is one piece of code, found 'python' and 'process'"),
+    ("trellis: 1\ntools: {t: {python: a.b}}", "f:2:21: E209 'python': expected module:function, found string 'a.b'"),
+    ("trellis: 1\ntools: {t: {process: ./x.sh}}", "f:2:22: E202 'process': expected list, found string './x.sh'"),
+    ("trellis: 1\ntools: {t: {process: [a, 5]}}", "f:2:26: E202 item 2 of 'process': expected string, found integer 5 (quote it)"),
+    ("trellis: 1\ntools: {t: {process: [a], env: {A-B: x}}}", f"f:2:33: E208 'A-B' is no name for an environment variable ({NAME})"),
+    ("trellis: 1\ntools: {t: {process: [a], env: {A: 1}}}", "f:2:36: E202 'A': expected string, found integer 1 (quote it)"),
+    ("trellis: 1\ntools: {t: {process: [a], effect: Pure}}", "f:2:35: E209 'effect': expected pure, idempotent, transactional or at_most_once, found string 'Pure' (did you mean 'pure'?)"),
+]  # fmt: skip
+
+
+def whole(text: str) -> str:
+    return f"{HEAD}nodes:\n{text}\n" if text.startswith("  ") else text
+
+
+def reading_of(text: str) -> Reading:
+    return read("f", whole(text).encode())
+
+
+@pytest.mark.parametrize(("text", "problem"), SAMPLES)
+def test_a_fault_of_the_shape_is_told_where_it_is(text: str, problem: str) -> None:
+    assert "\n".join(map(str, reading_of(text).problems)) == problem
+
+
+def test_every_key_of_the_format_is_taken() -> None:
+    reading = read("f", PROVISION.encode())
+    assert reading.problems == ()
+    assert reading.pruned == frozenset()
+    assert reading.document is not None
+
+
+ALL_AT_ONCE = """\
+trellis: 1
+nme: x
+fields:
+  n: {type: integer, defualt: 3}
+nodes:
+  a:
+    say: 5
+    timeout: 20
+    to: [{if: {n}, to: b}, {if: n > 2}, {to: b}]
+  b: {ask: {text: n, int: n}, do: t, retry: {max_attempts: -1}}
+  b: {say: again}
+  c-d: {say: x}
+  e: 7
+  f: {do: t, with: {x: .nan, y: [1, .inf, 2], z: !t 3}}
+  g: {all: {x: {say: 1}, y: {say: hi}}}
+"""
+
+
+def test_all_faults_of_a_document_are_told_at_once() -> None:
+    assert [str(each).split(" (")[0] for each in read("f", ALL_AT_ONCE.encode()).problems] == [
+        "f:1:1: E203 missing key 'start' of a document",
+        "f:2:1: E201 unknown key 'nme' of a document",
+        "f:4:22: E201 unknown key 'defualt' of a field",
+        "f:7:10: E202 'say': expected string, found integer 5",
+        "f:8:14: E207 'timeout': expected a duration, found 20: write 20s or 20ms",
+        "f:9:15: E202 'if': expected an expression, found map",
+        "f:9:28: E203 missing key 'to' of an edge",
+        "f:10:22: E206 a question asks for one thing, found 'text' and 'int'",
+        "f:10:31: E206 a node does one thing, found 'ask' and 'do'",
+        "f:10:60: E220 'max_attempts': expected 0 or more, found -1",
+        "f:11:3: E102 key 'b' is here twice, first at 10:3",
+        "f:12:3: E208 'c-d' is no name for a node",
+        "f:13:6: E202 'e': expected map, found integer 7",
+        "f:14:24: E114 .nan is no JSON number",
+        "f:14:37: E114 .inf is no JSON number",
+        "f:14:50: E103 tag '!t': values have no tags here",
+        "f:15:22: E202 'say': expected string, found integer 1",
+    ]
+
+
+def test_what_is_left_is_what_has_no_fault() -> None:
+    reading = read("f", ALL_AT_ONCE.encode())
+    assert reading.document is not None
+    assert reading.document.data == {
+        "trellis": 1,
+        "fields": {"n": {"type": "integer"}},
+        "nodes": {
+            "a": {"to": [{"to": "b"}, {"to": "b"}]},
+            "b": {"ask": {"text": "n"}, "retry": {}},
+            "f": {"do": "t", "with": {"y": [1, 2], "z": 3}},
+            "g": {"all": {"x": {}, "y": {"say": "hi"}}},
+        },
+    }
+
+
+def test_pruned_names_what_was_left_out_as_it_was_in_the_file() -> None:
+    assert read("f", ALL_AT_ONCE.encode()).pruned == {
+        ("nme",),
+        ("fields", "n", "defualt"),
+        ("nodes", "a", "say"),
+        ("nodes", "a", "timeout"),
+        ("nodes", "a", "to", 0, "if"),
+        ("nodes", "a", "to", 1),
+        ("nodes", "b", "ask", "int"),
+        ("nodes", "b", "do"),
+        ("nodes", "b", "retry", "max_attempts"),
+        ("nodes", "c-d"),
+        ("nodes", "e"),
+        ("nodes", "f", "with", "x"),
+        ("nodes", "f", "with", "y", 1),
+        ("nodes", "g", "all", "x", "say"),
+    }
+
+
+def test_places_in_what_is_left_are_those_of_the_file() -> None:
+    document = read("f", ALL_AT_ONCE.encode()).document
+    assert document is not None
+    places = [document.place(("nodes", "a", "to", index, "to")) for index in (0, 1)]
+    assert [(each.line, each.column) for each in places] == [(9, 24), (9, 46)]
+    place = document.place(("nodes", "f", "with", "y", 1))
+    assert (place.line, place.column) == (14, 43)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("  a: {to: [{if: max(x, y) > 1, to: b}]}", {"to": [{"to": "b"}]}),
+        ("  a: {set: {fields: {n: max(x, y)}}}", {"set": {"fields": {}}}),
+        ("  a: {do: x, undo: {with: {}}}", {"do": "x"}),
+        ("  a: {do: x, undo: {do: 5}}", {"do": "x"}),
+        ("  a: {say: x, to: [{to: 5}]}", {"say": "x"}),
+        ("  a: {say: x, ask: {options: [1]}}", {"say": "x"}),
+        ("  a: {do: {tool: x, allow: [1, y]}}", {"do": {"tool": "x", "allow": ["y"]}}),
+        ("  a: {say: x, end: okay}", {"say": "x"}),
+    ],
+)
+def test_what_cannot_be_without_a_faulty_part_goes_with_it(text: str, left: Any) -> None:
+    document = reading_of(text).document
+    assert document is not None
+    assert document.data["nodes"]["a"] == left  # type: ignore[index, call-overload]
+
+
+def test_keys_of_the_author_are_free_at_every_level_and_are_left_out() -> None:
+    text = """\
+trellis: 1
+x-a: {b: [1, {c: null}]}
+fields: {x-f: 1, n: {type: any, x-g: []}}
+tools: {x-tool: what, t: {python: "a:b", x-h: 1}}
+signals: {x-s: 1, s: {x-t: 1, k: string}}
+limits: {x-l: 1, steps: 5}
+catch: {x-c: 5, "*": $end}
+nodes:
+  x-n: 7
+  a:
+    x-i: 1
+    ask: {text: n, x-j: 1}
+    retry: {x-k: 1}
+    to: [{to: $end, x-m: 1}]
+"""
+    reading = read("f", text.encode())
+    assert (reading.problems, reading.pruned) == (
+        tuple(each for each in reading.problems if each.code == "E203"),
+        frozenset(),
+    )
+    assert reading.document is not None
+    assert reading.document.data == {
+        "trellis": 1,
+        "fields": {"n": {"type": "any"}},
+        "tools": {"t": {"python": "a:b"}},
+        "signals": {"s": {"k": "string"}},
+        "limits": {"steps": 5},
+        "catch": {"*": "$end"},
+        "nodes": {"a": {"ask": {"text": "n"}, "retry": {}, "to": [{"to": "$end"}]}},
+    }
+
+
+def test_arguments_and_defaults_keep_keys_that_begin_so() -> None:
+    document = reading_of("  a: {do: t, with: {x-y: 1}}").document
+    assert document is not None
+    assert document.data["nodes"]["a"]["with"] == {"x-y": 1}  # type: ignore[index, call-overload]
+
+
+def test_a_whole_number_with_a_point_is_an_integer() -> None:
+    document = reading_of("  a: {do: t, retry: {max_attempts: 3.0}}").document
+    assert document is not None
+    attempts = document.data["nodes"]["a"]["retry"]["max_attempts"]  # type: ignore[index, call-overload]
+    assert (type(attempts), attempts) == (int, 3)
+
+
+@pytest.mark.parametrize("literal", ["0", "1.5", "true", "-1", "'a'", "x > 2"])
+def test_an_expression_may_be_written_as_a_literal(literal: str) -> None:
+    text = f"  a: {{to: [{{if: {literal}, to: a}}], set: {{fields: {{n: {literal}}}}}}}"
+    assert reading_of(text).problems == ()
+
+
+def test_ten_thousand_faults_are_told_and_the_rest_is_not() -> None:
+    def told(count: int) -> list[str]:
+        text = "  a:\n    say: x\n    catch:\n" + "".join(f"      c{number}: 1\n" for number in range(count))
+        return list(map(str, reading_of(text).problems))
+
+    faults = [
+        f"f:{number + 7}:{len(str(number)) + 10}: E202 'c{number}': expected string, found integer 1 (quote it)"
+        for number in range(10_000)
+    ]
+    assert told(10_000) == faults
+    assert told(10_002) == [*faults, "f:10007:15: E117 more than 10,000 faults of shape; the rest is not told"]
+
+
+def test_long_and_odd_names_are_cut_in_messages() -> None:
+    (problem,) = reading_of("  a: {say: x, " + "k" * 900 + ": 1}").problems
+    assert problem.message == f"unknown key '{'k' * 39}…' of a node"
+    (problem,) = reading_of('  a: {say: x, "k\\nl": 1}').problems
+    assert problem.message == "unknown key 'k\\nl' of a node"
