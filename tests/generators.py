@@ -1,0 +1,215 @@
+"""Random valid graphs: everything an author may combine, and every one of them comes to an end whatever happens.
+
+Ways lead forward, from a node to a later one of its region; the few that lead back count a field up and stop at a
+bound. So no sequence of events keeps a run going for ever, and property tests of the engine may send any.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from trellis.compiler import compile_document
+from trellis.model.documents import Document
+from trellis.model.graph import Graph
+from trellis.model.problems import Place
+
+Data = dict[str, Any]
+
+FIELDS: Data = {
+    "n": {"type": "integer", "default": 0, "check": "value >= 0"},
+    "m": {"type": "integer", "default": 1},
+    "s": {"type": "string", "default": "a"},
+    "env": {"type": "string", "enum": ["staging", "prod"], "default": "staging"},
+    "ok": {"type": "boolean", "default": False},
+    "rate": {"type": "number", "default": 0.5},
+    "xs": {"type": ["integer"], "default": [1, 2, 3]},
+    "log": {"type": ["any"], "default": [], "merge": "append"},
+    "out": {"type": "any", "optional": True},
+    "word": {"type": "string", "optional": True, "secret": True},
+}
+"""Every field has a value from the start, so no expression below ever fails for the lack of one."""
+SIGNALS: Data = {"fault": {"why": "string"}, "later": {"buffer": 2}}
+TOOLS = ("t", "u", "v")
+CODES = ("*", "timeout", "denied", "failed", "invalid")
+CONDITIONS = ("n > 1", "m == 1", "s == 'a'", "env == 'prod'", "ok", "len(xs) > 2", "rate < 0.3", "out == 1")
+VALUES = {
+    "m": ("m + 1", "len(xs)", "0"),
+    "s": ("s + 'b'", "'a'", "str(m)"),
+    "ok": ("not ok", "m > 2"),
+    "xs": ("[m, n]", "[]", "xs"),
+    "env": ("'prod'", "env"),
+}
+"""Field -> expressions that always give what it takes."""
+ASKED = {"text": "s", "choice": "env", "confirm": "ok", "int": "m", "number": "rate", "secret": "word"}
+DEEPEST = 3
+"""How many bodies may hold each other."""
+ROUNDS = 3
+"""How often the ways back of a graph are taken, all together."""
+
+
+def graphs() -> st.SearchStrategy[Data]:
+    """Documents of valid graphs."""
+    return st.randoms(use_true_random=False).map(generate)
+
+
+def generate(random: Random) -> Data:
+    """The document of one valid graph; the same for the same seed."""
+    nodes = _region(random, "n", 0, random.randint(1, 5), ())
+    nodes["bye"] = {"end": random.choice(["ok", "failed", "cancelled", {"status": "ok", "result": "m"}])}
+    document: Data = {"trellis": 1, "name": "g", "start": "n0", "fields": FIELDS, "signals": SIGNALS, "nodes": nodes}
+    # Only a node that ends, and what is no node, may be led to from everywhere without a way back.
+    if random.random() < 0.5:
+        document["catch"] = {random.choice(CODES): random.choice(["bye", "$rollback", "$fail"])}
+    if random.random() < 0.5:
+        document["upon"] = {random.choice(["interrupt", "fault"]): random.choice(["bye", "$rollback"])}
+    if random.random() < 0.2:
+        document["limits"] = {"visits": 50}
+    _lead_to(nodes, "bye")
+    return document
+
+
+def compiled(document: Data) -> Graph:
+    """The graph of a document. Raises AssertionError with its problems where it has errors."""
+    done = compile_document(Document("g.yaml", document, lambda _steps, _key: Place()))
+    assert done.definition is not None, "\n".join(map(str, done.problems))
+    return Graph(done.definition)
+
+
+def _lead_to(nodes: Data, name: str) -> None:
+    """Let the last of the other nodes lead to `name`, so that something does."""
+    last = nodes[f"n{len(nodes) - 2}"]
+    edges = last["to"] if isinstance(last["to"], list) else [{"to": last["to"]}]
+    edges[-1]["to"] = name
+    last["to"] = edges
+
+
+def _region(random: Random, prefix: str, depth: int, size: int, local: tuple[str, ...]) -> Data:
+    """`size` nodes that lead forward, the first being the start."""
+    names = [f"{prefix}{place}" for place in range(size)]
+    nodes: Data = {}
+    for place, name in enumerate(names):
+        node = _acting(random, f"{name}_", depth, local)
+        later = [*names[place + 1 :], "$end"]
+        _lead_on(random, node, names[: place + 1], later, depth)
+        nodes[name] = node
+    return nodes
+
+
+def _lead_on(random: Random, node: Data, before: list[str], later: list[str], depth: int) -> None:
+    ways = [*later, "$fail", "$rollback"]
+    edges: list[Data] = [
+        {"if": random.choice(CONDITIONS), "to": random.choice(ways)} for _ in range(random.choice([0, 0, 1, 2]))
+    ]
+    if random.random() < 0.15:
+        back: Data = {"if": f"n < {ROUNDS}", "to": random.choice(before)}
+        if depth == 0 and random.random() < 0.5:
+            back["undo"] = True
+        edges.insert(0, back)
+        node.setdefault("set", {"fields": {}})["fields"]["n"] = "n + 1"
+    fallback = later[0]
+    node["to"] = [*edges, {"to": fallback}] if edges else fallback
+    if _works(node):
+        if random.random() < 0.4:
+            codes = random.sample(CODES, random.randint(1, 2))
+            node["catch"] = {code: random.choice(ways) for code in codes}
+        if random.random() < 0.3:
+            node["upon"] = {random.choice(["interrupt", "fault", "later"]): random.choice(ways)}
+
+
+def _works(node: Data) -> bool:
+    return not node.keys().isdisjoint(("ask", "do", "all", "each"))
+
+
+def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Data:
+    """A node without a way on: what it says, does, saves and sets."""
+    kinds = ["say", "ask", "do", "do", "set"]
+    if depth < DEEPEST:
+        kinds += ["all", "each"]
+    kind = random.choice(kinds)
+    node: Data = {}
+    if kind == "say" or random.random() < 0.2:
+        node["say"] = _text(random, local)
+    if kind == "ask":
+        asked = random.choice(sorted(ASKED))
+        node["ask"] = {asked: ASKED[asked]}
+        _with_time(random, node)
+    elif kind == "do":
+        _do(random, node, local)
+    elif kind == "all":
+        node["all"] = {
+            name: _body(random, f"{prefix}{name}", depth + 1, local) for name in ("x", "y", "z")[: random.randint(1, 3)]
+        }
+        _join(random, node, len(node["all"]))
+    elif kind == "each":
+        item = f"item{depth}"
+        node["each"] = {"in": random.choice(["xs", "[1, 2]", "[]"]), "as": item}
+        if random.random() < 0.5:
+            node["each"]["max"] = random.randint(1, 2)
+        # Reading `index` in an inner body means the inner one.
+        node["each"].update(_body(random, f"{prefix}i", depth + 1, (*local, item, "index")))
+        _join(random, node, 2)
+    if kind == "set" or random.random() < 0.2:
+        field = random.choice(sorted(VALUES))
+        node["set"] = {"fields": {field: random.choice(VALUES[field])}}
+    if random.random() < 0.1:
+        node["commit"] = True
+    return node
+
+
+def _do(random: Random, node: Data, local: tuple[str, ...]) -> None:
+    if random.random() < 0.15:
+        node["do"] = {"tool": "{{ 't' if ok else 'u' }}", "allow": ["t", "u"]}
+    else:
+        node["do"] = random.choice(TOOLS)
+    if random.random() < 0.5:
+        node["with"] = {"a": _text(random, local), "b": [1, {"c": "{{ m }}"}]}
+    if random.random() < 0.4:
+        node["save"] = random.choice(["out", "out", "log", "m"])
+    if random.random() < 0.4:
+        node["retry"] = {"max_attempts": random.randint(1, 3), "initial_interval": "2s"}
+        if random.random() < 0.5:
+            node["retry"] |= {"jitter": 0.5, "non_retryable": ["denied"]}
+    if random.random() < 0.5:
+        _with_undo(random, node)
+    _with_time(random, node)
+
+
+def _with_undo(random: Random, node: Data) -> None:
+    node["undo"] = {"do": "w", "with": {"was": "{{ m }}"}}
+    if random.random() < 0.3:
+        node["undo"] |= {"retry": {"max_attempts": 2}, "timeout": "9s"}
+
+
+def _with_time(random: Random, node: Data) -> None:
+    for key, length in (("timeout", "5s"), ("deadline", "1m")):
+        if random.random() < 0.3:
+            node[key] = length
+
+
+def _join(random: Random, node: Data, most: int) -> None:
+    join = random.choice([None, "all", "any", "collect", {"n": random.randint(1, most)}])
+    if join is not None:
+        node["join"] = join
+    if random.random() < 0.4:
+        node["save"] = "out"
+    if random.random() < 0.2:
+        _with_undo(random, node)
+    _with_time(random, node)
+
+
+def _body(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Data:
+    """One node without a way on, or a region of its own."""
+    if random.random() < 0.6:
+        node = _acting(random, prefix, depth, local)
+        if _works(node) and random.random() < 0.2:
+            node["catch"] = {random.choice(CODES): random.choice(["$end", "$fail", "$rollback"])}
+        return node
+    return {"start": f"{prefix}0", "nodes": _region(random, prefix, depth, random.randint(1, 3), local)}
+
+
+def _text(random: Random, local: tuple[str, ...]) -> str:
+    texts = ["plain", "s is {{ s }} of {{ env }}", "{{ m }}", "{{{{ {{ xs }}", *(f"{{{{ {name} }}}}" for name in local)]
+    return random.choice(texts)

@@ -1,0 +1,102 @@
+"""Where a project ends, and what of it is read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from trellis.project import find_root
+from trellis.project.files import Unreadable, read_file
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(Unreadable) as caught:
+        read_file(path)
+    return str(caught.value).removeprefix(str(path))
+
+
+@pytest.mark.parametrize("marker", ["pyproject.toml", "trellis.toml", ".git"])
+def test_the_root_is_the_nearest_folder_with_a_marker(tmp_path: Path, marker: str) -> None:
+    inner = tmp_path / "outer" / "inner"
+    (inner / "graphs").mkdir(parents=True)
+    (tmp_path / "outer" / "pyproject.toml").touch()
+    (inner / marker).touch()
+    assert find_root(inner / "graphs" / "g.yaml") == inner
+    assert find_root(tmp_path / "outer" / "g.yaml") == tmp_path / "outer"
+
+
+def test_without_a_marker_the_root_is_the_folder_of_the_file(tmp_path: Path) -> None:
+    assert find_root(tmp_path / "a" / "g.yaml") == tmp_path / "a"
+
+
+def test_a_relative_path_is_looked_up_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "trellis.toml").touch()
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert find_root("g.yaml") == tmp_path
+
+
+def test_an_absent_file_is_a_problem_at_its_first_line(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "no.yaml") == (
+        ":1:1: E100 cannot read this file: no such file or directory (check the path)"
+    )
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == ":1:1: E100 cannot read this file: it is a folder (name a file in it)"
+
+
+def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "pipe") == (
+        ":1:1: E100 cannot read this file: it is no plain file (write the graph to a file first)"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "g.yaml"
+    path.touch()
+    path.chmod(stat.S_IWUSR)
+    assert refusal(path) == ":1:1: E100 cannot read this file: permission denied"
+
+
+def test_a_path_that_no_file_can_have_is_a_problem() -> None:
+    with pytest.raises(
+        Unreadable, match=r"^g\0\.yaml:1:1: E100 cannot read this file: embedded null byte \(check the path\)$"
+    ):
+        read_file("g\0.yaml")
+
+
+def test_links_that_lead_round_in_a_circle_are_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
+    assert refusal(tmp_path / "a.yaml").startswith(":1:1: E100 cannot read this file: ")
+
+
+def test_no_link_leads_out_of_the_project(tmp_path: Path) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (project / "trellis.toml").touch()
+    (outside / "g.yaml").write_text("trellis: 1")
+    (project / "g.yaml").symlink_to(outside / "g.yaml")
+    (project / "sub").symlink_to(outside)
+    told = (
+        f":1:1: E100 cannot read this file: it leads outside the project's root {project} (no path leaves the project)"
+    )
+    assert refusal(project / "g.yaml") == told
+    assert refusal(project / "sub" / "g.yaml") == told
+
+
+def test_links_inside_the_project_and_to_the_project_are_followed(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "trellis.toml").touch()
+    (project / "real.yaml").write_text("trellis: 1")
+    (project / "g.yaml").symlink_to(project / "real.yaml")
+    (tmp_path / "link").symlink_to(project)
+    assert read_file(project / "g.yaml") == read_file(tmp_path / "link" / "g.yaml") == b"trellis: 1"

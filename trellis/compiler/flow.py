@@ -1,0 +1,211 @@
+"""Which fields are surely written when a node is entered: what every path to it writes, counted in bits.
+
+Fields are never unset, so what a body writes does not depend on what was written before it: bodies are solved first,
+inner to outer, and what holds at their entry is added afterwards. Each region is solved once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from trellis.compiler.sites import Phase, Region, Site, Unset, View
+from trellis.model.graph import END, Node
+
+ACTING = ("ask", "do", "all", "each")
+"""Verbs that wait for something, so that an error or a signal may come meanwhile."""
+
+LOOKS = 100_000
+"""How many nodes are looked at, in all, to find paths to show."""
+
+
+class Flow:
+    """The solved flow of one view."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.bits = {name: 1 << place for place, name in enumerate(view.fields)}
+        self.every = (1 << len(self.bits)) - 1
+        self._writes: dict[str, tuple[int, int]] = {}
+        self._ways: dict[str, list[tuple[str, int]]] = {}
+        self._local: dict[str, int] = {}
+        self._gains: dict[str, int] = {}
+        self._looks = LOOKS
+        for region in reversed(view.regions.values()):
+            self._gains[region.id] = self._solve(region)
+        self.written = 0
+        """The fields that some node writes."""
+        for site in view.sites.values():
+            acted, set_ = self.writes(site)
+            self.written |= acted | set_
+
+    def surely(self, site: Site, phase: Phase) -> int:
+        """The fields that every path has written when a text of `site` is read in `phase`."""
+        before = self.entry(site)
+        acted, set_ = self.writes(site)
+        if phase == "enter":
+            return before
+        return before | acted | (set_ if phase == "route" else 0)
+
+    def entry(self, site: Site) -> int:
+        """The fields that every path has written when `site` is entered; all of them where no path leads to it."""
+        found = self._local.get(site.node.id, self.every)
+        owner = site.region.owner
+        return found | self.entry(self.view.sites[owner]) if owner else found
+
+    def writes(self, site: Site) -> tuple[int, int]:
+        """What a node surely writes: by acting, its bodies included, and by `set`."""
+        node = site.node
+        known = self._writes.get(node.id)
+        if known is None:
+            # A node of which a part could not be read may have written anything there.
+            acted = self.every if self.view.torn(*site.steps) else self.bits.get(node.save or "", 0)
+            if node.ask is not None:
+                acted |= self.bits.get(node.ask.field, 0)
+            if node.join is not None:
+                acted |= self._joined(node)
+            set_ = 0
+            for name in node.set:
+                set_ |= self.bits.get(name, 0)
+            known = self._writes[node.id] = acted, set_
+        return known
+
+    def _joined(self, node: Node) -> int:
+        """What the bodies surely write: those of an `each` may be none, those of a `collect` may fail."""
+        join, gains = node.join, [self._gains[body.region] for body in node.bodies]
+        if node.each is not None or join is None or join.mode == "collect" or not gains:
+            return 0
+        if join.mode == "all" or join.count >= len(gains):
+            both = 0
+            for gain in gains:
+                both |= gain
+            return both
+        enough = len(gains) - join.count  # so many may be missing
+        return sum(bit for bit in self.bits.values() if sum(bool(gain & bit) for gain in gains) > enough)
+
+    def _solve(self, region: Region) -> int:
+        """Find what is written at the entry of each node of a region, and what every way to its end writes."""
+        sites = self.view.sites
+        if region.start not in sites:
+            return self.every
+        local = self._local
+        local[region.start] = 0
+        order = self._forward(region.start)
+        changed = {region.start}
+        ended = self.every
+        while changed:
+            # In this order one pass settles all but loops, whose way back is settled by the next.
+            for name in order:
+                if name not in changed:
+                    continue
+                changed.discard(name)
+                entered = local[name]
+                for to, gain in self.ways(sites[name]):
+                    written = entered | gain
+                    if to in sites:
+                        before = local.get(to, -1)
+                        if before < 0 or before & written != before:
+                            local[to] = written if before < 0 else before & written
+                            changed.add(to)
+                    elif to == END:
+                        ended &= written
+        return ended
+
+    def _forward(self, start: str) -> list[str]:
+        """What can be reached from `start`, each node before those it leads to, but for ways back."""
+        sites = self.view.sites
+        seen = {start}
+        order: list[str] = []
+        walk = [(start, iter(self.ways(sites[start])))]
+        while walk:
+            name, rest = walk[-1]
+            for to, _ in rest:
+                if to in sites and to not in seen:
+                    seen.add(to)
+                    walk.append((to, iter(self.ways(sites[to]))))
+                    break
+            else:
+                order.append(name)
+                walk.pop()
+        return order[::-1]
+
+    def ways(self, site: Site) -> list[tuple[str, int]]:
+        """Where one may go from a node, and what the node has surely written when it goes there."""
+        node = site.node
+        known = self._ways.get(node.id)
+        if known is not None:
+            return known
+        acted, set_ = self.writes(site)
+        found = [(edge.to, acted | set_) for edge in node.to]
+        if not node.to and site.region.single:
+            found.append((END, acted | set_))
+        found += [(to, 0) for to in node.catch.values()]
+        found += [(to, 0) for to in node.upon.values()]
+        if not site.region.owner and node.verb in ACTING:
+            definition = self.view.definition
+            if "*" not in node.catch:
+                found += [(to, 0) for code, to in definition.catch.items() if code not in node.catch]
+            found += [(to, 0) for signal, to in definition.upon.items() if signal not in node.upon]
+        self._ways[node.id] = found
+        return found
+
+    def path(self, site: Site, bit: int) -> list[str]:
+        """A way to `site` on which nothing writes the field, as node ids; empty where looking for one takes too long."""
+        owner = site.region.owner
+        head = self.path(self.view.sites[owner], bit) if owner else []
+        came: dict[str, str] = {site.region.start: ""}
+        waiting = deque(came)
+        while waiting and site.node.id not in came and self._looks:
+            name = waiting.popleft()
+            self._looks -= 1
+            for to, gain in self.ways(self.view.sites[name]):
+                if to not in came and to in self.view.sites and not gain & bit:
+                    came[to] = name
+                    waiting.append(to)
+        if site.node.id not in came or (owner and not head):
+            return []
+        way = [site.node.id]
+        while came[way[-1]]:
+            way.append(came[way[-1]])
+        return head + way[::-1]
+
+    def given(self, *, optional: bool) -> int:
+        """The fields that have a value at start whatever a run is given; with `optional`, also those that may be null."""
+        given = 0
+        for name, field in self.view.definition.fields.items():
+            # The host reads a `from` at the start, and does not start without one; an optional field may do without.
+            if field.default is not None or (optional if field.optional else field.source is not None):
+                given |= self.bits[name]
+        for lost in self.view.lost("fields"):
+            given |= self.bits.get(str(lost), 0)
+        return given
+
+
+def unset(flow: Flow) -> dict[str, Unset]:
+    """The fields that some path reads before any write, by name: each with the first text in the document that does.
+
+    What a node `needs` counts as read where no node writes it: then only the start can give it.
+    """
+    view, given = flow.view, flow.given(optional=True)
+    found: dict[str, Unset] = {}
+    for site in view.sites.values():
+        for text in (*site.texts, *site.needs):
+            for name in view.language.parse(text.kind, text.text).names:
+                bit = flow.bits.get(name)
+                if not bit or name in found or bit & (given | flow.surely(site, text.phase)):
+                    continue
+                if text not in site.needs or not bit & flow.written:
+                    found[name] = Unset(site, text, flow.path(site, bit))
+    return dict(sorted(found.items()))
+
+
+def unproved(flow: Flow) -> list[Unset]:
+    """What a node `needs` and some path does not write. What no node writes, the start gives, but for optional fields."""
+    given = flow.given(optional=False)
+    optional = flow.given(optional=True) & ~given
+    found = []
+    for site in flow.view.sites.values():
+        for text in site.needs:
+            bit = flow.bits.get(text.text, 0)
+            if bit & (flow.written | optional) and not bit & (given | flow.surely(site, text.phase)):
+                found.append(Unset(site, text, flow.path(site, bit)))
+    return found

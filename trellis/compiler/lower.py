@@ -1,0 +1,219 @@
+"""Documents to the relation graph: every node gets its id and region, every target its meaning, every text its place.
+
+Lowering never stops: what is wrong is lowered to its best guess or left out, and the rules tell of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from trellis.compiler import parts
+from trellis.compiler.names import resolve, resolve_start
+from trellis.compiler.sites import Phase, Region, Site, Steps, Text, View
+from trellis.model.documents import Document
+from trellis.model.graph import Body, Call, Definition, Edge, Node, Undo, Verb
+from trellis.model.types import Type
+from trellis.model.values import Value
+
+BOOLEAN = Type("boolean")
+LIST = Type("list", item=parts.ANY)
+_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "each", "end", "say")
+
+
+def lower(document: Document, *, pruned: Collection[Steps] = frozenset(), tools: Collection[str] | None = None) -> View:
+    """The view of `document`, whose definition is complete when no rule finds an error."""
+    view = View(document, pruned, tools)
+    data: dict[str, Any] = document.data  # type: ignore[assignment]
+    fields = {}
+    for name, written in (data.get("fields") or {}).items():
+        fields[name], view.fields[name] = parts.field(written)
+        check = fields[name].check
+        if check is not None:
+            view.texts.append(Text("expression", check, ("fields", name, "check"), "enter", BOOLEAN))
+    for lost in view.lost("fields"):
+        view.fields.setdefault(str(lost), parts.ANY)
+    lowering = _Lowering(view, fields)
+    root = lowering.region("", "", (), data, frozenset())
+    nodes = {name: site.node for name, site in view.sites.items()}
+    tools_written = data.get("tools") or {}
+    for name, written in tools_written.items():
+        for key in ("process", "env"):
+            lowering.template(view.texts, written.get(key), ("tools", name, key), "enter")
+    declared = {name: parts.tool(written) for name, written in tools_written.items()}
+    signals = {name: parts.signal(written) for name, written in (data.get("signals") or {}).items()}
+    view.definition = Definition(
+        name=data.get("name") or _stem(document.path),
+        start=root.start,
+        nodes=nodes,
+        label=str(data.get("version", "")),
+        fields=fields,
+        signals=signals,
+        tools={name: tool for name, tool in declared.items() if tool is not None},
+        catch=lowering.routes(root, data, (), "catch"),
+        upon=lowering.routes(root, data, (), "upon"),
+        limits=parts.limits(data),
+    )
+    return view
+
+
+def _stem(path: str) -> str:
+    return path.replace("\\", "/").rsplit("/", 1)[-1].split(".", 1)[0] or "graph"
+
+
+class _Lowering:
+    """One walk over the nodes of a document, outermost first."""
+
+    def __init__(self, view: View, fields: dict[str, Any]) -> None:
+        self.view, self.fields = view, fields
+
+    def region(self, name: str, owner: str, steps: Steps, data: dict[str, Any], local: frozenset[str]) -> Region:
+        """Lower the nodes of the graph or of a body that has `nodes`."""
+        region = self.view.regions[name] = Region(name, owner, steps, local, single=False)
+        prefix = f"{name}." if name else ""
+        nodes: dict[str, dict[str, Any]] = data.get("nodes") or {}
+        below = (*steps, "nodes")
+        region.names = {node: prefix + node for node in (*nodes, *map(str, self.view.lost(*below)))}
+        start = data.get("start")
+        if start is None:
+            region.start = region.names.get(next(iter(nodes), ""), "")
+            region.assumed = len(region.names) > 1
+        else:
+            region.start = resolve_start(self.view, region, start, (*steps, "start"))
+        for node, written in nodes.items():
+            self.node(prefix + node, region, (*below, node), written)
+        return region
+
+    def body(self, name: str, owner: str, steps: Steps, data: dict[str, Any], local: frozenset[str]) -> Region:
+        """Lower one body: a region with nodes, or one node that is a region."""
+        if "nodes" in data:
+            return self.region(name, owner, steps, data, local)
+        region = self.view.regions[name] = Region(name, owner, steps, local, single=True)
+        region.start = name
+        self.node(name, region, steps, data)
+        return region
+
+    def node(self, name: str, region: Region, steps: Steps, data: dict[str, Any]) -> None:
+        """Lower one node and then what is in its bodies."""
+        texts: list[Text] = []
+        verb: Verb = next((verb for verb in _VERBS if verb in data), "pass")
+        given: dict[str, Any] = {}
+        if "say" in data:
+            given["say"] = data["say"]
+            self.template(texts, data["say"], (*steps, "say"), "enter")
+        if verb == "do":
+            given["do"] = self.called(texts, data, steps, "enter")
+        elif verb == "ask":
+            given["ask"] = parts.ask(data, self.fields)
+            verb = verb if given["ask"] is not None else "pass"
+        elif verb == "end":
+            given["end"] = end = parts.end(data)
+            if end.result is not None:
+                texts.append(Text("expression", end.result, (*steps, "end", "result"), "route"))
+        elif verb in ("all", "each"):
+            given["join"] = parts.join(data)
+            if verb == "each":
+                given["each"] = parts.each(data)
+                texts.append(Text("expression", given["each"].items, (*steps, "each", "in"), "enter", LIST))
+        for key in ("timeout", "deadline"):
+            if key in data:
+                given[key] = parts.seconds(data, key)
+        if "retry" in data:
+            given["retry"] = parts.retry(data)
+        if "undo" in data:
+            given["undo"] = self.undo(texts, data["undo"], (*steps, "undo"))
+        if "save" in data:
+            given["save"] = data["save"]
+        if data.get("set"):
+            given["set"] = self.writes(texts, data["set"].get("fields") or {}, (*steps, "set", "fields"))
+        if "to" in data:
+            given["to"] = self.edges(texts, region, data["to"], (*steps, "to"))
+        for key in ("catch", "upon"):
+            if data.get(key):
+                given[key] = self.routes(region, data, steps, key)
+        if data.get("commit"):
+            given["commit"] = True
+        site = Site(Node(id=name, verb=verb, region=region.id, **given), data, steps, region, texts)
+        self.view.sites[name] = site
+        if verb in ("all", "each"):
+            self.bodies(site)
+
+    def bodies(self, site: Site) -> None:
+        """Lower the bodies of a node, and name them in it."""
+        node, steps, region = site.node, site.steps, site.region
+        made: list[Body] = []
+        if node.each is not None:
+            local = region.locals | {node.each.item, "index"}
+            body = self.body(f"{node.id}[]", node.id, (*steps, "each"), site.data["each"], local)
+            made.append(Body("", body.id, body.start))
+        else:
+            for name, written in site.data["all"].items():
+                body = self.body(f"{node.id}.{name}", node.id, (*steps, "all", name), written, region.locals)
+                made.append(Body(name, body.id, body.start))
+        from msgspec.structs import replace
+
+        site.node = replace(node, bodies=tuple(made))
+
+    def called(self, texts: list[Text], data: dict[str, Any], steps: Steps, phase: Phase) -> Call:
+        """`do` and `with`, here or in an undo."""
+        call = parts.call(data)
+        self.template(
+            texts, call.tool, (*steps, "do") if isinstance(data["do"], str) else (*steps, "do", "tool"), phase
+        )
+        self.template(texts, call.args, (*steps, "with"), phase)
+        return call
+
+    def undo(self, texts: list[Text], data: dict[str, Any], steps: Steps) -> Undo | None:
+        """`undo`, whose arguments are read when the node has completed."""
+        if "do" not in data:
+            return None
+        return Undo(self.called(texts, data, steps, "done"), parts.retry(data), parts.seconds(data, "timeout"))
+
+    def writes(self, texts: list[Text], data: dict[str, Value], steps: Steps) -> dict[str, str]:
+        """`set.fields`: each expression gives what its field takes."""
+        written = {}
+        for name, value in data.items():
+            written[name] = text = parts.expression(value)
+            texts.append(Text("expression", text, (*steps, name), "set", self.view.fields.get(name)))
+        return written
+
+    def edges(self, texts: list[Text], region: Region, data: Any, steps: Steps) -> tuple[Edge, ...]:
+        """`to`: one name, or a list in which the first condition that holds wins."""
+        if isinstance(data, str):
+            to = resolve(self.view, region, data, steps)
+            return () if to is None else (Edge(to),)
+        edges = []
+        for index, written in enumerate(data if isinstance(data, list) else [data]):
+            here = (*steps, index) if isinstance(data, list) else steps
+            edge = {"to": written} if isinstance(written, str) else written
+            when = edge.get("if")
+            if when is not None:
+                when = parts.expression(when)
+                texts.append(Text("expression", when, (*here, "if"), "route", BOOLEAN))
+            if "to" in edge:
+                place = here if isinstance(written, str) else (*here, "to")
+                to = resolve(self.view, region, edge["to"], place)
+                if to is not None:
+                    edges.append(Edge(to, when, bool(edge.get("undo", False))))
+        return tuple(edges)
+
+    def routes(self, region: Region, data: dict[str, Any], steps: Steps, key: str) -> dict[str, str]:
+        """`catch` or `upon`: code or signal -> target."""
+        routes = {}
+        for word, name in (data.get(key) or {}).items():
+            to = resolve(self.view, region, name, (*steps, key, word))
+            if to is not None:
+                routes[word] = to
+        return routes
+
+    def template(self, texts: list[Text], value: Value, steps: Steps, phase: Phase) -> None:
+        """Note every text with `{{` in a value."""
+        if isinstance(value, str):
+            if "{{" in value:
+                texts.append(Text("template", value, steps, phase))
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                self.template(texts, part, (*steps, key), phase)
+        elif isinstance(value, list):
+            for index, part in enumerate(value):
+                self.template(texts, part, (*steps, index), phase)

@@ -1,0 +1,171 @@
+"""The parts of a node and of a graph that need nothing but themselves to be lowered: numbers, calls, policies, fields."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from trellis.model.durations import parse_duration
+from trellis.model.graph import Ask, Call, Each, End, Field, Join, Limits, Retry, Signal, Tool
+from trellis.model.types import Type, fitter, parse_type
+from trellis.model.values import Value, canonical
+
+ASK_KINDS = ("text", "choice", "confirm", "int", "number", "secret")
+
+ANY = Type("any")
+
+Made = TypeVar("Made", bound=msgspec.Struct)
+
+
+def made(part: type[Made], /, **given: Any) -> Made:
+    """A part of a definition. What equals the default is left to it: only then do equal parts have equal bytes."""
+    names, defaults = part.__struct_fields__, part.__struct_defaults__
+    usual = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    return part(**{name: value for name, value in given.items() if name not in usual or value != usual[name]})
+
+
+def seconds(data: dict[str, Any], key: str) -> float | None:
+    """The duration at `key`, if there is one that can be read."""
+    written = data.get(key)
+    if written is None:
+        return None
+    try:
+        return parse_duration(written)
+    except ValueError:
+        return None
+
+
+def expression(written: Value) -> str:
+    """An expression as text: YAML has read `tries: 0` or `ok: true` as values already."""
+    return written if isinstance(written, str) else canonical(written).decode()
+
+
+def call(data: dict[str, Any]) -> Call:
+    """`do` and `with` as a call."""
+    do = data["do"]
+    args = data.get("with") or {}
+    if isinstance(do, str):
+        return Call(do, args)
+    return Call(do.get("tool", ""), args, tuple(do.get("allow") or ()))
+
+
+def retry(data: dict[str, Any]) -> Retry | None:
+    """`retry` with the defaults of the policy for what it does not say."""
+    written = data.get("retry")
+    if written is None:
+        return None
+    given: dict[str, Any] = {
+        name: value for name in ("initial_interval", "max_interval") if (value := seconds(written, name)) is not None
+    }
+    if written.get("max_attempts") is not None:
+        given["max_attempts"] = int(written["max_attempts"])
+    for name in ("backoff_coefficient", "jitter"):
+        if written.get(name) is not None:
+            given[name] = float(written[name])
+    return made(Retry, **given, non_retryable=tuple(written.get("non_retryable") or ()))
+
+
+def join(data: dict[str, Any]) -> Join:
+    """`join`; without one, every branch must succeed."""
+    written = data.get("join", "all")
+    if isinstance(written, dict):
+        return Join("count", written.get("n", 1))
+    if written == "any":
+        return Join("count", 1)
+    return Join("collect") if written == "collect" else Join()
+
+
+def end(data: dict[str, Any]) -> End:
+    """`end`: a status, or a status and the expression of a result."""
+    written = data["end"]
+    if not isinstance(written, dict):
+        return made(End, status=written)
+    result = written.get("result")
+    return made(End, status=written.get("status", "ok"), result=None if result is None else expression(result))
+
+
+def each(data: dict[str, Any]) -> Each:
+    """`each`, but for its body."""
+    written = data["each"]
+    return made(
+        Each, items=expression(written.get("in", "[]")), item=written.get("as", "item"), max=written.get("max", 0)
+    )
+
+
+def ask(data: dict[str, Any], fields: dict[str, Field]) -> Ask | None:
+    """`ask`; the options of a choice are those written, else the enum of its field."""
+    written = data["ask"]
+    kind = next((kind for kind in ASK_KINDS if kind in written), None)
+    if kind is None:
+        return None
+    name = written[kind]
+    options = written.get("options")
+    if options is None and kind == "choice" and name in fields:
+        options = fields[name].enum
+    return Ask(kind, name, tuple(options or ()), written.get("default"))  # type: ignore[arg-type]
+
+
+def field(written: Any) -> tuple[Field, Type]:
+    """A field and its type. What does not fit is kept as written, or left out; the rule on declarations tells of it."""
+    data: dict[str, Any] = written if isinstance(written, dict) else {"type": written}
+    enum, optional = tuple(data.get("enum") or ()), bool(data.get("optional", False))
+    declared = field_type(data)
+    default = data.get("default")
+    if default is not None:
+        try:
+            default = fitter(declared)(default)
+        except ValueError:
+            pass  # kept as written, so that the field is not taken for one that has none
+    lowered = Field(
+        type=data.get("type", "any"),
+        optional=optional,
+        default=default,
+        enum=declared.enum or enum,
+        check=None if data.get("check") is None else expression(data["check"]),
+        secret=bool(data.get("secret", False)),
+        index=bool(data.get("index", False)),
+        source=data.get("from"),
+        merge=data.get("merge"),
+    )
+    return lowered, declared
+
+
+def field_type(data: dict[str, Any]) -> Type:
+    """The type of a field with its enum; the type alone where the enum is wrong; `any` where that is wrong too."""
+    optional = bool(data.get("optional", False))
+    for enum in (data.get("enum") or None, None):
+        try:
+            return parse_type(data.get("type", "any"), enum, optional)
+        except ValueError:
+            continue
+    return ANY
+
+
+def tool(data: dict[str, Any]) -> Tool | None:
+    """A named tool, where it is of a kind that we run."""
+    kind = next((kind for kind in ("python", "process") if kind in data), None)
+    if kind is None:
+        return None
+    return made(
+        Tool,
+        kind=kind,
+        python=data.get("python", ""),
+        process=tuple(data.get("process", ())),
+        env=data.get("env") or {},
+        timeout=seconds(data, "timeout"),
+        effect=data.get("effect", "idempotent"),
+    )
+
+
+def limits(data: dict[str, Any]) -> Limits:
+    """`limits`, with our own for what it does not say."""
+    written = data.get("limits") or {}
+    return made(Limits, **{name: written[name] for name in ("steps", "visits") if name in written})
+
+
+def signal(data: dict[str, Any] | None) -> Signal:
+    """A declared signal: what it carries, and `buffer` where that is a number."""
+    carried = dict(data or {})
+    buffer = carried.pop("buffer") if isinstance(carried.get("buffer"), int) else 0
+    return made(Signal, data=carried, buffer=buffer)

@@ -1,0 +1,68 @@
+"""E211, E401-E403: every text can be read, names only what is known where it stands, and gives what is wanted there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trellis.compiler.scopes import Scope, Scopes
+from trellis.compiler.sites import Text, View
+from trellis.model.problems import Problem
+
+PLACES = {
+    "error": "only known in a node that `catch` leads to",
+    "signal": "only known in a node that `upon` leads to",
+    "item": "only known inside an `each`",
+    "index": "only known inside an `each`",
+    "value": "only known in the `check` of a field",
+    "args": "only known in the words of a tool",
+}
+
+
+def check(view: View) -> Iterator[Problem]:
+    """The problems of each text; the same text in the same scope is looked at once."""
+    scopes = Scopes(view)
+    for text in view.texts:
+        yield from _text(view, text, scopes.of_declaration(text))
+    for site in view.sites.values():
+        if site.texts:
+            scope = scopes.of(site)
+            for text in site.texts:
+                yield from _text(view, text, scope)
+
+
+def _text(view: View, text: Text, scope: Scope) -> Iterator[Problem]:
+    problem = view.document.problem
+    parsed = view.language.parse(text.kind, text.text)
+    if parsed.reason:
+        at = f" (at character {parsed.offset + 1})" if parsed.offset else ""
+        if text.kind == "template":
+            yield problem("E403", f"cannot read this text: {parsed.reason}{at}", text.steps)
+        else:
+            cut = parsed.offset >= len(text.text.rstrip())
+            hint = "if YAML took a part of it away, quote the expression" if cut else ""
+            yield problem("E401", f"cannot read `{text.text}`: {parsed.reason}{at}", text.steps, hint=hint)
+        return
+    if "fields" not in view.lost():
+        for name in sorted(parsed.names | parsed.soft_names):
+            if name not in scope:
+                message, hint = _unknown(view, text, name, scope)
+                yield problem("E211", message, text.steps, hint=hint)
+    for reason in view.language.faults(text.kind, text.text, scope, text.wants):
+        yield problem("E402", reason, text.steps)
+
+
+def _unknown(view: View, text: Text, name: str, scope: Scope) -> tuple[str, str]:
+    """What to say of a name that is not in scope, and what to try."""
+    if text.steps[0] == "tools":
+        return f"the words of a tool know `args` alone, not '{name}'", "give it in the `with` of a node"
+    if name in PLACES:
+        return f"'{name}' is {PLACES[name]}", ""
+    near = view.guesses.hint(f"name {id(scope)}", name, scope)
+    return f"no field named '{name}'", near or _quoted(text, name)
+
+
+def _quoted(text: Text, name: str) -> str:
+    """The usual slip: a text where an expression is read."""
+    if text.kind == "expression" and text.text.strip() == name and text.phase == "set":
+        return f"to write the text itself, quote it twice: \"'{name}'\""
+    return f"declare it: fields: {{{name}: {{type: …}}}}"

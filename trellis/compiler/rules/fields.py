@@ -1,0 +1,36 @@
+"""E211: what a node writes, or says it needs, is a declared field. Names in expressions are read by the rule on expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trellis.compiler.sites import Site, Steps, View
+from trellis.model.problems import Problem
+
+
+def check(view: View) -> Iterator[Problem]:
+    """One problem for each unknown field that an `ask`, a `save`, a `set` or `needs` names."""
+    if "fields" in view.lost():
+        return
+    for site in view.sites.values():
+        for name, steps, key in (*written(site), *needed(site)):
+            if name not in view.fields:
+                hint = view.guesses.hint("field", name, view.fields) or f"declare it: fields: {{{name}: {{type: …}}}}"
+                yield view.document.problem("E211", f"no field named '{name}'", steps, key=key, hint=hint)
+
+
+def written(site: Site) -> Iterator[tuple[str, Steps, bool]]:
+    """The fields a node itself writes, each with its place, and whether its name is a key there."""
+    node = site.node
+    if node.ask is not None:
+        yield node.ask.field, (*site.steps, "ask", node.ask.kind), False
+    if node.save is not None:
+        yield node.save, (*site.steps, "save"), False
+    for name in node.set:
+        yield name, (*site.steps, "set", "fields", name), True
+
+
+def needed(site: Site) -> Iterator[tuple[str, Steps, bool]]:
+    """The fields a node says it needs."""
+    for text in site.needs:
+        yield text.text, text.steps, False

@@ -1,0 +1,90 @@
+"""E217: what a node says about its work stands where there is work, and what it catches can happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trellis.compiler.sites import Site, Steps, View
+from trellis.model.graph import Verb
+from trellis.model.problems import Problem
+
+BELONGS: dict[str, tuple[Verb, ...]] = {
+    "with": ("do",),
+    "retry": ("do",),
+    "save": ("do", "all", "each"),
+    "undo": ("do", "ask", "all", "each"),
+    "timeout": ("do", "ask", "all", "each"),
+    "deadline": ("do", "ask", "all", "each"),
+    "upon": ("do", "ask", "all", "each"),
+    "join": ("all", "each"),
+}
+"""Key of a node -> the verbs it goes with."""
+WHY: dict[tuple[str, str], str] = {
+    ("save", "ask"): "the answer goes to the field that `ask` names",
+    ("retry", "ask"): "a refused answer is asked again without it",
+    ("retry", "all"): "put it into the branches",
+    ("retry", "each"): "put it into the body",
+}
+UNCAUGHT = {
+    "step_limit": "going on would be more of what was too much",
+    "visit_limit": "going on would be more of what was too much",
+}
+"""Codes that end the run whatever catches them."""
+JOINTS = str.maketrans("_.-", "aaa")
+"""What may join the words of a code."""
+FROM_GRAPH = frozenset({"no_edge", "expression", "invalid"})
+"""Codes that a node can fail with although nothing acts in it."""
+
+
+def check(view: View) -> Iterator[Problem]:
+    """One problem for each key of a node that nothing in the node could ever use."""
+    for code in view.definition.catch:
+        yield from _code(view, code, ("catch", code))
+    for site in view.sites.values():
+        for key, verbs in BELONGS.items():
+            if key in site.data and site.node.verb not in verbs and not view.lost(*site.steps):
+                yield _misplaced(view, site, key, verbs)
+        if site.node.verb == "end" and "to" in site.data:
+            message = f"{site.shown} ends the run, so its `to` is never taken"
+            yield view.document.problem("E217", message, (*site.steps, "to"), key=True, hint="remove one of the two")
+        for code in site.node.catch:
+            yield from _caught(view, site, code, (*site.steps, "catch", code))
+
+
+def _misplaced(view: View, site: Site, key: str, verbs: tuple[Verb, ...]) -> Problem:
+    why = WHY.get((key, site.node.verb))
+    acts = {"say": "only says something", "pass": "does nothing itself", "end": "ends the run"}
+    what = acts.get(site.node.verb, f"has `{site.node.verb}`")
+    message = f"`{key}` goes with {_listed(verbs)}, and {site.shown} {what}"
+    return view.document.problem("E217", message, (*site.steps, key), key=True, hint=why or f"remove `{key}`")
+
+
+def _caught(view: View, site: Site, code: str, steps: Steps) -> Iterator[Problem]:
+    wrong = list(_code(view, code, steps))
+    yield from wrong
+    may_fail = FROM_GRAPH | {"*"} if site.node.set else FROM_GRAPH
+    if any(edge.undo for edge in site.node.to):
+        may_fail |= {"*", "undo_failed"}
+    if not wrong and site.node.verb in ("say", "pass", "end") and code not in may_fail and not view.torn(*site.steps):
+        message = f"nothing in {site.shown} can fail {'in a way that * takes' if code == '*' else f'with {code}'}"
+        yield view.document.problem("E217", message, steps, key=True, hint="catch it where something acts")
+
+
+def _code(view: View, code: str, steps: Steps) -> Iterator[Problem]:
+    if code in UNCAUGHT:
+        message = f"{code} cannot be caught: {UNCAUGHT[code]}"
+        yield view.document.problem("E217", message, steps, key=True, hint="raise it in `limits`, or mend the loop")
+    elif code == "deadline":
+        message = "no error has the code deadline"
+        yield view.document.problem(
+            "E217", message, steps, key=True, hint="an exceeded deadline has the code `timeout`"
+        )
+    elif code != "*" and not code.translate(JOINTS).isalnum():
+        message = f"'{code}' is no word that an error could have as its code"
+        hint = 'codes are words such as timeout, denied or failed; "*" takes all of them'
+        yield view.document.problem("E217", message, steps, key=True, hint=hint)
+
+
+def _listed(verbs: tuple[str, ...]) -> str:
+    words = [f"`{verb}`" for verb in verbs]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,73 @@
+"""What a text may name: the fields, and what is local to where it stands, each with its type."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import MutableMapping
+
+from trellis.compiler.parts import ANY
+from trellis.compiler.sites import Region, Site, Text, View
+from trellis.model.types import Type
+
+STRING, INTEGER, MAP = Type("string"), Type("integer"), Type("map")
+ERROR = Type("map", keys={"code": STRING, "message": STRING, "node": STRING, "attempt": INTEGER})
+SIGNAL = Type("map", keys={"name": STRING, "data": MAP})
+
+Scope = MutableMapping[str, Type]
+
+
+class Scopes:
+    """The scopes of one view. Texts that may name the same have the same scope object."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.fields: Scope = view.fields
+        self.args: Scope = {"args": MAP}
+        definition = view.definition
+        self._caught = set(definition.catch.values())
+        self._signalled = set(definition.upon.values())
+        for site in view.sites.values():
+            self._caught.update(site.node.catch.values())
+            self._signalled.update(site.node.upon.values())
+        self._checks: dict[str, Scope] = {}
+        self._regions: dict[str, Scope] = {"": self.fields}
+        self._nodes: dict[tuple[int, bool, bool], Scope] = {}
+
+    def of_declaration(self, text: Text) -> Scope:
+        """For the check of a field, or the words of a tool."""
+        if text.steps[0] == "tools":
+            return self.args
+        name = str(text.steps[1])
+        if name not in self._checks:
+            self._checks[name] = ChainMap({"value": self.fields.get(name, ANY)}, self.fields)
+        return self._checks[name]
+
+    def of(self, site: Site) -> Scope:
+        """For the texts of a node."""
+        around = self._inside(site.region)
+        caught, signalled = site.node.id in self._caught, site.node.id in self._signalled
+        if not caught and not signalled:
+            return around
+        key = id(around), caught, signalled
+        scope = self._nodes.get(key)
+        if scope is None:
+            brought: dict[str, Type] = {}
+            if caught:
+                brought["error"] = ERROR
+            if signalled:
+                brought["signal"] = SIGNAL
+            scope = self._nodes[key] = ChainMap(brought, around)
+        return scope
+
+    def _inside(self, region: Region) -> Scope:
+        scope = self._regions.get(region.id)
+        if scope is None:
+            owner = self.view.sites[region.owner]
+            scope = self.of(owner)
+            each = owner.node.each
+            if each is not None:
+                items = self.view.language.type_of(each.items, scope)
+                item = items.item if items.kind == "list" and items.item is not None else ANY
+                scope = ChainMap({each.item: item, "index": INTEGER}, scope)
+            self._regions[region.id] = scope
+        return scope
