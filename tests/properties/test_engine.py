@@ -1,0 +1,165 @@
+"""What must hold for every graph and every order of events: refusals change nothing, and replay is the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.generators import compiled, graphs
+from trellis.engine import State, Step, apply, replay, start
+from trellis.model.actions import CallTool, RequestInput
+from trellis.model.codec import decode_event, encode_event
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    AnswerGiven,
+    CancelRequested,
+    Event,
+    RunStarted,
+    SignalReceived,
+    TimerFired,
+)
+from trellis.model.graph import Graph
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "yes", "prod", "7", ""]))
+EVENTS = 60
+"""How many events one run is driven for at most."""
+
+
+def legal(state: State, draw: Any) -> list[Event]:
+    """Every event that the run waits for now."""
+    at = state.at + draw(st.sampled_from([0.0, 1.0]))
+    events: list[Event] = []
+    for name, pending in state.open.items():
+        if isinstance(pending.request, CallTool):
+            events.append(ActionCompleted(at, name, draw(VALUES)))
+            code = draw(st.sampled_from(["failed", "timeout", "denied", "uncertain", "strange"]))
+            events.append(ActionFailed(at, name, code, "why", draw(st.booleans()), draw(st.floats(0, 0.99))))
+        elif isinstance(pending.request, RequestInput):
+            options = pending.request.options
+            events.append(
+                AnswerGiven(at, pending.request.node, draw(st.sampled_from(options)) if options else draw(VALUES))
+            )
+    events += [TimerFired(max(timer.due, at), name) for name, timer in state.timers.items()]
+    events.append(SignalReceived(at, "interrupt"))
+    return events
+
+
+def illegal(state: State, seen: list[str], draw: Any) -> list[Event]:
+    """Events that no run may take now, though some look much like the truth."""
+    gone = [name for name in seen if name not in state.open and name not in state.timers]
+    some = draw(st.sampled_from(gone)) if gone else "r:99:0"
+    events: list[Event] = [
+        ActionCompleted(state.at, some, 1),
+        ActionFailed(state.at, some, "failed"),
+        TimerFired(state.at + 1e9, some),
+        AnswerGiven(state.at, "nowhere", "x"),
+        SignalReceived(state.at, "undeclared"),
+        RunStarted(state.at, "r", "another"),
+    ]
+    # Once the run itself is past a timer's time, no clock that was set back makes it early again.
+    events += [TimerFired(timer.due - 0.5, name) for name, timer in state.timers.items() if state.at < timer.due]
+    return events
+
+
+def unbroken(step: Step) -> None:
+    """What holds after every step."""
+    state = step.state
+    for path, token in state.tokens.items():
+        assert token.path == path
+        assert not token.parent or token.parent in state.tokens
+        assert not token.request or token.request in state.open or token.call is not None
+        assert all(name in state.timers for name in token.timers)
+    for name, timer in state.timers.items():
+        owner = state.tokens.get(timer.path)
+        if timer.entry:
+            assert owner is not None and owner.entry == timer.entry and name in owner.timers
+    for pending in state.open.values():
+        if isinstance(pending.request, RequestInput) or not (pending.cancelling or pending.request.undo):
+            assert pending.request.node in state.tokens
+    if state.closed:
+        assert (state.tokens, state.open, state.timers, state.rollback) == ({}, {}, {}, None)
+        assert step.trace[-1][0] == "run.finished"
+    else:
+        assert state.open or state.timers or state.rollback is not None, "a run that is open waits for something"
+    assert len({request.id for request in step.requests}) == len(step.requests)
+
+
+@given(document=graphs(), data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_refused_event_leaves_the_state_and_replay_equals_the_live_run(document: dict[str, Any], data: Any) -> None:
+    graph = compiled(document)
+    begun = RunStarted(1.0, "r", graph.hash)
+    step = start(graph, begun)
+    unbroken(step)
+    journal: list[Event] = [begun]
+    lines = len(step.trace)
+    seen = [request.id for request in step.requests]
+    for _ in range(EVENTS):
+        state = step.state
+        if state.closed:
+            break
+        for event in illegal(state, seen, data.draw):
+            refused = apply(graph, state, event)
+            assert refused.refusal is not None, event
+            assert refused.state is state
+        event = data.draw(st.sampled_from(legal(state, data.draw)))
+        after = apply(graph, state, event)
+        if after.refusal is not None:
+            assert after.state is state
+            continue
+        step = after
+        unbroken(step)
+        journal.append(event)
+        lines += len(step.trace)
+        seen += [request.id for request in step.requests]
+    assert step.state.lines == lines
+    assert replay(graph, [decode_event(encode_event(event)) for event in journal]) == step.state
+    stored = Graph.decode(graph.data, graph.hash)
+    assert replay(stored, journal) == step.state, "the definition that a store keeps means the same"
+
+
+@given(document=graphs(), data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_cancelling_at_any_moment_leaves_nothing_open(document: dict[str, Any], data: Any) -> None:
+    graph = compiled(document)
+    step = start(graph, RunStarted(1.0, "r", graph.hash))
+    for _ in range(data.draw(st.integers(0, 12))):
+        if step.state.closed:
+            return
+        after = apply(graph, step.state, data.draw(st.sampled_from(legal(step.state, data.draw))))
+        step = after if after.refusal is None else step
+    if step.state.closed:
+        return
+    ended = apply(graph, step.state, CancelRequested(step.state.at, "enough"))
+    unbroken(ended)
+    assert ended.state.status == "cancelled"
+    assert apply(graph, ended.state, CancelRequested(9.0)).refusal is not None
+
+
+@given(document=graphs(), data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_only_what_completed_is_undone_last_first_and_once(document: dict[str, Any], data: Any) -> None:
+    graph = compiled(document)
+    step = start(graph, RunStarted(1.0, "r", graph.hash))
+    undone: list[tuple[str, int]] = []
+    for _ in range(EVENTS):
+        state = step.state
+        if state.closed:
+            break
+        if state.rollback is not None and state.rollback.back is None and state.rollback.current is None:
+            undone = []
+        before = [(entry.path, entry.entry) for entry in state.undo or ()]
+        after = apply(graph, state, data.draw(st.sampled_from(legal(state, data.draw))))
+        if after.refusal is not None:
+            continue
+        started = [facts["node"] for kind, facts in after.trace if kind == "undo.started"]
+        rolling = after.state.rollback
+        if started and before and rolling is not None and rolling.current is not None:
+            entry = (rolling.current.path, rolling.current.entry)
+            assert entry not in undone
+            undone.append(entry)
+        step = after
+    assert len(undone) == len(set(undone))

@@ -1,0 +1,169 @@
+"""The reducer: (graph, state, event) -> the next state and what is wanted. The only way a run changes.
+
+Total and deterministic: it reads no clock, draws no number, invents no id and logs nothing. An event that cannot be
+taken is refused: the very state that was given comes back, and the event is not to be journaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trellis.engine import attempts, rollback
+from trellis.engine.answers import answer
+from trellis.engine.moves import change, finish
+from trellis.engine.nodes import WORK
+from trellis.engine.program import Program, program_of
+from trellis.engine.routes import raise_error
+from trellis.engine.signals import receive, take_buffered
+from trellis.engine.state import ErrorFacts, Refusal, State, Step
+from trellis.engine.turn import Turn
+from trellis.engine.writes import scope
+from trellis.model.actions import CallTool
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    AnswerGiven,
+    CancelRequested,
+    Event,
+    RunStarted,
+    SignalReceived,
+    TimerFired,
+)
+from trellis.model.graph import Graph
+from trellis.model.secrets import MASK, mask
+
+
+def apply(graph: Graph, state: State, event: Event) -> Step:
+    """Fold one event into a run.
+
+    After this call you must append the event to the journal before any of `requests` leaves, and perform the
+    requests in their order. When `refusal` is set, `state` is the object that was given: journal nothing, though
+    `requests` may hold a question to ask again.
+    """
+    if state.status != "running":
+        return _refuse(state, "closed", f"run '{state.run}' has ended: {state.status}")
+    program: Program = graph.memo.get("engine") or program_of(graph)
+    step = TAKERS[type(event)](program, state, event)
+    return step if isinstance(step, Step) else settle(step)
+
+
+def settle(turn: Turn) -> Step:
+    """Do all that is left to do in this turn, the newest piece of work first."""
+    agenda = turn.agenda
+    while True:
+        while agenda:
+            name, *facts = agenda.pop()
+            WORK[name](turn, *facts)
+        if not (turn.buffer and take_buffered(turn)):
+            return turn.step()
+
+
+def _completed(program: Program, state: State, event: ActionCompleted) -> Turn | Step:
+    pending = state.open.get(event.request)
+    if pending is None or not isinstance(pending.request, CallTool):
+        return _stale(state, event.request)
+    turn = Turn(program, state, event.at)
+    request = pending.request
+    save = program.node(pending.token.node).node.save
+    value = MASK if save in program.secrets and not request.undo else mask(event.value)
+    turn.note("tool.returned", {**_returned(request), "value": value})
+    if pending.cancelling:
+        _close_cancelling(turn, request)
+        names = scope(turn, pending.token)
+        rollback.push(turn, pending.token, names if save is None else {**names, save: event.value})
+    elif state.rollback is not None:
+        rollback.undone(turn)
+    else:
+        token = state.tokens[request.node]
+        attempts.succeeded(turn, token)
+        turn.later("complete", token.path, token.entry, event.value)
+    return turn
+
+
+def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
+    pending = state.open.get(event.request)
+    if pending is None or not isinstance(pending.request, CallTool):
+        return _stale(state, event.request)
+    turn = Turn(program, state, event.at, event.noise)
+    request = pending.request
+    error = {"code": event.code, "message": mask(event.message)}
+    turn.note("tool.returned", {**_returned(request), "error": error})
+    if pending.cancelling:
+        _close_cancelling(turn, request)
+        if event.code == "uncertain":
+            rollback.push(turn, pending.token, scope(turn, pending.token))
+    elif state.rollback is not None:
+        rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable)
+    else:
+        attempts.failed(turn, state.tokens[request.node], event.code, event.message, event.retryable)
+    return turn
+
+
+def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
+    timer = state.timers.get(event.timer)
+    if timer is None:
+        return _refuse(state, "stale", f"timer '{event.timer}' is no longer waited for")
+    if max(event.at, state.at) < timer.due:
+        return _refuse(state, "early", f"timer '{event.timer}' is due at {timer.due}, not at {event.at}")
+    turn = Turn(program, state, event.at, event.noise)
+    turn.note("timer.fired", {"node": timer.path, "timer": event.timer, "purpose": timer.purpose})
+    if timer.entry == 0:
+        rollback.timer_fired(turn, event.timer, timer.purpose)
+        return turn
+    turn.drop_timers((event.timer,))
+    token = state.tokens[timer.path]
+    token = change(turn, token, timers=tuple(name for name in token.timers if name != event.timer))
+    if timer.purpose == "retry":
+        attempts.again(turn, token)
+    elif timer.purpose == "timeout" and token.call is not None:
+        attempts.timed_out(turn, token)
+    else:
+        raise_error(turn, token, "timeout", f"{timer.purpose} of node '{token.path}' has passed")
+    return turn
+
+
+def _cancelled(program: Program, state: State, event: CancelRequested) -> Turn:
+    turn = Turn(program, state, event.at)
+    turn.error = ErrorFacts("cancelled", event.reason, "")
+    finish(turn, "cancelled")
+    return turn
+
+
+def _started(_program: Program, state: State, _event: RunStarted) -> Step:
+    return _refuse(state, "started", f"run '{state.run}' has started already")
+
+
+def _close_cancelling(turn: Turn, request: CallTool) -> None:
+    turn.write_open().pop(request.id)
+    if turn.rollback is not None:
+        turn.later("unwind")
+
+
+def _returned(request: CallTool) -> dict[str, Any]:
+    return {
+        "node": request.node,
+        "tool": request.tool,
+        "attempt": request.attempt,
+        "key": request.idempotency_key,
+    }
+
+
+def _stale(state: State, request: str) -> Step:
+    return _refuse(state, "stale", f"request '{request}' is not open")
+
+
+def _refuse(state: State, code: str, message: str) -> Step:
+    return Step(state, refusal=Refusal(code, message))
+
+
+TAKERS: dict[type, Callable[[Program, State, Any], Turn | Step]] = {
+    RunStarted: _started,
+    ActionCompleted: _completed,
+    ActionFailed: _failed,
+    AnswerGiven: answer,
+    TimerFired: _fired,
+    SignalReceived: receive,
+    CancelRequested: _cancelled,
+}
+"""Which function takes which event: a turn to settle, or a refusal."""

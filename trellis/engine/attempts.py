@@ -1,0 +1,103 @@
+"""One visit of a `do` node: attempts of one call, until one succeeds or none is left."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from trellis.engine.moves import change
+from trellis.engine.program import LinkedNode
+from trellis.engine.retries import delay_before
+from trellis.engine.rollback import chosen_tool
+from trellis.engine.routes import raise_error
+from trellis.engine.state import Open, Token
+from trellis.engine.turn import Turn
+from trellis.engine.writes import scope
+from trellis.model.actions import CallTool
+
+
+def begin(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
+    """Evaluate the call, once for all attempts, and make the first. Raises Fault or ExpressionError."""
+    call = linked.node.do
+    assert call is not None
+    names = scope(turn, token)
+    args = linked.args(names) if linked.args is not None else {}
+    tool = call.tool if linked.tool is None else chosen_tool(call.tool, call.allow, linked.tool, names)
+    _send(
+        turn,
+        token,
+        CallTool(
+            id=turn.next_id(),
+            idempotency_key=turn.key(token),
+            node=token.path,
+            tool=tool,
+            run=turn.before.run,
+            args=args,  # type: ignore[arg-type]
+        ),
+    )
+
+
+def again(turn: Turn, token: Token) -> None:
+    """Make the next attempt, of the same call under the same key."""
+    call = token.call
+    assert call is not None
+    number = token.attempt + 1
+    _send(turn, change(turn, token, attempt=number), replace(call, id=turn.next_id(), attempt=number))
+
+
+def succeeded(turn: Turn, token: Token) -> None:
+    """The attempt is over. Its timers go when the node is left; what follows from the value is the node's affair."""
+    turn.write_open().pop(token.request, None)
+
+
+def failed(turn: Turn, token: Token, code: str, message: str, retryable: bool) -> None:
+    """The attempt failed: wait and try again by the node's policy, or the node fails."""
+    token = _end(turn, token)
+    delay = _delay(turn, token, code, retryable=retryable)
+    if delay is None:
+        raise_error(turn, token, code, message)
+    else:
+        _wait(turn, token, delay)
+
+
+def timed_out(turn: Turn, token: Token) -> None:
+    """The attempt took too long. One that is tried again is given up; else the node is left with its call open."""
+    delay = _delay(turn, token, "timeout", retryable=True)
+    if delay is None:
+        raise_error(turn, token, "timeout", f"attempt {token.attempt} took too long")
+        return
+    request = turn.open[token.request].request
+    turn.cancel(request)
+    _wait(turn, _end(turn, token), delay)
+
+
+def _delay(turn: Turn, token: Token, code: str, *, retryable: bool) -> float | None:
+    policy = turn.program.node(token.node).node.retry
+    return delay_before(policy, token.attempt, code, retryable=retryable, noise=turn.noise)
+
+
+def _wait(turn: Turn, token: Token, delay: float) -> None:
+    timer = turn.start_timer("retry", delay, token.path, token.entry, turn.key(token), token.attempt + 1)
+    change(turn, token, timers=(*token.timers, timer))
+
+
+def _send(turn: Turn, token: Token, request: CallTool) -> None:
+    facts = {"node": token.path, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key}
+    turn.emit(request, "tool.called", facts)
+    timeout = turn.program.node(token.node).node.timeout
+    timers = token.timers
+    if timeout is not None:
+        timers = (
+            *timers,
+            turn.start_timer("timeout", timeout, token.path, token.entry, turn.key(token), token.attempt),
+        )
+    token = change(turn, token, request=request.id, timers=timers, call=request)
+    turn.write_open()[request.id] = Open(request, token)
+
+
+def _end(turn: Turn, token: Token) -> Token:
+    """The token without its request and the timers of this attempt; the deadline goes on."""
+    turn.write_open().pop(token.request, None)
+    over = tuple(name for name in token.timers if turn.timers[name].purpose != "deadline")
+    kept = tuple(name for name in token.timers if name not in over)
+    turn.drop_timers(over)
+    return change(turn, token, request="", timers=kept)

@@ -1,0 +1,176 @@
+"""MOVE and what it is made of: the only module that puts tokens down and takes them away."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from trellis.engine.state import ErrorFacts, Open, Status, Token
+from trellis.engine.turn import Turn
+from trellis.model.actions import CallTool
+from trellis.model.secrets import MASK, mask
+from trellis.model.values import Value
+
+
+def move(
+    turn: Turn,
+    token: Token,
+    target: str,
+    writes: dict[str, Value] | None = None,
+    local: dict[str, Value] | None = None,
+    *,
+    caught: bool = False,
+) -> None:
+    """Write `writes`, leave `token` with all that is inside it, and enter the node `target` of the same region.
+
+    `local` are names that only the target reads (`error`, `signal`). A move to the node itself enters it again.
+    """
+    turn.steps += 1
+    if writes:
+        write(turn, writes)
+    leave(turn, token)
+    region = turn.program.node(token.node).node.region
+    path = target if not region else _sibling(token.path, token.node, target, region)
+    inherited = turn.tokens[token.parent].locals if token.parent else {}
+    inherited = {**inherited, **_item_locals(turn, token)} if token.parent else inherited
+    enter(
+        turn,
+        path,
+        target,
+        token.parent,
+        token.index,
+        {**inherited, **local} if local else inherited,
+        value=token.value,
+        caught=caught,
+    )
+
+
+def enter(
+    turn: Turn,
+    path: str,
+    node: str,
+    parent: str = "",
+    index: int = 0,
+    local: dict[str, Value] | None = None,
+    *,
+    value: Value = None,
+    caught: bool = False,
+) -> None:
+    """Put a token on a node, with a new entry sequence, and let the node act next."""
+    turn.entries += 1
+    linked = turn.program.node(node)
+    if linked.remembered:
+        turn.marks = {**turn.marks, node: turn.entries}
+    if turn.program.definition.limits.visits:
+        turn.visits = turn.visits.plus(node)
+    token = Token(path, node, turn.entries, parent, index, locals=local or {}, value=value, caught=caught)
+    turn.write_tokens()[path] = token
+    turn.note("node.entered", {"node": path})
+    turn.later("act", path, token.entry)
+
+
+def over_limit(turn: Turn, node: str, path: str) -> ErrorFacts | None:
+    """Why one more move, to this node, would be too much, as an error of the node at `path`; None where it is not."""
+    steps = turn.program.definition.limits.steps
+    if turn.steps >= steps:
+        return ErrorFacts("step_limit", f"more than {steps} moves in one turn", path)
+    return over_visits(turn, node, path)
+
+
+def over_visits(turn: Turn, node: str, path: str) -> ErrorFacts | None:
+    """Why one more visit of this node would be too much; None where it is not."""
+    visits = turn.program.definition.limits.visits
+    if visits and turn.visits.count(node) >= visits:
+        return ErrorFacts("visit_limit", f"node '{node}' was entered {visits} times already", path)
+    return None
+
+
+def leave(turn: Turn, token: Token) -> None:
+    """Take the token away, and first those inside it. Open work is cancelled."""
+    if token.join is not None and token.join.running:
+        for inner in inside(turn, token):
+            _take(turn, inner)
+    _take(turn, turn.tokens[token.path])
+
+
+def leave_all(turn: Turn, *, awaiting: bool) -> None:
+    """Take every token away. `awaiting`: the results of cancelled calls that have an undo still count."""
+    for token in _inner_first(turn, list(turn.tokens.values())):
+        _take(turn, token, awaiting=awaiting)
+
+
+def inside(turn: Turn, token: Token) -> list[Token]:
+    """The tokens in the bodies of this node, at any depth: the inner first, else in order of entry."""
+    nested = (token.path + ".", token.path + "[")
+    return _inner_first(turn, [other for path, other in turn.tokens.items() if path.startswith(nested)])
+
+
+def _inner_first(turn: Turn, tokens: list[Token]) -> list[Token]:
+    def depth(token: Token) -> int:
+        return 1 + depth(turn.tokens[token.parent]) if token.parent else 0
+
+    return sorted(tokens, key=depth, reverse=True)  # stable: equals keep the order of entry
+
+
+def write(turn: Turn, writes: dict[str, Value]) -> None:
+    """Write these fields. What is written is noted even where it is equal: the trace depends on nothing but facts."""
+    turn.write_fields({**turn.fields, **writes})
+    secrets = turn.program.secrets
+    if secrets:
+        writes = {name: MASK if name in secrets else mask(value) for name, value in writes.items()}
+    turn.note("fields.changed", {"fields": writes})
+
+
+def finish(turn: Turn, status: Status, result: Value = None) -> None:
+    """End the run: every token goes, open work is cancelled, nothing is waited for."""
+    leave_all(turn, awaiting=False)
+    if turn.open:
+        for pending in turn.open.values():
+            if not pending.cancelling:
+                turn.cancel(pending.request)
+        turn.write_open().clear()
+    if turn.timers:
+        turn.write_timers().clear()
+    turn.agenda.clear()
+    turn.buffer = ()
+    turn.rollback = None
+    turn.status, turn.result = status, result
+    turn.note("run.finished", {"status": status, "result": result})
+
+
+def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
+    pending = turn.open.get(token.request) if token.request else None
+    if pending is not None:
+        request = pending.request
+        awaited = awaiting and isinstance(request, CallTool) and turn.program.node(token.node).node.undo is not None
+        if awaited and request.id not in turn.wanted:
+            # It may succeed all the same, and then it is to be undone.
+            turn.write_open()[request.id] = Open(request, pending.token, cancelling=True)
+        else:
+            del turn.write_open()[request.id]
+        turn.cancel(request, awaited=awaited)
+    turn.drop_timers(token.timers)
+    del turn.write_tokens()[token.path]
+    turn.note("node.left", {"node": token.path})
+
+
+def change(turn: Turn, token: Token, **changes: object) -> Token:
+    """The token with these parts changed, in its place."""
+    changed = replace(token, **changes)
+    turn.write_tokens()[token.path] = changed
+    return changed
+
+
+def _sibling(path: str, node: str, target: str, region: str) -> str:
+    """The path of `target` beside `path`: both are in `region`, whose indices stand in `path`."""
+    # `fan[3].fetch` is `fan[].fetch` in region `fan[]`; the part of the path that is the region keeps its indices.
+    inner = node[len(region) :]
+    base = path[: len(path) - len(inner)] if inner else path
+    return base + target[len(region) :]
+
+
+def _item_locals(turn: Turn, token: Token) -> dict[str, Value]:
+    parent = turn.tokens[token.parent]
+    each = turn.program.node(parent.node).node.each
+    if each is None or parent.join is None:
+        return {}
+    return {each.item: parent.join.items[token.index], "index": token.index}

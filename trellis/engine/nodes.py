@@ -1,0 +1,211 @@
+"""A visit of a node: say, act, and at success save, undo, set, and the way on, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trellis.engine import attempts, joins, rollback
+from trellis.engine.moves import change, finish, write
+from trellis.engine.program import LinkedNode
+from trellis.engine.routes import follow, raise_error, remember_value
+from trellis.engine.state import ErrorFacts, Open, Status, Token
+from trellis.engine.turn import Turn
+from trellis.engine.writes import Fault, fitted, scope
+from trellis.errors import ExpressionError
+from trellis.model.actions import RenderContent, RequestInput
+from trellis.model.graph import END
+from trellis.model.secrets import mask
+from trellis.model.values import Value
+
+
+def act(turn: Turn, path: str, entry: int) -> None:
+    """A node was entered: start its timers, say its text, do what its verb says."""
+    token = turn.tokens.get(path)
+    if token is None or token.entry != entry:
+        return  # a sibling's end has cancelled it in the meantime
+    linked = turn.program.node(token.node)
+    try:
+        if linked.timed:
+            token = _start_timers(turn, token, linked)
+        text = _say(turn, token, linked) if linked.say is not None else ""
+        ACTS[linked.node.verb](turn, token, linked, text)
+    except Fault as fault:
+        raise_error(turn, turn.tokens[path], fault.code, fault.message)
+    except ExpressionError as error:
+        raise_error(turn, turn.tokens[path], "expression", str(error))
+
+
+def complete(turn: Turn, path: str, entry: int, value: Value) -> None:
+    """The node's work succeeded with `value`."""
+    token = turn.tokens.get(path)
+    if token is None or token.entry != entry:
+        return
+    linked = turn.program.node(token.node)
+    node = linked.node
+    token = remember_value(turn, token, value)
+    try:
+        field = node.ask.field if node.ask is not None else node.save
+        if field is not None:
+            # The fact is kept whatever becomes of the move.
+            write(turn, {field: fitted(turn, token, field, value)})
+        if node.undo is not None or node.commit:
+            _keep_undo(turn, token, linked)
+        _leave_by_edge(turn, token, linked)
+    except Fault as fault:
+        raise_error(turn, token, fault.code, fault.message)
+    except ExpressionError as error:
+        raise_error(turn, token, "expression", str(error))
+
+
+def back(turn: Turn, path: str, target: str, writes: dict[str, Value], failures: tuple[object, ...]) -> None:
+    """What an edge with `undo: true` had to undo is undone, as far as it could be."""
+    token = turn.tokens[path]
+    if failures:
+        raise_error(turn, token, "undo_failed", f"{len(failures)} of what completed could not be undone")
+    else:
+        follow(turn, token, target, writes=writes)
+
+
+def _leave_by_edge(turn: Turn, token: Token, linked: LinkedNode) -> None:
+    names = scope(turn, token)
+    writes: dict[str, Value] = {}
+    if linked.set:
+        for field, evaluate in linked.set:
+            writes[field] = fitted(turn, token, field, evaluate(names))
+        names = {**names, **writes}
+    if linked.simple_to is not None:
+        follow(turn, token, linked.simple_to, writes=writes)
+        return
+    if not linked.edges:  # the only node of a body
+        follow(turn, token, END, writes=writes)
+        return
+    for edge in linked.edges:
+        if edge.when is None or edge.when(names):
+            if edge.undo:
+                rollback.begin_back(turn, token, edge.to, writes)
+            else:
+                follow(turn, token, edge.to, writes=writes)
+            return
+    raise Fault("no_edge", f"no `if` of node '{token.path}' holds, and it has no way on without one")
+
+
+def _keep_undo(turn: Turn, token: Token, linked: LinkedNode) -> None:
+    if linked.node.commit:
+        turn.undo = None
+    problem = rollback.push(turn, token, scope(turn, token))
+    if problem:
+        raise Fault("expression", f"its undo: {problem}")
+
+
+def _start_timers(turn: Turn, token: Token, linked: LinkedNode) -> Token:
+    """The deadline of the visit; and its timeout, which for a call is one attempt's and starts with it."""
+    node = linked.node
+    timers = token.timers
+    if node.deadline is not None:
+        timers = (*timers, turn.start_timer("deadline", node.deadline, token.path, token.entry, turn.key(token), 1))
+    if node.timeout is not None and node.do is None:
+        timers = (*timers, turn.start_timer("timeout", node.timeout, token.path, token.entry, turn.key(token), 1))
+    return change(turn, token, timers=timers)
+
+
+def _say(turn: Turn, token: Token, linked: LinkedNode) -> str:
+    assert linked.say is not None
+    said = linked.say(scope(turn, token))
+    text = mask(said) if isinstance(said, str) else _as_text(said)
+    turn.emit(RenderContent(id=turn.next_id(), idempotency_key=turn.key(token), node=token.path, text=str(text)))
+    turn.note("say", {"node": token.path, "text": text})
+    return str(text)
+
+
+def _as_text(value: Value) -> str:
+    """A text that is one `{{ }}` alone keeps its type; said, it is a text all the same."""
+    if value is None:
+        raise Fault("expression", "the text to say is not set")
+    from trellis.expr.operators import text_of
+
+    return text_of(value)
+
+
+def _pass(turn: Turn, token: Token, _linked: LinkedNode, _text: str) -> None:
+    _leave_or_fail(turn, token)
+
+
+def _leave_or_fail(turn: Turn, token: Token) -> None:
+    linked = turn.program.node(token.node)
+    if linked.node.commit or linked.node.undo is not None:
+        _keep_undo(turn, token, linked)
+    _leave_by_edge(turn, token, linked)
+
+
+def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
+    ask = linked.node.ask
+    assert ask is not None
+    request = RequestInput(
+        id=turn.next_id(),
+        idempotency_key=turn.key(token),
+        node=token.path,
+        field=ask.field,
+        ask=ask.kind,
+        prompt=text,
+        options=ask.options,
+        default=ask.default,
+    )
+    turn.emit(request, "ask", asked(request))
+    token = change(turn, token, request=request.id)
+    turn.write_open()[request.id] = Open(request, token)
+
+
+def asked(request: RequestInput) -> dict[str, Value]:
+    """The facts of an `ask` line."""
+    facts: dict[str, Value] = {"node": request.node, "field": request.field, "kind": request.ask}
+    if request.options:
+        facts["options"] = list(request.options)
+    if request.default is not None:
+        facts["default"] = request.default
+    if request.reason:
+        facts["reason"] = request.reason
+    return facts
+
+
+def _end(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
+    end = linked.node.end
+    assert end is not None
+    names = scope(turn, token)
+    writes: dict[str, Value] = {}
+    for field, evaluate in linked.set:
+        writes[field] = fitted(turn, token, field, evaluate(names))
+    result = linked.result({**names, **writes}) if linked.result is not None else None
+    if writes:
+        write(turn, writes)
+    statuses: dict[str, Status] = {"ok": "completed", "failed": "failed", "cancelled": "cancelled"}
+    if end.status == "failed":
+        turn.error = _ended_by(token)
+    finish(turn, statuses[end.status], result)
+
+
+def _ended_by(token: Token) -> ErrorFacts:
+    caught = token.locals.get("error")
+    if isinstance(caught, dict):  # the node was reached by `catch`: the run ends with what was caught
+        return ErrorFacts(caught["code"], caught["message"], caught["node"], caught["attempt"])
+    return ErrorFacts("failed", f"node '{token.path}' ended the run as failed", token.path)
+
+
+ACTS: dict[str, Callable[[Turn, Token, LinkedNode, str], None]] = {
+    "say": _pass,
+    "pass": _pass,
+    "ask": _ask,
+    "do": attempts.begin,
+    "all": joins.open_all,
+    "each": joins.open_each,
+    "end": _end,
+}
+"""What each verb does. Every entry may raise Fault or ExpressionError."""
+
+WORK: dict[str, Callable[..., None]] = {
+    "act": act,
+    "complete": complete,
+    "arrive": joins.arrive,
+    "unwind": rollback.unwind,
+    "back": back,
+}
+"""The pieces of work that a turn's agenda may hold."""

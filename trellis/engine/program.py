@@ -1,0 +1,139 @@
+"""A graph made ready to run: every text compiled to a closure once, at its first use.
+
+Linking is the only place where the engine meets the expression language. The program lives in `Graph.memo`, so all
+runs of a graph share it; it holds nothing of any run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trellis.model.graph import Definition, Field, Graph, Node
+from trellis.model.types import Type, fitter, parse_type
+from trellis.model.values import Value
+
+Scope = Mapping[str, Value]
+Evaluate = Callable[[Scope], Value]
+
+
+class LinkedEdge:
+    """One way on, its condition compiled (None: always)."""
+
+    __slots__ = ("to", "undo", "when")
+
+    def __init__(self, to: str, when: Evaluate | None, undo: bool) -> None:
+        self.to, self.when, self.undo = to, when, undo
+
+
+class LinkedField:
+    """One field, with what fits a value to its type and what checks it."""
+
+    __slots__ = ("check", "field", "fit", "name", "type")
+
+    def __init__(self, name: str, field: Field, program: Program) -> None:
+        self.name, self.field = name, field
+        self.type: Type = parse_type(field.type, enum=field.enum or None, optional=field.optional)
+        self.fit = fitter(self.type)
+        self.check = program.expression(field.check) if field.check is not None else None
+
+
+class LinkedNode:
+    """One node with its texts compiled."""
+
+    __slots__ = (
+        "args", "edges", "items", "node", "remembered", "result", "say", "set", "simple_to", "timed", "tool",
+        "undo_args", "undo_tool",
+    )  # fmt: skip
+
+    def __init__(self, node: Node, program: Program) -> None:
+        self.node = node
+        self.say = program.template(node.say) if node.say is not None else None
+        self.tool = program.template(node.do.tool) if node.do and "{{" in node.do.tool else None
+        self.args = program.value(node.do.args) if node.do else None
+        self.undo_tool = program.template(node.undo.call.tool) if node.undo and "{{" in node.undo.call.tool else None
+        self.undo_args = program.value(node.undo.call.args) if node.undo else None
+        self.items = program.expression(node.each.items) if node.each else None
+        self.result = program.expression(node.end.result) if node.end and node.end.result is not None else None
+        self.set = [(field, program.expression(text)) for field, text in node.set.items()]
+        self.edges = [
+            LinkedEdge(edge.to, None if edge.when is None else program.expression(edge.when), edge.undo)
+            for edge in node.to
+        ]
+        first = self.edges[0] if self.edges else None
+        self.simple_to = first.to if first is not None and first.when is None and not first.undo else None
+        self.timed = node.timeout is not None or node.deadline is not None
+        self.remembered = node.id in program.marked
+
+
+class Program:
+    """The linked nodes and fields of one definition."""
+
+    __slots__ = ("_compiled", "_nodes", "definition", "fields", "marked", "secrets")
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self._compiled: dict[tuple[str, str], Evaluate] = {}
+        self._nodes: dict[str, LinkedNode] = {}
+        self.marked = frozenset(edge.to for node in definition.nodes.values() for edge in node.to if edge.undo)
+        self.secrets = frozenset(name for name, field in definition.fields.items() if field.secret)
+        self.fields = {name: LinkedField(name, field, self) for name, field in definition.fields.items()}
+
+    def node(self, name: str) -> LinkedNode:
+        """The linked node of this static id."""
+        linked = self._nodes.get(name)
+        if linked is None:
+            linked = self._nodes[name] = LinkedNode(self.definition.nodes[name], self)
+        return linked
+
+    def expression(self, text: str) -> Evaluate:
+        """The closure of an expression. Evaluating it may raise ExpressionError."""
+        return self._memo("expression", text)
+
+    def template(self, text: str) -> Evaluate:
+        """The closure of a text with `{{ }}`."""
+        return self._memo("template", text)
+
+    def value(self, data: dict[str, Value]) -> Evaluate | None:
+        """The closure of a map whose texts may hold `{{ }}`; None where it holds nothing at all."""
+        if not data:
+            return None
+        if not _has_template(data):
+            return lambda _scope: data
+        from trellis.expr.template import compile_value
+
+        return compile_value(data).evaluate
+
+    def _memo(self, kind: str, text: str) -> Evaluate:
+        evaluate = self._compiled.get((kind, text))
+        if evaluate is None:
+            # A graph without expressions never loads the language.
+            compiled: Any
+            if kind == "template":
+                if "{{" not in text:
+                    return lambda _scope: text
+                from trellis.expr.template import compile_template
+
+                compiled = compile_template(text)
+            else:
+                from trellis.expr.expression import compile_expression
+
+                compiled = compile_expression(text)
+            evaluate = self._compiled[kind, text] = compiled.evaluate
+        return evaluate
+
+
+def _has_template(data: Value) -> bool:
+    if isinstance(data, str):
+        return "{{" in data
+    if isinstance(data, dict):
+        return any(map(_has_template, data.values()))
+    return isinstance(data, list) and any(map(_has_template, data))
+
+
+def program_of(graph: Graph) -> Program:
+    """The program of `graph`, linked at the first call."""
+    program: Program | None = graph.memo.get("engine")
+    if program is None:
+        program = graph.memo["engine"] = Program(graph.definition)
+    return program

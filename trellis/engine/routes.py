@@ -1,0 +1,90 @@
+"""Where a token goes: along an edge, by `catch` after an error, or by `upon` after a signal."""
+
+from __future__ import annotations
+
+from trellis.engine import rollback
+from trellis.engine.moves import change, finish, leave, move, over_limit, write
+from trellis.engine.state import ErrorFacts, Status, Token
+from trellis.engine.turn import Turn
+from trellis.model.graph import END, FAIL, ROLLBACK
+from trellis.model.values import Value
+
+ENGINE_ERRORS = frozenset({"no_edge", "expression"})
+"""Faults of the graph rather than of the world: `"*"` does not take them, their own name does.
+
+A limit ends the run at once: who caught it would go on doing what was too much.
+"""
+
+
+def follow(
+    turn: Turn,
+    token: Token,
+    target: str,
+    *,
+    writes: dict[str, Value] | None = None,
+    local: dict[str, Value] | None = None,
+    error: ErrorFacts | None = None,
+) -> None:
+    """Go from `token` to a node of its region, or end the region, or end the run."""
+    if target not in (END, FAIL, ROLLBACK):
+        over = over_limit(turn, target, token.path)
+        if over is not None:
+            fail(turn, over)
+            return
+        move(turn, token, target, writes, local, caught=error is not None)
+        return
+    if writes:
+        write(turn, writes)
+    if target == END and token.parent:
+        leave(turn, token)
+        turn.later("arrive", token.parent, turn.tokens[token.parent].entry, token.index, (token.value,))
+    elif target == END:
+        finish(turn, "completed")
+    elif target == FAIL:
+        fail(turn, error or ErrorFacts("failed", f"node '{token.path}' went to $fail", token.path, token.attempt))
+    else:
+        rollback.begin(turn, error)
+
+
+def raise_error(turn: Turn, token: Token, code: str, message: str) -> None:
+    """The node of `token` has failed."""
+    route(turn, token, ErrorFacts(code, message, token.path, token.attempt))
+
+
+def route(turn: Turn, token: Token, error: ErrorFacts) -> None:
+    """An error takes the node's own `catch`, else the join it is in, else the graph's `catch`, else the run fails.
+
+    A node that was itself reached by `catch` does not take the graph's again.
+    """
+    target = _caught(turn.program.node(token.node).node.catch, error.code)
+    if target is None and token.parent:
+        leave(turn, token)
+        turn.later("arrive", token.parent, turn.tokens[token.parent].entry, token.index, error)
+        return
+    if target is None and not token.caught:
+        target = _caught(turn.program.definition.catch, error.code)
+    if target is None:
+        fail(turn, error)
+    else:
+        facts: Value = {
+            "code": error.code, "message": error.message, "node": error.node, "attempt": error.attempt,
+        }  # fmt: skip
+        follow(turn, token, target, local={"error": facts}, error=error)
+
+
+def fail(turn: Turn, error: ErrorFacts) -> None:
+    """End the run by an error that nothing caught."""
+    turn.error = error
+    status: Status = {"denied": "denied", "timeout": "timed_out"}.get(error.code, "failed")  # type: ignore[assignment]
+    finish(turn, status)
+
+
+def remember_value(turn: Turn, token: Token, value: Value) -> Token:
+    """What a node gave is, until another node of its body acts, what the body gives."""
+    return change(turn, token, value=value) if token.parent else token
+
+
+def _caught(catch: dict[str, str], code: str) -> str | None:
+    if code in catch:
+        return catch[code]
+    return None if code in ENGINE_ERRORS else catch.get("*")

@@ -1,0 +1,181 @@
+"""What a run is between two turns: the fold of its journal, and all that a host must know to go on.
+
+Nothing here is ever changed in place. Dictionaries are shared between states; a turn copies the ones it touches.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from trellis.engine.chain import Chain
+from trellis.engine.tally import Tally
+from trellis.model.actions import ActionRequest, CallTool, RequestInput
+from trellis.model.values import Value
+
+Status = Literal["running", "completed", "failed", "denied", "timed_out", "cancelled", "rolled_back", "rollback_failed"]
+
+
+class ErrorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a catch target reads as `error.code`, `.message`, `.node`, `.attempt`."""
+
+    code: str
+    message: str
+    node: str
+    attempt: int = 1
+
+
+class Joining(msgspec.Struct, frozen=True):
+    """How far the bodies of an `all` or `each` are. Results are (index, value) and (index, error), newest first."""
+
+    total: int
+    started: int
+    done: Chain[tuple[int, Value]] | None = None
+    failed: Chain[tuple[int, ErrorFacts]] | None = None
+    items: tuple[Value, ...] = ()
+    """The items of an `each`; empty for an `all`."""
+
+    @property
+    def running(self) -> int:
+        return self.started - len(self.done or ()) - len(self.failed or ())
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An active node. `entry` is the sequence number of this visit in the run; a later visit has another."""
+
+    path: str
+    node: str
+    entry: int
+    parent: str = ""
+    """The path of the `all` or `each` whose body this is in; empty at the root."""
+    index: int = 0
+    """Which branch or item of the parent."""
+    attempt: int = 1
+    request: str = ""
+    """The open call or question."""
+    call: CallTool | None = None
+    """The call of the last attempt; the next one repeats it."""
+    timers: tuple[str, ...] = ()
+    locals: dict[str, Value] = {}
+    join: Joining | None = None
+    value: Value = None
+    """What the last acting node of this body gave."""
+    caught: bool = False
+    """The node was reached by `catch`."""
+
+
+class Open(msgspec.Struct, frozen=True):
+    """A call or a question that is not answered. `cancelling`: its node was left, its result is still taken."""
+
+    request: CallTool | RequestInput
+    token: Token
+    """As it was when the request was made; for a cancelling one, what its undo is evaluated with."""
+    cancelling: bool = False
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """A timer that was asked for: when, what for, and the visit that set it (`entry` 0: the rollback)."""
+
+    due: float
+    purpose: Literal["timeout", "deadline", "retry"]
+    path: str
+    entry: int
+
+
+class UndoEntry(msgspec.Struct, frozen=True):
+    """A completed node that can be taken back. `problem`: why its arguments could not be evaluated."""
+
+    path: str
+    node: str
+    entry: int
+    tool: str
+    args: dict[str, Value]
+    completed: int
+    """How many visits the run had begun when this one completed."""
+    problem: str = ""
+
+
+class UndoFailure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An undo that failed for good."""
+
+    node: str
+    code: str
+    message: str = ""
+
+
+class Rollback(msgspec.Struct, frozen=True):
+    """An undo in progress: newest first, one at a time, of what completed in or after visit number `since`.
+
+    `back` is set for an edge with `undo: true`: the visit that waits, where it goes then, and the fields to write.
+    """
+
+    since: int = 0
+    error: ErrorFacts | None = None
+    current: UndoEntry | None = None
+    request: str = ""
+    attempt: int = 0
+    timers: tuple[str, ...] = ()
+    failures: tuple[UndoFailure, ...] = ()
+    back: tuple[Token, str, dict[str, Value]] | None = None
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A signal that waits for a taker."""
+
+    name: str
+    data: dict[str, Value]
+
+
+class State(msgspec.Struct, frozen=True):
+    """One run after `seq` events. `lines` counts the trace entries so far."""
+
+    run: str
+    root: str
+    graph: str
+    seq: int
+    at: float
+    status: Status
+    fields: dict[str, Value]
+    tokens: dict[str, Token]
+    open: dict[str, Open]
+    timers: dict[str, Timer]
+    entries: int = 0
+    lines: int = 0
+    undo: Chain[UndoEntry] | None = None
+    rollback: Rollback | None = None
+    marks: dict[str, int] = {}
+    visits: Tally = Tally()
+    buffer: tuple[Arrived, ...] = ()
+    result: Value = None
+    error: ErrorFacts | None = None
+    undo_failures: tuple[UndoFailure, ...] = ()
+
+    @property
+    def closed(self) -> bool:
+        return self.status != "running"
+
+    @property
+    def position(self) -> dict[str, int]:
+        """The token map: path of each active node -> the sequence number of its visit."""
+        return {path: token.entry for path, token in self.tokens.items()}
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why an event was not taken. `code`: closed, stale, early, not_asked, invalid_answer, unknown_signal, …"""
+
+    code: str
+    message: str
+
+
+TraceEntry = tuple[str, dict[str, Any]]
+"""A kind of the event lines (`node.entered`, `tool.called`, …) and its facts."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The outcome of one event. Refused: `state` is the very object that was given, and nothing is journaled."""
+
+    state: State
+    requests: tuple[ActionRequest, ...] = ()
+    trace: tuple[TraceEntry, ...] = ()
+    refusal: Refusal | None = None
