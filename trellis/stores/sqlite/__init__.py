@@ -1,0 +1,12 @@
+"""The SQLite store: one file, many processes, one commit per call, each of them on the disk when the call returns.
+
+    store        the face: who may use the connection when, inline or in the thread
+    journal      what is written and read, and what is known of the runs that are owned
+    transaction  one commit, or none
+    schema       opening a file: whose it is, its format, its settings
+    faults       what SQLite reports -> the tree of errors
+
+Only this package imports apsw.
+"""
+
+from trellis.stores.sqlite.store import SqliteStore as SqliteStore

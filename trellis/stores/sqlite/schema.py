@@ -1,0 +1,130 @@
+"""Opening a file: nothing is written to it before it is known to be empty or ours, and of a format we know.
+
+A later format appends a script to FORMATS; a file of an earlier one is brought up by the scripts it lacks, in one
+transaction.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from trellis.errors import StoreError, StoreTooNew, StoreUnavailable
+from trellis.stores.sqlite.faults import translate, translate_os
+from trellis.stores.sqlite.transaction import Transaction
+
+APPLICATION = int.from_bytes(b"TRLS", "big")
+"""The `application_id` in the header of our files."""
+
+FORMATS = (
+    """
+    CREATE TABLE definitions (
+        id INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL UNIQUE,
+        data BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL UNIQUE,
+        owner TEXT,                 -- the token of who may write; NULL while the run is free
+        epoch INTEGER NOT NULL,
+        graph TEXT NOT NULL,
+        name TEXT NOT NULL,
+        source TEXT NOT NULL,
+        status TEXT NOT NULL,
+        position TEXT NOT NULL,     -- JSON, like fields
+        fields TEXT NOT NULL,
+        wake REAL,
+        created REAL NOT NULL,
+        updated REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_by_status ON runs (status, created);
+
+    -- Events lie in the order in which they were written: with (run, seq) as the key of the table itself,
+    -- every run of a batch would dirty a page of its own.
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        event BLOB NOT NULL,
+        UNIQUE (run, seq)
+    ) STRICT;
+    """,
+)
+FORMAT = len(FORMATS)
+
+_SAFE_SQLITE = (3, 51, 3)  # earlier ones can corrupt a WAL file that two processes write
+
+
+def connect(url: str, path: Path) -> apsw.Connection:
+    """A connection to the file, made where there is none, in our format. Raises StoreError."""
+    if tuple(map(int, apsw.sqlite_lib_version().split("."))) < _SAFE_SQLITE:
+        needed = ".".join(map(str, _SAFE_SQLITE))
+        raise StoreUnavailable(url, f"SQLite {apsw.sqlite_lib_version()} is older than {needed}; upgrade apsw")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise translate_os(url, error) from error
+    if path.is_dir():
+        raise StoreUnavailable(url, f"{path} is a folder; name a file in it")
+    try:
+        connection = apsw.Connection(str(path))
+    except apsw.Error as error:
+        raise StoreUnavailable(url, f"{path} cannot be opened for writing: {error}") from error
+    try:
+        _prepare(url, connection)
+    except apsw.Error as error:
+        system = connection.system_errno
+        connection.close()
+        raise translate(url, error, system) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(url: str, connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA mmap_size=0")
+    if connection.readonly("main"):
+        raise StoreUnavailable(url, "it may not be written; allow it, or name another --store")
+    connection.execute("BEGIN DEFERRED")  # one look at the file, while another process may be making it
+    known = _format(url, connection)
+    connection.execute("COMMIT")
+    if known < FORMAT:
+        with Transaction(connection):
+            # Another process may have done it while this one waited for the lock.
+            for script in FORMATS[_format(url, connection) :]:
+                connection.execute(script)
+            connection.execute(f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}")
+    if not _write_ahead(connection):
+        raise StoreUnavailable(url, "this file system takes no write-ahead log; name a --store on a local disk")
+    # A log that stays short is written over; one that grows makes every commit wait for the file's new length too
+    # (measured: 150 µs against 280 µs a commit while it grows).
+    connection.execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=250; PRAGMA journal_size_limit=16777216")
+
+
+def _write_ahead(connection: apsw.Connection) -> bool:
+    """Whether the file keeps a write-ahead log, from now on if not before."""
+    for _ in range(100):
+        try:
+            return bool(connection.pragma("journal_mode", "wal") == "wal")
+        except apsw.BusyError:
+            # Several processes opened a new file at once. The change of mode does not wait for a lock; this does.
+            with Transaction(connection):
+                pass
+    raise apsw.BusyError("the file changes hands too often")
+
+
+def _format(url: str, connection: apsw.Connection) -> int:
+    """The format of the file, 0 where it is empty. Raises where it is not ours, or too new."""
+    application, found = connection.pragma("application_id"), connection.pragma("user_version")
+    if application == 0 and found == 0 and not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
+        return 0
+    if application != APPLICATION or found < 1:
+        raise StoreUnavailable(url, "the file is a database of another application; name another --store")
+    if found > FORMAT:
+        raise StoreTooNew(url, found, FORMAT)
+    return int(found)

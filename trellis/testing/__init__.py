@@ -1,0 +1,33 @@
+"""What a third party holds its own store or dispatcher against, and a clock that is turned by hand.
+
+    StoreContract, SharedStoreContract    trellis.testing.stores
+    DispatcherContract                    trellis.testing.dispatchers
+    ManualClock                           trellis.testing.clocks
+
+Names are imported when first asked for: a host that takes the clock does not load the suites.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from trellis.testing.clocks import ManualClock as ManualClock
+    from trellis.testing.dispatchers import DispatcherContract as DispatcherContract
+    from trellis.testing.stores import SharedStoreContract as SharedStoreContract
+    from trellis.testing.stores import StoreContract as StoreContract
+
+_HOMES = {
+    "ManualClock": "clocks",
+    "DispatcherContract": "dispatchers",
+    "SharedStoreContract": "stores",
+    "StoreContract": "stores",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'trellis.testing' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"trellis.testing.{home}"), name)
