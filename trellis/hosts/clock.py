@@ -1,0 +1,40 @@
+"""The one place where time and chance enter: a host reads them here and writes them into events."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Alarm(Protocol):
+    """Something that will ring, unless it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Wall-clock seconds since 1970, UTC; chance; and alarms on the running event loop."""
+
+    def now(self) -> float: ...
+
+    def noise(self) -> float:
+        """A number in [0, 1)."""
+
+    def alarm(self, delay: float, ring: Callable[[], None]) -> Alarm:
+        """Call `ring` after `delay` seconds."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def noise(self) -> float:
+        return random.random()
+
+    def alarm(self, delay: float, ring: Callable[[], None]) -> Alarm:
+        return asyncio.get_running_loop().call_later(max(delay, 0.0), ring)

@@ -1,0 +1,94 @@
+"""From the engine's trace to event lines, version 1: what `--output json` prints and `Run.events` yields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from trellis.engine import State, Step
+from trellis.engine.nodes import asked
+from trellis.engine.program import Program, program_of
+from trellis.engine.replay import shown_fields
+from trellis.model.actions import RequestInput
+from trellis.model.graph import Graph
+from trellis.model.secrets import MASK, mask
+from trellis.model.values import Value
+
+VERSION = 1
+Line = dict[str, Any]
+
+
+class Scribe:
+    """Turns steps into lines. It counts the lines and remembers the nodes in order of entry.
+
+    It may be handed a run from its first step, or later with what came before.
+    """
+
+    __slots__ = ("_program", "count", "graph", "run", "visited")
+
+    def __init__(self, graph: Graph, run: str, *, count: int = 0, visited: Iterable[str] = ()) -> None:
+        self.graph, self.run, self.count = graph, run, count
+        self.visited = list(visited)
+        self._program: Program = program_of(graph)
+
+    def lines(self, step: Step) -> list[Line]:
+        """The lines of one turn, in order."""
+        at = timestamp(step.state.at)
+        trace = step.trace
+        if step.refusal is not None:  # nothing happened, but a question may be asked again
+            trace = tuple(("ask", asked(request)) for request in step.requests if isinstance(request, RequestInput))
+        return [self._line(kind, facts, at, step.state) for kind, facts in trace]
+
+    def finished(self, state: State) -> Line:
+        """The last line of a run that has ended."""
+        facts = {"status": state.status, "result": state.result}
+        return self._line("run.finished", facts, timestamp(state.at), state)
+
+    def _line(self, kind: str, facts: dict[str, Any], at: str, state: State) -> Line:
+        self.count += 1
+        line: Line = {"v": VERSION, "seq": self.count, "at": at, "run": self.run, "type": kind, **facts}
+        if kind == "node.entered":
+            self.visited.append(facts["node"])
+        elif kind in ("timer.set", "timer.fired"):
+            line.pop("timer", None)
+            if "due" in line:
+                line["due"] = timestamp(line["due"])
+        elif kind == "run.finished":
+            line["result"] = mask(state.result)
+            line["fields"] = public_fields(self._program, state)
+            line["states"] = []
+            line["visited"] = list(self.visited)
+            if state.error is not None:
+                line["error"] = error_facts(state)
+            if state.undo_failures:
+                line["undo_failed"] = [
+                    {"node": failure.node, "code": failure.code, "message": failure.message}
+                    for failure in state.undo_failures
+                ]
+        return line
+
+
+def public_fields(program: Program, state: State) -> dict[str, Value]:
+    """The fields that are set, with secrets masked."""
+    shown = shown_fields(state.fields)
+    return {name: MASK if name in program.secrets else mask(value) for name, value in shown.items()}
+
+
+def error_facts(state: State) -> dict[str, Value]:
+    """The error that a run ended with, as the lines say it."""
+    error = state.error
+    if error is None:
+        return {}
+    return {"code": error.code, "message": mask(error.message), "node": error.node, "attempt": error.attempt}
+
+
+def entered(step: Step) -> list[str]:
+    """The nodes that a step entered."""
+    return [facts["node"] for kind, facts in step.trace if kind == "node.entered"]
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601, UTC, to the millisecond."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

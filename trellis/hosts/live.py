@@ -1,0 +1,98 @@
+"""One run in the memory of its host: the folded state, its open work, and who listens to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from trellis.engine import State, Step
+from trellis.engine.program import program_of
+from trellis.hosts.clock import Alarm
+from trellis.hosts.lines import entered
+from trellis.model.actions import CallTool, RequestInput
+from trellis.model.graph import Graph
+
+if TYPE_CHECKING:
+    from trellis.dispatch import Router
+    from trellis.stores.base import RunRow
+
+
+SPARE_ALARMS = 64
+"""Alarms of timers that are gone may wait so long; what fires late is refused as stale."""
+
+
+class LiveRun:
+    """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
+
+    __slots__ = (
+        "alarms", "closed", "epoch", "failure", "forget", "graph",
+        "has_secrets", "id", "listeners", "origin", "router", "row", "secrets",
+        "seen", "state", "tasks", "visited",
+    )  # fmt: skip
+
+    def __init__(self, run: str, graph: Graph, router: Router, state: State, epoch: int, row: RunRow) -> None:
+        self.id, self.graph, self.router, self.epoch, self.row = run, graph, router, epoch, row
+        self.state = state
+        self.has_secrets = bool(program_of(graph).secrets)
+        self.origin: State | None = None
+        """The state that this host found; None: it began the run."""
+        self.seen = 0
+        """How many nodes had been entered at `origin`."""
+        self.visited: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.alarms: dict[str, Alarm] = {}
+        self.secrets: dict[str, str] = {}
+        self.listeners: list[Callable[[Step | BaseException | None], None]] = []
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failure: BaseException | None = None
+        self.forget: Callable[[LiveRun], None] | None = None
+        """What its host does when it ends here."""
+
+    def found(self, visited: list[str]) -> None:
+        """This host found the run as it is now; it did not begin it."""
+        self.origin, self.visited, self.seen = self.state, visited, len(visited)
+
+    def advance(self, step: Step) -> None:
+        """Take the step as committed, and tell the listeners."""
+        self.state = step.state
+        self.visited += entered(step)
+        self.tell(step)
+        timers = step.state.timers
+        if len(self.alarms) > 2 * len(timers) + SPARE_ALARMS:
+            for name in [name for name in self.alarms if name not in timers]:
+                self.alarms.pop(name).cancel()
+
+    def tell(self, step: Step) -> None:
+        """Let the listeners know."""
+        for listen in self.listeners:
+            listen(step)
+
+    def end(self, failure: BaseException | None = None) -> None:
+        """Nothing more happens here: stop the alarms and the work that is of no more use, wake those who wait."""
+        if self.closed.done():
+            return
+        for alarm in self.alarms.values():
+            alarm.cancel()
+        self.alarms.clear()
+        for task in list(self.tasks.values()):
+            task.cancel()
+        self.failure = failure
+        self.closed.set_result(None)
+        if self.forget is not None:
+            self.forget(self)  # before anybody is told, so that who is told may take it up again
+        for listen in self.listeners:
+            listen(failure)
+
+    def secret_saved_by(self, call: CallTool) -> str | None:
+        """The secret field that takes the value of this call; None for nearly every call."""
+        pending = self.state.open.get(call.id)
+        if not self.has_secrets or pending is None or call.undo:
+            return None
+        program = program_of(self.graph)
+        save = program.node(pending.token.node).node.save
+        return save if save in program.secrets else None
+
+    @property
+    def questions(self) -> list[RequestInput]:
+        return [pending.request for pending in self.state.open.values() if isinstance(pending.request, RequestInput)]

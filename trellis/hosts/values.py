@@ -1,0 +1,95 @@
+"""Where the values of a run's fields come from at its start, and again at a resume: the caller, and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from trellis.engine import State
+from trellis.engine.program import program_of
+from trellis.engine.replay import start_fields
+from trellis.errors import FieldsNeeded, InvalidField, SecretsNeeded, StartedOtherwise
+from trellis.model.actions import CallTool
+from trellis.model.events import RunStarted
+from trellis.model.graph import Field, Graph
+from trellis.model.secrets import seal, sealed_names
+from trellis.model.types import read_text
+from trellis.model.values import Value, reject
+
+
+def start_values(graph: Graph, given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
+    """The start values, each secret sealed, and the secrets themselves.
+
+    A field with `from` that is not given is read from the environment. Raises FieldsNeeded where that has no such name
+    and the field can do without no value; InvalidField for what is no value.
+    """
+    fields, secrets = dict(given), dict[str, str]()
+    missing: dict[str, str] = {}
+    program = program_of(graph)
+    for name, field in graph.definition.fields.items():
+        value = fields.get(name)
+        if value is None and field.source is not None:
+            value = _environment(field)
+            if value is None and not field.optional and field.default is None:
+                missing[name] = field.source
+            elif value is not None and not field.secret:
+                try:
+                    fields[name] = read_text(program.fields[name].type, value)
+                except ValueError as error:
+                    raise InvalidField(name, f"{field.source}: {error}") from error
+        if field.secret and value is not None:
+            if not isinstance(value, str) or not value:
+                raise InvalidField(name, "a secret is a text that is not empty")
+            secrets[name], fields[name] = value, seal(name)
+    if missing:
+        raise FieldsNeeded(graph.name, missing, missing)
+    for name, value in fields.items():
+        fault = reject(value)
+        if fault is None and name not in secrets and sealed_names(value):
+            fault = "it holds the mark that stands for a secret"
+        if fault is not None:
+            raise InvalidField(name, fault)
+    return fields, secrets
+
+
+def same_start(graph: Graph, begun: RunStarted, given: Mapping[str, Value]) -> None:
+    """Raises StartedOtherwise where a value that is given now is not the one that the run was started with."""
+    program = program_of(graph)
+    first = start_fields(program, begun.fields)
+    now = start_fields(program, {**begun.fields, **given})
+    other = [name for name in given if now[name] != first.get(name)]
+    if other:
+        raise StartedOtherwise(begun.run, other)
+
+
+def known_secrets(graph: Graph, state: State, given: Mapping[str, str]) -> dict[str, str]:
+    """The values of the secrets that are set in this state. Raises SecretsNeeded for those nobody knows."""
+    known = dict(given)
+    for name, field in graph.definition.fields.items():
+        if field.secret and name not in known and field.source is not None:
+            value = _environment(field)
+            if value:
+                known[name] = value
+    missing = sorted(name for name in _asked_for(state) if name not in known)
+    if missing:
+        raise SecretsNeeded(state.run, missing)
+    return known
+
+
+def _asked_for(state: State) -> set[str]:
+    """The secrets whose seals stand anywhere in the state: in fields, in calls under way, and in what may be undone."""
+    names = sealed_names(state.fields)
+    for pending in state.open.values():
+        if isinstance(pending.request, CallTool):
+            names |= sealed_names(pending.request.args)
+    for token in state.tokens.values():
+        names |= sealed_names(token.locals)
+        names |= sealed_names(token.call.args) if token.call is not None else set()
+    current = state.rollback.current if state.rollback is not None else None
+    for entry in [*(state.undo or ()), *([current] if current is not None else [])]:
+        names |= sealed_names(entry.args)
+    return names
+
+
+def _environment(field: Field) -> str | None:
+    return os.environ.get((field.source or "").removeprefix("env:"))
