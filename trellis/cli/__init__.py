@@ -1,0 +1,150 @@
+"""The command line: each command is a module of its own, imported when it is called, so that help comes at once."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from trellis.errors import InvalidGraph, TrellisError
+
+COMMANDS = {
+    "run": "Run a graph, or go on with a run of it.",
+    "resume": "Go on with a run where it stopped.",
+    "validate": "Check graph files; every problem, with its place.",
+    "graph": "Draw a graph, or where a run of it is.",
+    "version": "Show the version.",
+}
+"""Every command with its short help: what `trellis --help` shows without importing one."""
+
+UNWRITABLE = 1
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Finds a command in the module of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(f"trellis.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from trellis.model.problems import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS)
+            ctx.fail(f"no command '{args[0]}'" + (f" ({hint})" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="COMMAND …",
+)
+@click.pass_context
+def trellis(context: click.Context) -> None:
+    """Run workflows written as YAML graphs."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Perform one command line and give its exit code. What can be expected to go wrong is said, without a traceback.
+
+    Without `arguments` it is the whole program: those of the process are taken.
+    """
+    if arguments is None:
+        _prepare_streams()
+        gc.set_threshold(100_000)  # what is imported stays: looking through it for garbage is a tenth of a short run
+    try:
+        code = _perform(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output went away, which is its right
+        discard_output()
+        code = INTERRUPTED
+    except OSError as error:
+        if error.filename is None:
+            discard_output()
+        what = error.filename or "cannot write the output"
+        tell(f"error: {what}: {error.strerror or error}")
+        code = UNWRITABLE
+    if arguments is None:
+        gc.freeze()  # the process ends: nothing is left to collect for, and the interpreter tries several times
+    return code
+
+
+def _prepare_streams() -> None:
+    """A stream that is closed takes everything; a character that stdout cannot show stops no run."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _perform(arguments: Sequence[str] | None) -> int:
+    try:
+        code = trellis.main(arguments, prog_name="trellis", standalone_mode=False)
+    except click.UsageError as error:
+        tell(f"error: {_sentence(error)}")
+        if getattr(error, "option_name", None) == "--version":
+            tell("try: trellis version")
+        elif error.ctx is not None:
+            tell(f"try: {error.ctx.command_path} --help")
+        return error.exit_code
+    except click.ClickException as error:
+        tell(f"error: {error.format_message()}")
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        tell("interrupted")
+        return INTERRUPTED
+    except InvalidGraph as error:
+        tell(str(error))
+        tell(f"error: {counted(len(error.problems), 'problem')}, nothing was run")
+        return error.exit_code
+    except TrellisError as error:
+        tell(f"error: {error}")
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def tell(text: str) -> None:
+    """Words for people go to stderr; where that is gone, with its terminal, nobody is left to read them."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def counted(number: int, word: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def discard_output() -> None:
+    """Nobody reads stdout any more: what is still to come goes nowhere, and says nothing about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _sentence(error: click.UsageError) -> str:
+    text = error.format_message()
+    return text[:1].lower() + text[1:].removesuffix(".")

@@ -1,0 +1,95 @@
+"""Answers that were written down: a list in order, or a map by node. Each is used once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trellis.errors import UsageError
+from trellis.hosts.lines import Line
+from trellis.model.problems import did_you_mean
+from trellis.model.values import Value
+from trellis.render.mermaid import static_id
+
+
+class WrittenAnswers:
+    """The answers of one file. `source` is its name, for people."""
+
+    interactive = False
+
+    def __init__(self, data: list[Value] | dict[str, Value], source: str) -> None:
+        self.source = source
+        self._list = iter(data) if isinstance(data, list) else None
+        self._map = data if isinstance(data, dict) else {}
+        self._used: dict[str, int] = {}
+
+    async def answer(self, question: Line) -> Value | None:
+        """The next answer for this question, as a person would type it; None where there is none (any more)."""
+        if self._list is not None:
+            return typed(next(self._list, None))
+        node = question["node"]
+        if question.get("again") and question["field"] in self._map:
+            node = question["field"]
+        given = self._map.get(node, self._map.get(static_id(node)))
+        values = given if isinstance(given, list) else [given]
+        place = self._used.get(node, 0)
+        self._used[node] = place + 1
+        return typed(values[place]) if place < len(values) else None
+
+    def lacking(self, node: str) -> str:
+        """Why there is no answer for `node`."""
+        if self._list is not None:
+            return f"{self.source} has no more answers"
+        if node in self._used and (node in self._map or static_id(node) in self._map):
+            return f"{self.source} has no more answers for it"
+        hint = did_you_mean(static_id(node), self._map)
+        return f"{self.source} has no answer for it" + (f" ({hint})" if hint else "")
+
+
+def typed(value: Value) -> Value:
+    """A value of a file as a person would have typed it: `7` may answer a question for a text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def read_answers(path: str) -> WrittenAnswers:
+    """The answers of a YAML or JSON file. Raises UsageError, naming the place, where it holds neither list nor map."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the answers {path}: {(error.strerror or str(error)).lower()}") from error
+    value = _parse_json(path, data) if path.endswith(".json") else _parse_yaml(path, data)
+    if not isinstance(value, list | dict):
+        raise UsageError(f"{path}: answers are a list, or a map from node to answer, found {_found(value)}")
+    return WrittenAnswers(value, path)
+
+
+def _parse_json(path: str, data: bytes) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _parse_yaml(path: str, data: bytes) -> Any:
+    from trellis.loaders.fast import parse_fast
+    from trellis.loaders.judge import BROKEN, judge
+    from trellis.loaders.text import decode
+
+    text, problems = decode(path, data)
+    value = BROKEN if problems else parse_fast(text)
+    if value is BROKEN and not problems:
+        verdict = judge(path, text)
+        value, problems = verdict.value, tuple(verdict.problems)
+    if problems:
+        raise UsageError("\n".join(map(str, problems)))
+    return value
+
+
+def _found(value: object) -> str:
+    from trellis.model.types import found
+
+    return "nothing" if value is None else found(value)

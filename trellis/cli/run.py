@@ -1,0 +1,39 @@
+"""`trellis run`: start a run of a graph file and stay with it, or go on with the run of that id."""
+
+from __future__ import annotations
+
+import click
+
+from trellis.cli import COMMANDS
+from trellis.cli.options import Options, root_of, session_options
+
+
+@click.command("run", short_help=COMMANDS["run"])
+@click.argument("file", type=click.Path(readable=False))
+@click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="A start value: JSON if it fits, or text."
+)
+@click.option("--id", "run_id", metavar="ID", help="The id of the run; one that exists is continued.")
+@session_options
+def command(
+    file: str,
+    settings: tuple[str, ...],
+    run_id: str | None,
+    store: str | None,
+    answers: str | None,
+    output: str,
+    allow: tuple[str, ...],
+) -> int:
+    """Run the graph in FILE.
+
+    Ends with 0 where it completed, 1 failed, 4 denied, 5 timed out, 6 cancelled, 7 input needed, 8 rolled back,
+    9 rollback failed, 130 interrupted; 2 says that the command line is wrong, 3 that the graph is.
+    """
+    from trellis.cli.session import hold
+    from trellis.cli.settings import read_settings
+    from trellis.project import load
+
+    graph = load(file, tools=())
+    fields = read_settings(settings, graph.definition.fields, graph.name)
+    options = Options(store, answers, output, allow, root_of(file))
+    return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id), options)

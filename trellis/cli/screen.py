@@ -1,0 +1,129 @@
+"""Where lines go: stdout has what a run says, as words or as JSON; a prompt that is open is taken up again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from typing import Any, TextIO
+
+import click
+
+from trellis.cli.words import Line, Words, glyphs_for, harmless
+
+
+class OutputLost(Exception):
+    """What a run says cannot be written any more. `reason` is empty where its reader just went away."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class TextScreen:
+    """Says lines to people, on stdout; the prompt of an open question stays the last thing on a terminal."""
+
+    def __init__(self) -> None:
+        self.words = words_for(sys.stdout)
+        self._prompt = ""
+        self._left = False
+        self._prompts = sys.stdout if sys.stdout.isatty() else sys.stderr
+
+    def show(self, line: Line) -> None:
+        """Say one event line, if people are told it. Questions are said by whoever answers them."""
+        text = self.words.say(line)
+        if text is not None:
+            self.put(text)
+
+    def put(self, text: str) -> None:
+        """Print lines of text. An open prompt is left behind, until `prompt_again`."""
+        if self._prompt and not self._left:
+            self._left = True
+            self._write(self._prompts, "\n")
+        self._write(sys.stdout, text + "\n")
+
+    def ask(self, above: str, prompt: str, *, shown: bool = True) -> None:
+        """Open a prompt, with some lines above it; without `shown`, whoever reads the line is about to show it."""
+        self._write(self._prompts, above)
+        self._prompt, self._left = prompt, shown
+        self.prompt_again()
+
+    def prompt_again(self) -> None:
+        """Show the open prompt once more, if lines were printed since."""
+        if self._prompt and self._left:
+            self._left = False
+            self._write(self._prompts, self._prompt)
+
+    def close_prompt(self, end: str = "") -> None:
+        """The prompt was answered, or its question is gone: `end` takes the cursor to the next line."""
+        if self._prompt and not self._left:
+            self._write(self._prompts, end)
+        self._prompt = ""
+
+    def answered(self, question: Line, answer: object) -> None:
+        """Say a question that something else than a terminal has answered."""
+        self.put(self.words.answered(question, answer))
+
+    def unanswered(self, question: Line) -> None:
+        """Say a question that nothing answers, for now."""
+        self.put(self.words.asked(question))
+
+    @staticmethod
+    def _write(stream: TextIO, text: str) -> None:
+        with _losing(stream):
+            stream.write(text)
+            stream.flush()
+
+
+class JsonScreen(TextScreen):
+    """Writes lines as JSON, each at once; prompts go to stderr."""
+
+    def __init__(self) -> None:
+        import msgspec
+
+        super().__init__()
+        self._encode = msgspec.json.Encoder().encode
+        self._prompts = sys.stderr
+
+    def show(self, line: Line) -> None:
+        with _losing(sys.stdout):
+            sys.stdout.buffer.write(self._encode(line) + b"\n")
+            sys.stdout.buffer.flush()
+
+    def put(self, text: str) -> None:
+        """Nothing: words are no JSON."""
+
+    def answered(self, question: Line, answer: object) -> None:
+        """Nothing: the lines that follow tell it."""
+
+    def unanswered(self, question: Line) -> None:
+        """Nothing: the line was written when the question was asked."""
+
+
+class _losing:  # noqa: N801
+    """Turns what goes wrong with a stream into OutputLost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError):
+            gone = isinstance(error, BrokenPipeError) or (error.errno == errno.EIO and _is_device(self._stream))
+            raise OutputLost("" if gone else error.strerror or str(error)) from error
+
+
+def _is_device(stream: TextIO) -> bool:
+    """Whether it is a terminal, or was one before somebody closed it."""
+    return stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+
+
+def words_for(stream: TextIO) -> Words:
+    """Words with the marks and the colors that a stream can show."""
+    terminal = stream.isatty()
+    colored = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    paint = (lambda text, color: click.style(text, fg=color)) if colored else None
+    return Words(glyphs_for(stream.encoding), paint=paint, clean=harmless if terminal else None)

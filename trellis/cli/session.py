@@ -1,0 +1,351 @@
+"""One run in the foreground: its lines are shown, its questions answered, until it ends, waits or is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from types import FrameType
+from typing import Any, NoReturn
+
+from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
+from trellis.cli.options import Options, not_kept, open_kept
+from trellis.cli.screen import JsonScreen, OutputLost, TextScreen
+from trellis.cli.sources import Answers, answers_for
+from trellis.cli.terminal import TerminalAnswers
+from trellis.cli.typed import Unfit
+from trellis.cli.words import Line, wanted
+from trellis.engine import State
+from trellis.errors import Refused, RunClosed, SecretsNeeded, StoreError, StoreFull, UnknownRun
+from trellis.hosts.local import Host, Run, inspect_run
+from trellis.model.actions import CallTool
+from trellis.model.values import Value
+from trellis.stores.base import Store
+
+EXIT_CODES = {
+    "completed": 0,
+    "failed": 1,
+    "denied": 4,
+    "timed_out": 5,
+    "cancelled": 6,
+    "rolled_back": 8,
+    "rollback_failed": 9,
+}
+"""What a run that ended with a status ends the command with."""
+INPUT_NEEDED = 7
+STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+HURRY_S = 1.0
+"""How long a command that was told twice to stop waits for tools that it has killed."""
+
+Begin = Callable[[Host, Mapping[str, str]], Awaitable[Run]]
+"""Starts or resumes a run on a host, given the secrets that it needs again."""
+
+
+def hold(begin: Begin, options: Options) -> int:
+    """Begin a run, or go on with one, and stay with it. Gives the exit code; raises TrellisError."""
+    screen = JsonScreen() if options.output == "json" else TextScreen()
+    answers = answers_for(options, screen)
+    way = WayBack(options)
+    try:
+        return asyncio.run(_hold(begin, options, screen, answers, way))
+    except KeyboardInterrupt:
+        tell("interrupted")
+        way.tell()
+        return INTERRUPTED
+    except StoreFull as error:
+        tell(f"error: {error}")
+        way.tell()
+        return error.exit_code
+    finally:
+        restore(answers)
+
+
+def restore(answers: Answers) -> None:
+    """Leave the terminal, if that is what answers, as it was found."""
+    if isinstance(answers, TerminalAnswers):
+        answers.restore()
+
+
+class WayBack:
+    """How to go on with the run that is open; said once, whatever ends the command."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._run: str | None = None
+
+    def of(self, run: str | None) -> None:
+        """That run is open now; None: none is."""
+        self._run = run
+
+    def tell(self) -> None:
+        """Say that the run is still open, and the command that continues it."""
+        run, self._run = self._run, None
+        if run is not None:
+            tell(self._options.how_to_resume(run))
+
+    def tell_at_once(self) -> None:
+        """The same past stderr, which may be in the middle of a line."""
+        if self._run is not None:
+            os.write(2, f"{self._options.how_to_resume(self._run)}\n".encode())
+
+
+async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Answers, way: WayBack) -> int:
+    with Keys() as keys:
+        store = open_kept(options.store, options.root, options.existing)
+        try:
+            async with Host(store, allow=options.allow) as host:
+                try:
+                    run = await _begun(begin, host, store, answers, screen, way)
+                except UnknownRun as error:
+                    raise not_kept(error, options.store, options.root) from None
+                except StoreFull:
+                    way.of(options.existing)
+                    raise
+                if run is None:
+                    way.tell()
+                    return INPUT_NEEDED
+                return await _stay(Session(run, screen, answers, way), run, keys)
+        finally:
+            await store.close()
+
+
+async def _stay(session: Session, run: Run, keys: Keys) -> int:
+    keys.session = session
+    session.way.of(None if run.closed else run.id)
+    try:
+        code = await session.stay()
+    except StoreError as error:
+        tell(f"error: {error}")
+        code = error.exit_code
+    except OutputLost as error:
+        discard_output()
+        if error.reason:
+            tell(f"error: cannot write the output: {error.reason}")
+        code = UNWRITABLE if error.reason else INTERRUPTED
+    if not run.closed:
+        session.way.tell()
+    session.way.of(None)
+    session.left = True
+    return code
+
+
+async def _begun(
+    begin: Begin, host: Host, store: Store, answers: Answers, screen: TextScreen, way: WayBack
+) -> Run | None:
+    """The run, with the secrets that no store keeps: whoever answers is asked for them again. None where one lacks."""
+    try:
+        return await begin(host, {})
+    except SecretsNeeded as needed:
+        from trellis.cli.secrets import SecretLacking, ask_again, how_to_give
+
+        way.of(needed.run)
+        graph = (await inspect_run(store, needed.run))[0]
+        try:
+            secrets = await ask_again(needed, graph, answers, screen)
+        except SecretLacking as lacking:
+            tell(f"input needed: secret '{lacking.name}' again (no store keeps it); {lacking.reason}")
+            tell(how_to_give(needed, graph))
+            return None
+        return await begin(host, secrets)
+
+
+class Keys:
+    """Ctrl-C is the signal `interrupt` where the run takes it, else it stops the session, as SIGTERM and SIGHUP do.
+
+    A second Ctrl-C stops in any case; one while stopping kills the tools, and one more ends the process on the spot.
+    """
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self._pressed = 0
+        self._hurried = False
+        self._before: dict[int, Any] = {}
+        self._loop = asyncio.get_running_loop()
+        self._main = asyncio.current_task()
+
+    def __enter__(self) -> Keys:
+        for number in STOPS:
+            # Who starts us so that a closed terminal is no matter (nohup) means it.
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        session = self.session
+        if session is None:
+            raise KeyboardInterrupt
+        self._pressed += 1
+        if self._hurried:
+            session.leave()
+        if session.stopping:
+            self._hurried = True
+            self._loop.call_soon_threadsafe(self._hurry, session, self._loop.time() + HURRY_S)
+            return
+        gently = number == signal.SIGINT and self._pressed == 1
+        self._loop.call_soon_threadsafe(session.interrupt if gently else session.stop)
+
+    def _hurry(self, session: Session, until: float) -> None:
+        """Cancel once more what is being stopped: that kills a process group at once. Exit where that is not enough."""
+        if self._loop.time() > until:
+            session.leave()
+        if session.left:  # before, it would be the first cancellation, and the attempt would be recorded as failed
+            for task in asyncio.all_tasks(self._loop):
+                if task is not self._main:
+                    task.cancel()
+        self._loop.call_later(0.02, self._hurry, session, until)  # a task takes one cancellation at a time
+
+
+class Session:
+    """A run, the screen it is shown on, and whoever answers its questions."""
+
+    def __init__(self, run: Run, screen: TextScreen, answers: Answers, way: WayBack) -> None:
+        self._run, self._screen, self._answers = run, screen, answers
+        self.way = way
+        self.left = False
+        """Whether nobody stays with the run any more; then its host is being closed."""
+        self._asked: dict[str, Line] = {}
+        """Questions that were shown and not tried yet, by node."""
+        self._lacking: dict[str, Line] = {}
+        """Questions that there was no answer for."""
+        self._news = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._ended: Line | None = None
+
+    async def stay(self) -> int:
+        """Show and answer until the run ends, needs input that does not come, or is to stop. Gives the exit code."""
+        tasks = [asyncio.ensure_future(work) for work in (self._show(), self._answer(), self._stop.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            restore(self._answers)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+        if self._ended is not None:
+            return EXIT_CODES[self._ended["status"]]
+        if self.stopping or not self._lacking:
+            tell("interrupted")
+            return INTERRUPTED
+        question = next(iter(self._lacking.values()))
+        tell(f"input needed: {question['node']} asks for {wanted(question)}; {self._answers.lacking(question['node'])}")
+        return INPUT_NEEDED
+
+    async def _show(self) -> None:
+        async for line in self._run.events():
+            if line["type"] == "run.finished":
+                self._ended = line
+            elif line["type"] == "ask":
+                self._asked[line["node"]] = line
+            self._screen.show(line)
+            self._news.set()
+
+    async def _answer(self) -> None:
+        """Answer what is asked, in that order. Returns when a question that no time limit ends has no answer."""
+        while True:
+            question = self._next()
+            if question is None:
+                if self._stuck():
+                    await asyncio.sleep(0)  # what has happened meanwhile is to be shown first
+                    if self._stuck():
+                        return
+                await self._news.wait()
+                self._news.clear()
+                continue
+            answer = await self._while_open(question)
+            if question["node"] not in self._open():
+                continue
+            if answer is None:
+                self._lacking[question["node"]] = question
+                if not self._answers.interactive:
+                    self._screen.unanswered(question)
+                continue
+            if isinstance(answer, Unfit):
+                self._run.refuse(question["node"], answer.reason)
+                continue
+            if not self._answers.interactive:
+                self._screen.answered(question, answer)
+            try:
+                await self._run.answer(question["node"], answer)  # one that does not fit is asked again by the run
+            except (RunClosed, Refused):
+                pass  # the question, or the run, went in the same moment; the lines that follow tell it
+
+    async def _while_open(self, question: Line) -> Value | Unfit:
+        """The answer, None where there is none or where the question was taken back meanwhile."""
+        task = asyncio.ensure_future(self._answers.answer(question))
+        try:
+            while not task.done() and question["node"] in self._open():
+                self._screen.prompt_again()
+                self._news.clear()
+                news = asyncio.ensure_future(self._news.wait())
+                await asyncio.wait((task, news), return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error  # also where a prompt could not be taken away, because its terminal has gone
+        return None if task.cancelled() else task.result()
+
+    def _next(self) -> Line | None:
+        """The question to try next, out of those that are still open."""
+        still = self._open()
+        self._asked = {node: question for node, question in self._asked.items() if node in still}
+        self._lacking = {node: question for node, question in self._lacking.items() if node in still}
+        node = next(iter(self._asked), None)
+        return None if node is None else self._asked.pop(node)
+
+    def _open(self) -> set[str]:
+        return {question.node for question in self._run.questions}
+
+    def _stuck(self) -> bool:
+        """Some open question has no answer and no time limit, and nothing else goes on that could be lost."""
+        state, still = self._run.state, self._open()
+        if any(isinstance(pending.request, CallTool) for pending in state.open.values()):
+            return False
+        return self._lacking.keys() >= still and any(not limited(state, node) for node in still)
+
+    def interrupt(self) -> None:
+        """Send the signal `interrupt` to a run that takes it now; stop staying with any other."""
+        if self._run.takes("interrupt"):
+            self._interrupting = asyncio.ensure_future(self._send_interrupt())
+        else:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop staying with the run, which stays open."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    async def _send_interrupt(self) -> None:
+        try:
+            await self._run.signal("interrupt")
+        except (Refused, RunClosed):
+            self.stop()  # what would have taken it has just gone
+
+    def leave(self) -> NoReturn:
+        """End the process now. The journal has all that was recorded."""
+        restore(self._answers)
+        self.way.tell_at_once()
+        os._exit(INTERRUPTED)
+
+
+def limited(state: State, node: str) -> bool:
+    """Whether some time limit ends the question of `node`: its own, or one of a node around it."""
+    token = state.tokens.get(node)
+    while token is not None:
+        if any(timer in state.timers for timer in token.timers):
+            return True
+        token = state.tokens.get(token.parent) if token.parent else None
+    return False

@@ -1,0 +1,33 @@
+"""Where answers come from: a file that was written before, a terminal, or the lines of a pipe."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+from trellis.cli.options import Options
+from trellis.cli.screen import TextScreen
+from trellis.cli.terminal import TerminalAnswers
+from trellis.cli.typed import PipedAnswers, TypedLines, Unfit
+from trellis.cli.words import Line
+from trellis.model.values import Value
+
+
+class Answers(Protocol):
+    """Whoever answers questions. One with `again` is for a secret that was given before."""
+
+    interactive: bool
+
+    async def answer(self, question: Line) -> Value | Unfit: ...
+
+    def lacking(self, node: str) -> str: ...
+
+
+def answers_for(options: Options, screen: TextScreen) -> Answers:
+    """Whoever answers a command of these options. Raises UsageError where the file is none of answers."""
+    if options.answers is not None:
+        from trellis.cli.answers import read_answers
+
+        return read_answers(options.answers)
+    lines = TypedLines()
+    return TerminalAnswers(lines, screen) if sys.stdin is not None and sys.stdin.isatty() else PipedAnswers(lines)

@@ -1,0 +1,152 @@
+"""Questions on a terminal: choices have numbers, a default is shown, a secret is not echoed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from trellis.cli.screen import TextScreen
+from trellis.cli.typed import TypedLines, Unfit, prepare_editing
+from trellis.cli.words import Line, Words, harmless, once_more, plain
+
+
+class TerminalAnswers:
+    """Asks the person at the terminal, one question at a time."""
+
+    interactive = True
+
+    def __init__(self, lines: TypedLines, screen: TextScreen) -> None:
+        self._lines, self._screen = lines, screen
+        self._echo, self._modes = Echo(), Modes()
+        self._edits = prepare_editing()
+
+    async def answer(self, question: Line) -> str | Unfit | None:
+        """What the person typed; None at the end of the input (Ctrl-D). Cancelled, the prompt is taken away."""
+        secret = question["kind"] == "secret"
+        if secret and self._lines.editing:  # for a question that is gone; what is typed into it can be seen
+            await self._line("", "press Enter first: ", edits=False)
+        if secret:
+            self._echo.off()
+        try:
+            above, label = prompt(question, self._screen.words)
+            text = await self._line(above, label, edits=self._edits and not secret, hidden=secret)
+        finally:
+            self._echo.on()
+        return chosen(question, text) if isinstance(text, str) else text
+
+    async def _line(self, above: str, label: str, *, edits: bool, hidden: bool = False) -> str | Unfit | None:
+        edits = edits and not self._lines.waiting
+        end, text = "\n", None
+        try:
+            self._screen.ask(above, label, shown=not edits)
+            text = await self._lines.next(label if edits else None)
+            end = "\n" if hidden or text is None else ""
+        finally:
+            self._screen.close_prompt(end)
+        return text
+
+    def restore(self) -> None:
+        """Leave the terminal as it was found."""
+        self._echo.on()
+        if self._lines.editing:
+            self._modes.restore()
+
+    def lacking(self, node: str) -> str:  # noqa: ARG002
+        """Why there is no answer for `node`."""
+        return "the input has ended"
+
+
+def prompt(question: Line, words: Words) -> tuple[str, str]:
+    """The lines above the prompt, and the prompt: `env [staging]: `."""
+    above = [words.bad(harmless(question["reason"]))] if question.get("reason") else []
+    for number, option in enumerate(question.get("options", ()), 1):
+        above.append(f"  {number}) {harmless(plain(option))}")
+    default = question.get("default")
+    if question["kind"] == "confirm":
+        may = f" [{'Y' if default is True else 'y'}/{'N' if default is False else 'n'}]"
+    else:
+        may = f" [{harmless(plain(default))}]" if default is not None else ""
+    hidden = " (not shown)" if question["kind"] == "secret" else ""
+    label = once_more(question) if question.get("again") else f"{question['field']}{hidden}{may}"
+    return "".join(f"{line}\n" for line in above), f"{label}: "
+
+
+def chosen(question: Line, text: str) -> str:
+    """The option whose number was typed, unless what was typed is an option itself; else the text as it is."""
+    options = [plain(option) for option in question.get("options", ())]
+    typed = text.strip()
+    if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(options):
+        if typed.casefold() not in (option.strip().casefold() for option in options):
+            return options[int(typed) - 1]
+    return text
+
+
+class Modes:
+    """The modes of the terminal as the command found them; an editor of lines sets others while it waits."""
+
+    def __init__(self) -> None:
+        self._found: list[Any] | None = None
+        if sys.platform != "win32":
+            import termios
+
+            try:
+                self._found = termios.tcgetattr(0)
+            except termios.error:
+                pass  # a terminal that does not tell
+
+    def restore(self) -> None:
+        if sys.platform != "win32" and self._found is not None:
+            import termios
+
+            try:
+                termios.tcsetattr(0, termios.TCSADRAIN, self._found)
+            except termios.error:
+                pass  # the terminal has gone
+
+
+class Echo:
+    """Whether the terminal shows what is typed."""
+
+    def __init__(self) -> None:
+        self._before: list[object] | int | None = None
+
+    def off(self) -> None:
+        """Show nothing from here on; a terminal that cannot do so goes on showing."""
+        if self._before is not None:
+            return
+        if sys.platform == "win32":
+            import ctypes
+
+            mode = ctypes.c_ulong()
+            kernel = ctypes.windll.kernel32
+            if kernel.GetConsoleMode(kernel.GetStdHandle(-10), ctypes.byref(mode)):
+                self._before = mode.value
+                kernel.SetConsoleMode(kernel.GetStdHandle(-10), mode.value & ~4)
+        else:
+            import termios
+
+            try:
+                now = termios.tcgetattr(0)
+                self._before = list(now)
+                now[3] &= ~termios.ECHO
+                termios.tcsetattr(0, termios.TCSADRAIN, now)
+            except termios.error:
+                self._before = None
+
+    def on(self) -> None:
+        """Show as before."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        if sys.platform == "win32":
+            import ctypes
+
+            kernel = ctypes.windll.kernel32
+            kernel.SetConsoleMode(kernel.GetStdHandle(-10), before)
+        else:
+            import termios
+
+            try:
+                termios.tcsetattr(0, termios.TCSADRAIN, before)  # type: ignore[arg-type]
+            except termios.error:
+                pass  # the terminal has gone

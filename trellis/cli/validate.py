@@ -1,0 +1,56 @@
+"""`trellis validate`: every problem of every file, in the form that its reader takes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from trellis.cli import COMMANDS, counted, tell
+
+if TYPE_CHECKING:
+    from trellis.model.problems import Problem
+
+INVALID = 3
+
+
+@click.command("validate", short_help=COMMANDS["validate"])
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(readable=False))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="text: a line for each problem; json: one list; github: annotations of a workflow.",
+)
+def command(files: tuple[str, ...], form: str) -> int:
+    """Check graph files without running anything. Ends with 3 where one has an error; warnings alone are no error."""
+    from trellis.project import validate
+
+    problems = validate(files)
+    if form == "json":
+        import msgspec
+
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(problems), indent=2).decode() + "\n")
+    else:
+        for problem in problems:
+            click.echo(str(problem) if form == "text" else annotation(problem))
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    found = [counted(errors, "error")] * (errors > 0) + [counted(warnings, "warning")] * (warnings > 0)
+    tell(f"{', '.join(found) or 'no problems'} in {counted(len(files), 'file')}")
+    return INVALID if errors else 0
+
+
+def annotation(problem: Problem) -> str:
+    """A problem as the runner of a GitHub workflow takes it: `::error file=…,line=…,col=…,title=…::message`."""
+    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
+    place = f"file={path},line={problem.line},col={problem.column},title={problem.code}"
+    hint = f" ({problem.hint})" if problem.hint else ""
+    return f"::{problem.severity} {place}::{_escaped(problem.message + hint)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

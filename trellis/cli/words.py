@@ -1,0 +1,220 @@
+"""Event lines as people read them: one short line each, and nothing for what only machines care about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+Line = dict[str, Any]
+LONGEST = 400
+"""Characters of a message that a line shows; `--output json` has all of it."""
+
+
+class Glyphs(NamedTuple):
+    """The marks that lines begin with."""
+
+    call: str
+    done: str
+    failed: str
+    undo: str
+    wait: str
+    ask: str = "?"
+    signal: str = "!"
+
+
+FINE = Glyphs("→", "✓", "✗", "↶", "…")
+PLAIN = Glyphs("->", "ok", "x", "<-", "...")
+
+
+def glyphs_for(encoding: str | None) -> Glyphs:
+    """The fine marks where an output of this encoding can show them, else those of ASCII."""
+    try:
+        "".join(FINE).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return PLAIN
+    return FINE
+
+
+class Words:
+    """Says event lines. It remembers what was undone, for the last line, and the attempts that returned.
+
+    `paint` gives a text a color; `clean` makes a text of the author or of data fit for the output.
+    """
+
+    def __init__(
+        self,
+        glyphs: Glyphs = FINE,
+        *,
+        paint: Callable[[str, str], str] | None = None,
+        clean: Callable[[str], str] | None = None,
+    ) -> None:
+        self.glyphs = glyphs
+        self._paint = paint or (lambda text, _: text)
+        self._clean = clean or (lambda text: text)
+        self._undoing: set[str] = set()
+        self._undone: list[str] = []
+        self._attempts: dict[str, int] = {}
+
+    def say(self, line: Line) -> str | None:
+        """The text of one line, None where people are told nothing."""
+        speak: Callable[[Words, Line], str | None] | None = _SPEAKERS.get(line["type"])
+        return speak(self, line) if speak is not None else None
+
+    def answered(self, question: Line, answer: object) -> str:
+        """A question with its answer, on one line."""
+        shown = "***" if question["kind"] == "secret" else one_line(plain(answer))
+        return f"{self.asked(question)}: {shown}"
+
+    def asked(self, question: Line) -> str:
+        """A question as one line."""
+        reason = f"{question['reason']}; " if question.get("reason") else ""
+        what = once_more(question) if question.get("again") else f"{question['node']}  {reason}{wanted(question)}"
+        return f"{self._mark('ask', 'cyan')} {reason * ('again' in question)}{what}"
+
+    def good(self, text: str) -> str:
+        return f"{self._mark('done', 'green')} {text}"
+
+    def bad(self, text: str) -> str:
+        return f"{self._mark('failed', 'red')} {text}"
+
+    def _mark(self, name: str, color: str) -> str:
+        return self._paint(getattr(self.glyphs, name), color)
+
+    def _called(self, line: Line) -> str | None:
+        if line["node"] in self._undoing and line["attempt"] == 1:
+            return None  # `undo.started` has said it
+        return f"{self._mark('call', 'blue')} {line['node']}  {line['tool']}  attempt {line['attempt']}"
+
+    def _returned(self, line: Line) -> str | None:
+        error = line.get("error")
+        self._attempts[line["node"]] = line["attempt"]
+        if error is not None:
+            return self.bad(f"{line['node']} {_told(error)}")
+        return None if line["node"] in self._undoing else self.good(line["node"])
+
+    def _waits(self, line: Line) -> str | None:
+        if line["purpose"] != "retry":
+            return None
+        last = self._attempts.get(line["node"])
+        which = f" (attempt {last + 1})" if last is not None else ""
+        return f"{self._mark('wait', 'yellow')} {line['node']} again in {between(line['at'], line['due'])}{which}"
+
+    def _fired(self, line: Line) -> str | None:
+        said = {"timeout": "timed out", "deadline": "is past its deadline"}.get(line["purpose"])
+        return self.bad(f"{line['node']} {said}") if said else None
+
+    def _signal(self, line: Line) -> str:
+        data = f"  {compact(line['data'])}" if line.get("data") else ""
+        kept = "  kept until something takes it" if line.get("buffered") else ""
+        return f"{self._mark('signal', 'yellow')} {line['name']}{data}{kept}"
+
+    def _undo_started(self, line: Line) -> str:
+        self._undoing.add(line["node"])
+        return f"{self._mark('undo', 'yellow')} {line['node']}  {line['tool']}"
+
+    def _undo_done(self, line: Line) -> str:
+        self._undoing.discard(line["node"])
+        if line.get("error"):
+            return self.bad(f"undo of {line['node']} {_told(line['error'])}")
+        self._undone.append(line["node"])
+        return self.good(f"undid {line['node']}")
+
+    def _error(self, line: Line) -> str:
+        return self.bad(one_line(str(line.get("message") or line.get("code") or "error")))
+
+    def _finished(self, line: Line) -> str:
+        status, error = line["status"], line.get("error")
+        color = "green" if status == "completed" else "yellow" if status in _MILD else "red"
+        word = status.replace("_", " ")
+        told: list[str] = []
+        if status in ("rolled_back", "rollback_failed"):
+            lost = [failure["node"] for failure in line.get("undo_failed", ())]
+            told = [
+                f"{what} {', '.join(nodes)}"
+                for what, nodes in (("could not undo", lost), ("undid", self._undone))
+                if nodes
+            ]
+            told = ["; ".join(told)]
+        elif error:
+            word += f" at {error['node']}" if error["node"] else ""
+            told = ["" if error["code"] == _IMPLIED.get(status) else error["code"], error["message"]]
+        if line.get("result") is not None:
+            told.append(compact(line["result"]))
+        return ": ".join((self._paint(word, color), *(one_line(part) for part in told if part)))
+
+
+_MILD = ("cancelled", "rolled_back")
+_IMPLIED = {"failed": "failed", "denied": "denied", "timed_out": "timeout", "cancelled": "cancelled"}
+"""The code of the error that a status tells by itself."""
+_SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
+    "say": lambda words, line: words._clean(str(line["text"])),
+    "tool.called": Words._called,
+    "tool.returned": Words._returned,
+    "timer.set": Words._waits,
+    "timer.fired": Words._fired,
+    "signal": Words._signal,
+    "undo.started": Words._undo_started,
+    "undo.done": Words._undo_done,
+    "error": Words._error,
+    "run.finished": Words._finished,
+}
+
+
+def between(start: str, end: str) -> str:
+    """The time from one timestamp to another, as a graph writes it: `1h`, `2m30s`, `250ms`."""
+    from datetime import datetime, timedelta
+
+    span = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    milliseconds = max(round(span / timedelta(milliseconds=1)), 0)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.3g}s"
+    seconds = round(milliseconds / 1000)
+    parts = ((seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
+def once_more(question: Line) -> str:
+    """A question for a secret that the run had already."""
+    return f"secret '{question['field']}' again (no store keeps it)"
+
+
+def wanted(question: Line) -> str:
+    """What a question is for: the field, and what may be said."""
+    kinds = {"confirm": "yes or no", "int": "a whole number", "number": "a number", "secret": "not shown"}
+    may = ", ".join(map(plain, question.get("options", ()))) or kinds.get(question["kind"], "")
+    default = f"default {plain(question['default'])}" if "default" in question else ""
+    both = "; ".join(filter(None, (may, default)))
+    return f"{question['field']} ({both})" if both else str(question["field"])
+
+
+def plain(value: object) -> str:
+    """A value as one types it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else compact(value)
+
+
+def compact(value: object) -> str:
+    """A value as JSON on one line, cut where it is long."""
+    return one_line(msgspec.json.encode(value).decode())
+
+
+def one_line(text: str) -> str:
+    """A text of other programs on one line, cut where it is long."""
+    line = harmless(" ".join(text.split()))
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+_STEERING = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def harmless(text: str) -> str:
+    """`text` without what steers a terminal: data must not move the cursor or change a color."""
+    return text.translate(_STEERING)
+
+
+def _told(error: Line) -> str:
+    message = one_line(str(error.get("message") or ""))
+    return f"{error['code']}: {message}" if message else str(error["code"])
