@@ -177,15 +177,6 @@ def test_the_terminal_is_as_it_was_after_a_line_that_was_not_sent(kinds: Path) -
     assert person.end()[0] == 130
 
 
-def test_bytes_typed_that_are_no_utf_8_are_asked_again(kinds: Path) -> None:
-    person = Console("run", "kinds.yaml", cwd=kinds, NO_COLOR="1", PYTHONIOENCODING="latin-1", LC_ALL="C")
-    person.expect("name [friend]: ")
-    person.type(b"caf\xe9\n")
-    assert person.expect("name [friend]: ").endswith("not UTF-8: byte 0xe9\nname [friend]: ")
-    person.type("\x03")
-    assert person.end()[0] == 130
-
-
 def test_a_secret_is_not_typed_into_a_line_that_shows_it(project: Path) -> None:
     """The line of a question that ended by itself is still being edited when the secret is asked for."""
     pytest.importorskip("readline")

@@ -1,0 +1,61 @@
+"""What the example graphs are held against: how a run went and how its graph is drawn, as files that people read.
+
+`TRELLIS_GOLDEN=write` writes them anew; look at the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+
+Line = dict[str, Any]
+
+
+def trellis(*words: str, cwd: Path, code: int = 0) -> str:
+    """What the installed command prints; it must end with this exit code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "trellis", *words], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr}"
+    return done.stdout
+
+
+def run(graph: str, *words: str, cwd: Path, code: int = 0) -> list[Line]:
+    """The event lines of a run of one of the example graphs, with a store of its own in `cwd`."""
+    store = f"sqlite:///{cwd}/runs.db"
+    out = trellis("run", str(ROOT / "graphs" / graph), "--store", store, "--output", "json", *words, cwd=cwd, code=code)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def trace(lines: list[Line]) -> str:
+    """What happened, a line each, without what differs from run to run."""
+    return "".join(f"{_told(line)}\n" for line in lines)
+
+
+def _told(line: Line) -> str:
+    words = [line["type"], *(str(line[key]) for key in ("node", "tool", "field", "name") if key in line)]
+    if "attempt" in line and line["attempt"] > 1:
+        words.append(f"attempt {line['attempt']}")
+    if "error" in line and line["type"] != "run.finished":
+        words.append(f"error {line['error']['code']}")
+    if line["type"] == "fields.changed":
+        words.append(", ".join(line["fields"]))
+    if line["type"] == "run.finished":
+        words.append(line["status"])
+        words += [f"error {line['error']['code']} at {line['error']['node']}"] if "error" in line else []
+    return " ".join(words)
+
+
+def matches(name: str, text: str) -> None:
+    """Hold `text` against the golden file `name`."""
+    file = GOLDEN / name
+    if os.environ.get("TRELLIS_GOLDEN") == "write":
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
