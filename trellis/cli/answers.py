@@ -7,6 +7,7 @@ from typing import Any
 
 from trellis.errors import UsageError
 from trellis.hosts.lines import Line
+from trellis.hosts.short import typed
 from trellis.model.problems import did_you_mean
 from trellis.model.values import Value
 from trellis.render.mermaid import static_id
@@ -44,13 +45,6 @@ class WrittenAnswers:
             return f"{self.source} has no more answers for it"
         hint = did_you_mean(static_id(node), self._map)
         return f"{self.source} has no answer for it" + (f" ({hint})" if hint else "")
-
-
-def typed(value: Value) -> Value:
-    """A value of a file as a person would have typed it: `7` may answer a question for a text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
 
 
 def read_answers(path: str) -> WrittenAnswers:

@@ -16,10 +16,8 @@ from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, wanted
-from trellis.engine import State
 from trellis.errors import Refused, RunClosed, SecretsNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.local import Host, Run, inspect_run
-from trellis.model.actions import CallTool
 from trellis.model.values import Value
 from trellis.stores.base import Store
 
@@ -307,11 +305,8 @@ class Session:
         return {question.node for question in self._run.questions}
 
     def _stuck(self) -> bool:
-        """Some open question has no answer and no time limit, and nothing else goes on that could be lost."""
-        state, still = self._run.state, self._open()
-        if any(isinstance(pending.request, CallTool) for pending in state.open.values()):
-            return False
-        return self._lacking.keys() >= still and any(not limited(state, node) for node in still)
+        """No open question has an answer, and nothing else goes on that could be lost."""
+        return self._run.stuck and self._lacking.keys() >= self._open()
 
     def interrupt(self) -> None:
         """Send the signal `interrupt` to a run that takes it now; stop staying with any other."""
@@ -339,13 +334,3 @@ class Session:
         restore(self._answers)
         self.way.tell_at_once()
         os._exit(INTERRUPTED)
-
-
-def limited(state: State, node: str) -> bool:
-    """Whether some time limit ends the question of `node`: its own, or one of a node around it."""
-    token = state.tokens.get(node)
-    while token is not None:
-        if any(timer in state.timers for timer in token.timers):
-            return True
-        token = state.tokens.get(token.parent) if token.parent else None
-    return False

@@ -74,9 +74,9 @@ class Run:
 
     @property
     def stuck(self) -> bool:
-        """Whether nothing but an answer or a signal from outside can move this run: no call, no timer is under way."""
-        state = self._live.state
-        return not state.closed and not state.timers and len(self.questions) == len(state.open)
+        """Whether the run waits for an answer that no time limit ends, and no call is under way meanwhile."""
+        state, asked = self._live.state, self.questions
+        return len(asked) == len(state.open) and any(not _limited(state, question.node) for question in asked)
 
     def takes(self, signal: str) -> bool:
         """Whether some node, or the graph, would take this signal now."""
@@ -200,6 +200,14 @@ class Run:
         first = live.origin.seq if live.origin is not None else 0
         events = await read_events(self._driver.store, live.id)
         return [step for step in fold(live.graph, events) if step.state.seq > first]
+
+
+def _limited(state: State, node: str) -> bool:
+    """Whether some time limit ends the question of `node`: its own, or one of a node around it."""
+    token = state.tokens.get(node)
+    while token is not None and not token.timers:
+        token = state.tokens.get(token.parent)
+    return token is not None
 
 
 def _reopened(scribe: Scribe, origin: State | None) -> list[Line]:
