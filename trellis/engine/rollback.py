@@ -56,7 +56,7 @@ def begin(turn: Turn, error: ErrorFacts | None) -> None:
 def begin_back(turn: Turn, token: Token, target: str, writes: dict[str, Value]) -> None:
     """Undo what completed since the last visit of `target`, then go there."""
     turn.drop_timers(token.timers)
-    token = change(turn, token, timers=())
+    token = change(turn, token, request="", timers=())
     turn.rollback = Rollback(since=turn.marks.get(target, 0), back=(token, target, writes))
     turn.later("unwind")
 
