@@ -105,6 +105,7 @@ class Console:
     def _more(self) -> bool:
         if not select.select([self._master], [], [], LIMIT_S)[0]:
             self._process.kill()
+            self._process.wait(LIMIT_S)
             raise AssertionError(f"nothing more comes; the command said:\n{self.screen}")
         try:
             data = os.read(self._master, 65_536)

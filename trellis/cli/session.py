@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn
@@ -159,6 +161,7 @@ class Keys:
         self._pressed = 0
         self._hurried = False
         self._before: dict[int, Any] = {}
+        self._wake: tuple[socket.socket, socket.socket] | None = None
         self._loop = asyncio.get_running_loop()
         self._main = asyncio.current_task()
 
@@ -167,9 +170,22 @@ class Keys:
             # Who starts us so that a closed terminal is no matter (nohup) means it.
             if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)
+        if sys.platform != "win32":  # there the loop does so itself
+            # A signal that another thread took, or that came just before the loop began to wait, does not end the
+            # wait; what is written here does, and the handler runs.
+            awake, wake = self._wake = socket.socketpair()
+            for end in self._wake:
+                end.setblocking(False)  # noqa: FBT003
+            self._loop.add_reader(awake, lambda: awake.recv(4096))
+            signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._wake is not None:
+            signal.set_wakeup_fd(-1)
+            self._loop.remove_reader(self._wake[0])
+            for end in self._wake:
+                end.close()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
