@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+BENCH := $(VENV)/.installed-bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -33,6 +34,11 @@ $(STAMP): pyproject.toml
 $(DEV): $(STAMP)
 	@echo "== $(VENV): installing what tests and checks need"
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(BENCH): $(STAMP)
+	@echo "== $(VENV): installing what benchmarks compare with"
+	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 run: $(STAMP) ## build, check and install this project by its own graph, graphs/release.yaml
@@ -71,9 +77,11 @@ coverage: $(DEV)
 	@echo "== docs/coverage.md is fresh"
 	@$(BIN)/python -m tests.tooling.coverage --check
 
-bench: $(STAMP) ## measure, as ratios within one run
+bench: $(BENCH) ## measure, as ratios within one run
 	@echo "== benchmarks"
 	@$(BIN)/python -m benchmarks
+	@echo "== relation machines"
+	@$(BIN)/python -m benchmarks.relations
 
 soak: $(DEV) ## run the tests that take minutes
 	@echo "== pytest, soak tests only"

@@ -18,6 +18,16 @@
     │   ├── UnknownTool       a tool that nobody declares or registers
     │   ├── SecretsNeeded     secrets that a resumed run needs again
     │   └── AnswerNeeded      a question, and no more answers
+    ├── MachineError          a relation machine could not do what was asked
+    │   ├── BadSchema         states or an order that cannot become a machine; `faults` holds every one
+    │   ├── UnknownState      a name that is no state of the machine; nothing changed
+    │   ├── UnknownHandler    a handler that no state would ever call; nothing was bound
+    │   ├── BadArguments      arguments that a called state does not take; nothing changed
+    │   ├── WrongThread       a mutation from a thread that does not own the machine; nothing changed
+    │   ├── AsyncHandler      a handler that must be awaited, on a machine that does not wait
+    │   ├── HandlerTimeout    a handler ran longer than its machine allows
+    │   ├── ExceptionFailed   a handler of the state Exception raised itself
+    │   └── LoopLimit         one call led to more transitions than its machine allows
     ├── HostClosed            the host was closed before the run ended
     └── StoreError            the store could not do what was asked; nothing was written
         ├── StoreUnavailable  it cannot be opened or reached
@@ -249,3 +259,95 @@ class AnswerNeeded(UsageError):
         self.run, self.node, self.reason = run, node, reason
         refused = f"; the last one was refused: {reason}" if reason else ""
         super().__init__(f"run '{run}' waits for an answer at '{node}' and there is none{refused}")
+
+
+class MachineError(TrellisError):
+    """A relation machine could not do what was asked."""
+
+
+class BadSchema(MachineError):
+    """States, relations or an order that cannot become a machine. `faults` holds every one."""
+
+    exit_code = 3
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+class UnknownState(MachineError):
+    """`name` is no state of the machine; nothing changed. `hint` may hold the nearest name."""
+
+    exit_code = 2
+
+    def __init__(self, name: object, hint: str = "") -> None:
+        self.name, self.hint = name, hint
+        super().__init__(f"no state named {name!r}" + (f" ({hint})" if hint else ""))
+
+
+class UnknownHandler(MachineError):
+    """`name` is a handler that no state would ever call; nothing was bound."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, hint: str = "") -> None:
+        self.name, self.hint = name, hint
+        super().__init__(f"no state calls a handler named {name!r}" + (f" ({hint})" if hint else ""))
+
+
+class BadArguments(MachineError):
+    """The arguments of a mutation are not those that `state` takes; nothing changed."""
+
+    exit_code = 2
+
+    def __init__(self, state: str, reason: str) -> None:
+        self.state, self.reason = state, reason
+        super().__init__(f"arguments of state '{state}': {reason}")
+
+
+class WrongThread(MachineError):
+    """A mutation from a thread that does not own the machine; nothing changed."""
+
+    exit_code = 2
+
+    def __init__(self, machine: str) -> None:
+        self.machine = machine
+        super().__init__(
+            f"machine '{machine}' belongs to another thread; hand the mutation over with `threadsafe`, "
+            "or take the idle machine over with `own()`"
+        )
+
+
+class AsyncHandler(MachineError):
+    """The handler `handler` must be awaited, and its machine does not wait; use AsyncMachine."""
+
+    def __init__(self, handler: str) -> None:
+        self.handler = handler
+        super().__init__(f"handler '{handler}' must be awaited; bind it to an AsyncMachine")
+
+
+class HandlerTimeout(MachineError):
+    """`handler` ran for `seconds`, longer than its machine allows (`limit`, in seconds)."""
+
+    def __init__(self, handler: str, seconds: float, limit: float) -> None:
+        self.handler, self.seconds, self.limit = handler, seconds, limit
+        super().__init__(f"handler '{handler}' ran for {seconds:.3g} s, longer than {limit:.3g} s")
+
+
+class ExceptionFailed(MachineError):
+    """`handler` raised while the machine went into Exception; the cause is what it raised. The machine goes on."""
+
+    def __init__(self, machine: str, handler: str, error: BaseException) -> None:
+        self.machine, self.handler, self.error = machine, handler, error
+        super().__init__(f"handler '{handler}' of machine '{machine}' raised while taking in an error: {error!r}")
+
+
+class LoopLimit(MachineError):
+    """One call led to more than `limit` transitions; the rest of the queue was dropped. `last` names the latest."""
+
+    def __init__(self, machine: str, limit: int, last: str) -> None:
+        self.machine, self.limit, self.last = machine, limit, last
+        super().__init__(
+            f"machine '{machine}' made {limit} transitions in one call, at last [{last}]; "
+            "a handler or an auto state calls for itself without end"
+        )

@@ -1,0 +1,34 @@
+"""A mutation that was asked for: what is called, with which arguments, and who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from trellis.engine.relations import Kind
+
+
+class Source(NamedTuple):
+    """The transition in whose handler a mutation was made: machine id, transition id, machine time before it."""
+
+    machine: str
+    transition: str
+    time: int
+
+
+class Mutation(NamedTuple):
+    """One entry of the queue."""
+
+    kind: Kind
+    names: tuple[str, ...]
+    called: frozenset[int] = frozenset()
+    args: Mapping[str, Any] = {}
+    tick: int = 0
+    """The queue tick at which it runs; 0 for one that does not count as one."""
+    check: bool = False
+    source: Source | None = None
+    call: Callable[[], object] | None = None
+    """What to call instead of mutating."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {' '.join(self.names)}".rstrip()

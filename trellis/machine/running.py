@@ -1,0 +1,197 @@
+"""How a machine works: negotiate, settle, tell; one transition at a time, until the queue is empty.
+
+A generator, because a handler may give something to be awaited: whoever drives it awaits that and sends back what
+came of it. The order of all that happens here is that of asyncmachine-go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from trellis.engine.relations import Change
+from trellis.errors import ExceptionFailed, HandlerTimeout, LoopLimit
+from trellis.machine.handlers import Call
+from trellis.machine.mutation import Source
+from trellis.machine.result import CANCELED, EXECUTED, Result
+from trellis.machine.transition import Transition
+from trellis.model.states import EXCEPTION
+
+if TYPE_CHECKING:
+    from trellis.machine.machine import Machine
+
+Work = Generator[Awaitable[object], object, None]
+NO_ARGS: Final[Mapping[str, Any]] = {}
+
+
+def work(machine: Machine, change: Change, args: Mapping[str, Any], source: Source | None, *, check: bool) -> Work:
+    """Make this change, then what is queued. Leaves the result of the first in `machine.result`.
+
+    Raises LoopLimit where that takes more transitions than the machine allows, and ExceptionFailed, once all is done,
+    where a handler of Exception raised.
+    """
+    result: Result | None = None
+    failed: ExceptionFailed | None = None
+    left = machine.transition_limit
+    while True:
+        left -= 1
+        if left < 0:
+            machine.drop_queue()
+            raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change))
+        tx = machine.current = Transition(machine, change, args, source, check=check)
+        handlers, hooks, waits = machine.handlers, machine.hooks, machine.waits
+        watched = machine.handler_timeout is not None or hooks is not None
+        if hooks is not None:
+            hooks.begin(tx)
+        accepted, error = change.accepted, None
+
+        if accepted and handlers is not None:
+            calls = handlers.program(change.tried).negotiation
+            if change.is_auto:
+                accepted, error = yield from _negotiate_auto(tx, calls)
+                change = tx.change
+            else:
+                for call in calls:
+                    tx.name = call.name
+                    try:
+                        if watched:
+                            got = yield from _watched(tx, call)
+                        else:
+                            got = call.handler(tx, **args)
+                            if got is not None and got is not True and got is not False and hasattr(got, "__await__"):
+                                got = yield got
+                    except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
+                        accepted, error = False, raised
+                        break
+                    if got is False:
+                        accepted = False
+                        break
+
+        if accepted and not check:
+            machine.settle(change)
+            if waits is not None:
+                waits.settled(change)
+            if hooks is not None:
+                hooks.finals(tx)
+            if handlers is not None:
+                for call in handlers.program(change).finals:
+                    tx.name = call.name
+                    try:
+                        if watched:
+                            yield from _watched(tx, call)
+                        else:
+                            got = call.handler(tx, **args)
+                            if got is not None and hasattr(got, "__await__"):
+                                yield got
+                    except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
+                        accepted, error = False, raised
+                        _undo(machine, change, call)
+                        break
+            if waits is not None:
+                waits.entered(change, args, tx.name if error else None)
+
+        tx.accepted, tx.completed, tx.error = accepted, True, error
+        machine.note(tx)
+        if error is not None:
+            machine.err = error
+            if EXCEPTION in tx.called:
+                failed = failed or ExceptionFailed(machine.id, tx.name, error)
+            else:
+                machine.prepend_error(error, tx)
+        if hooks is not None:
+            hooks.end(tx)
+        if waits is not None and accepted and not check:
+            waits.after(change)
+        if result is None:
+            result = EXECUTED if accepted and (check or change.done) else CANCELED
+
+        follow = change.auto if accepted and not check else None
+        if follow is not None and not machine.disposed:
+            change, args, source = follow, NO_ARGS, None
+            continue
+        mutation = machine.take_next()
+        if mutation is None:
+            break
+        change, args, source, check = machine.change_of(mutation), mutation.args, mutation.source, mutation.check
+    machine.current = None
+    machine.result = result
+    if failed is not None:
+        raise failed from failed.error
+
+
+def _watched(tx: Transition, call: Call) -> Generator[Awaitable[object], object, object]:
+    """Call a handler, tell the tracers, and judge the time it took when it returns."""
+    machine = tx.machine
+    hooks, limit = machine.hooks, machine.handler_timeout
+    if hooks is not None:
+        hooks.handler_start(tx, call)
+    start = machine.time_source() if limit is not None else 0.0
+    try:
+        got = call.handler(tx, **tx.args)
+        if got is not None and hasattr(got, "__await__"):
+            got = yield got
+    finally:
+        if hooks is not None:
+            hooks.handler_end(tx, call)
+    if limit is not None and (took := machine.time_source() - start) > limit:
+        raise HandlerTimeout(call.name, took, limit)
+    return got
+
+
+def _negotiate_auto(
+    tx: Transition, calls: tuple[Call, ...]
+) -> Generator[Awaitable[object], object, tuple[bool, Exception | None]]:
+    """Negotiate an auto pass, which may be accepted in part: a veto against an auto state takes only that one out.
+
+    Then the rest is resolved anew, and states that come with it are not negotiated. After a handler that raised no
+    other is called, and each counts as a veto.
+    """
+    relations, change = tx.machine.relations, tx.change
+    tx.change = change.tried
+    target, skipped, absent = list(change.tried.target), -1, frozenset[int]()
+    error: Exception | None = None
+    accepted, vetoed, phase = True, "", ""
+    for call in calls:
+        if call.moment != phase:
+            phase, absent = call.moment, frozenset(tx.change.target).difference(target)
+        if call.name == vetoed or (phase in ("self", "pair") and (call.state in absent or call.state == skipped)):
+            continue
+        if phase == "AnyEnter" and not target:
+            break
+        tx.name = call.name
+        got: object = False
+        if error is None:
+            try:
+                got = yield from _watched(tx, call)
+            except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
+                error, got = raised, False
+        if got is not False:
+            continue
+        vetoed = call.name
+        if phase == "Exit" or call.state not in relations.autos:
+            accepted = False
+            break
+        if call.state in target:
+            at = target.index(call.state)
+            del target[at]
+            # As in the reference, whose loop over the targets goes on behind the one that slipped into this place.
+            skipped = target[at] if phase == "self" and at < len(target) else -1
+    tx.change = change
+    if len(target) < len(change.tried.target):
+        left = sum(relations.bits[state] for state in target)
+        tx.change = relations.auto_without(change.tried, ~left)
+    return accepted and bool(target) and error is None, error
+
+
+def _undo(machine: Machine, change: Change, call: Call) -> None:
+    """Take back what was settled but not told: the state whose handler failed, and all that enter after it."""
+    relations, lost = machine.relations, frozenset[int]()
+    if call.moment == "State":
+        lost = frozenset(change.enters[change.enters.index(call.state) :])
+    left = tuple([state for state in change.after.order if state not in lost])
+    undone = relations.undone(change, left)
+    machine.settle(undone)
+    if call.moment in ("State", "End"):  # the reference does so twice, which shows in the clocks of multi states
+        machine.settle(relations.undone(undone, left))
+    if machine.waits is not None:
+        machine.waits.settled(undone)

@@ -1,0 +1,60 @@
+"""A schema, however it was written, as compiled relations; equal ones are compiled once and shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from trellis.engine.relations import Relations
+from trellis.errors import BadSchema
+from trellis.model.problems import did_you_mean
+from trellis.model.states import StateDef
+
+_shared: WeakValueDictionary[tuple[Any, ...], Relations] = WeakValueDictionary()
+
+
+def compiled(schema: object, order: Sequence[str] | None = None) -> Relations:
+    """The relations of a mapping from name to definition (a StateDef, or a mapping of its fields), of anything with
+    `states()` that gives one, or relations as they are. Raises BadSchema, naming every fault.
+    """
+    if isinstance(schema, Relations):
+        return schema
+    if not isinstance(schema, Mapping):
+        schema = schema.states() if hasattr(schema, "states") else schema
+    if not isinstance(schema, Mapping):
+        raise BadSchema([f"a schema is a mapping from state to relations, found {type(schema).__name__}"])
+    faults: list[str] = []
+    states = {name: _state(name, written, faults) for name, written in schema.items()}
+    if faults:
+        raise BadSchema(faults)
+    key = (tuple(states.items()), None if order is None else tuple(order))
+    found = _shared.get(key)
+    if found is None:
+        found = _shared[key] = Relations(states, order)
+    return found
+
+
+def _state(name: object, written: object, faults: list[str]) -> StateDef:
+    if not isinstance(name, str) or not name:
+        faults.append(f"a state's name is a text that is not empty, found {name!r}")
+        return StateDef()
+    if isinstance(written, StateDef):
+        return written
+    if written is None:
+        return StateDef()
+    if not isinstance(written, Mapping):
+        faults.append(f"state '{name}': expected a mapping of relations, found {type(written).__name__}")
+        return StateDef()
+    known = StateDef.__struct_fields__
+    for key in written:
+        if key not in known:
+            hint = did_you_mean(str(key), known)
+            faults.append(f"state '{name}': unknown key '{key}'" + (f" ({hint})" if hint else ""))
+    try:
+        return msgspec.convert({key: value for key, value in written.items() if key in known}, StateDef)
+    except msgspec.ValidationError as error:
+        faults.append(f"state '{name}': {error}")
+        return StateDef()

@@ -1,0 +1,126 @@
+"""Questions to a machine, or to what it was at some moment: which states are active, and how often they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from trellis.engine.relations import Config, Relations
+
+
+class View:
+    """Active states and clocks. A clock counts activations and deactivations, so an odd one is active.
+
+    Where a name is unknown: `is_`, `not_`, `any` and `has` take it as a state that is never active; all else raises
+    UnknownState.
+    """
+
+    __slots__ = ()
+
+    relations: Relations
+    config: Config
+    ticks: list[int]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All states, in index order."""
+        return self.relations.names
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The active states, in machine order."""
+        return self.relations.named(self.config.order)
+
+    @property
+    def clock(self) -> dict[str, int]:
+        """The tick of every state, in index order."""
+        return dict(zip(self.relations.names, self.ticks, strict=True))
+
+    @property
+    def time_sum(self) -> int:
+        """Machine time: the sum of all ticks."""
+        return sum(self.ticks)
+
+    def is_(self, *names: str) -> bool:
+        """Whether all of these are active."""
+        index, mask = self.relations.index, self.config.mask
+        return all(name in index and mask >> index[name] & 1 for name in names)
+
+    def not_(self, *names: str) -> bool:
+        """Whether none of these is active."""
+        return not self.any1(*names)
+
+    def any1(self, *names: str) -> bool:
+        """Whether at least one of these is active."""
+        index, mask = self.relations.index, self.config.mask
+        return any(name in index and mask >> index[name] & 1 for name in names)
+
+    def any(self, *groups: Iterable[str]) -> bool:
+        """Whether all states of at least one group are active."""
+        return any(self.is_(*group) for group in groups)
+
+    def has(self, *names: str) -> bool:
+        """Whether the schema has all of these."""
+        return all(name in self.relations.index for name in names)
+
+    def switch(self, *groups: Iterable[str]) -> str | None:
+        """The first active state of the groups, in the order they are given; None where none is."""
+        return next((name for group in groups for name in group if self.is_(name)), None)
+
+    def index(self, name: str) -> int:
+        """The place of a state in `names`."""
+        return self.relations.numbers((name,))[0]
+
+    def tick(self, name: str) -> int:
+        """The clock of one state."""
+        return self.ticks[self.index(name)]
+
+    def time(self, *names: str) -> tuple[int, ...]:
+        """The ticks of these states; without names, of all in index order."""
+        return tuple(self.tick(name) for name in names) if names else tuple(self.ticks)
+
+    def is_time(self, ticks: Sequence[int], *names: str) -> bool:
+        """Whether the ticks of these states (of all without names) are exactly these."""
+        return self.time(*names) == tuple(ticks)
+
+    def was_time(self, ticks: Sequence[int], *names: str) -> bool:
+        """Whether each of these states (all without names) has reached its tick."""
+        now = self.time(*names)
+        return len(now) == len(ticks) and all(have >= want for have, want in zip(now, ticks, strict=True))
+
+    def is_clock(self, clock: Mapping[str, int]) -> bool:
+        """Whether each named state has exactly its tick."""
+        return all(self.tick(name) == tick for name, tick in clock.items())
+
+    def was_clock(self, clock: Mapping[str, int]) -> bool:
+        """Whether each named state has reached its tick."""
+        return all(self.tick(name) >= tick for name, tick in clock.items())
+
+    def __str__(self) -> str:
+        return f"({' '.join(f'{name}:{tick}' for name, tick in self.clock.items() if tick % 2)})"
+
+    def string_all(self) -> str:
+        """Active states with their ticks, then the others: `(A:1) [B:2 Exception:0]`."""
+        rest = " ".join(f"{name}:{tick}" for name, tick in self.clock.items() if not tick % 2)
+        return f"{self} [{rest}]"
+
+    def inspect(self, *names: str) -> str:
+        """Every state (or these) on a line of its own, with its tick and relations."""
+        lines: list[str] = []
+        for name in names or self.names:
+            state, tick = self.relations.states[name], self.tick(name)
+            facts: dict[str, object] = {"Tick": tick}
+            facts |= {relation: "true" for relation in ("auto", "multi") if getattr(state, relation)}
+            lists = {relation: getattr(state, relation) for relation in ("require", "add", "remove", "after", "tags")}
+            facts |= {relation: " ".join(values) for relation, values in lists.items() if values}
+            lines.append(f"{tick % 2} {name}")
+            lines += [f"    |{fact.capitalize():<8} {value}" for fact, value in facts.items()]
+        return "".join(f"{line}\n" for line in lines)
+
+
+class Moment(View):
+    """What a machine was at one moment; it does not change any more."""
+
+    __slots__ = ("config", "relations", "ticks")
+
+    def __init__(self, relations: Relations, config: Config, ticks: Iterable[int]) -> None:
+        self.relations, self.config, self.ticks = relations, config, list(ticks)
