@@ -196,12 +196,11 @@ def fixed(file: Path) -> Figures:
             patient = time.perf_counter() - begun < LONG_S
     if theirs and theirs[0].outcomes != (mine := (outcome(work),)):
         raise SystemExit(f"{file.name}: ours did {mine}, asyncmachine-go {theirs[0].outcomes}")
-    return Figures(
-        work["name"],
-        *(statistics.median(column) for column in zip(*ours, strict=True)),
-        statistics.median([p.warm for p in theirs] or [0.0]),
-        statistics.median([p.first for p in theirs] or [0.0]),
+    warm, waiting, traced, passes = (statistics.median(column) for column in zip(*ours, strict=True))
+    go_warm, go_first = (
+        statistics.median(rates) for rates in ([p.warm for p in theirs] or [0], [p.first for p in theirs] or [0])
     )
+    return Figures(work["name"], warm, waiting, traced, passes, go_warm, go_first)
 
 
 def never_repeated(states: int) -> tuple[float, float, float]:

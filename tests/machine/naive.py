@@ -70,13 +70,12 @@ class Transition:
 
 
 class NaiveMachine:
-    """`handlers` None: nothing is bound. `calls` and `transitions` are those of the latest call that ran the queue."""
+    """`calls` and `transitions` are those of the latest call that ran the queue."""
 
     def __init__(
         self,
         schema: Mapping[str, Mapping[str, object]],
         order: Sequence[str],
-        handlers: Mapping[str, Handler] | None = None,
         *,
         transition_limit: int = TRANSITION_LIMIT,
     ) -> None:
@@ -96,13 +95,12 @@ class NaiveMachine:
         self.failed = False
         if conflict:
             self.add_err()
-        if handlers is None:
-            return
+
+    def bind(self, handlers: Mapping[str, Handler]) -> None:
+        """Once only. A machine that is in Exception takes its error in again, so that handlers see it."""
         self.handlers = handlers
         if EXCEPTION in self.active:
-            at_construction = self.transitions
             self.add_err()
-            self.transitions = at_construction + self.transitions
 
     @property
     def time_sum(self) -> int:

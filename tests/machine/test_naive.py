@@ -39,7 +39,10 @@ class NaiveSubject:
         scripts = vector.get("handlers", {})
         names = handler_names([*vector["schema"], EXCEPTION])
         handlers = {name: self.scripted(name, scripts.get(name, {})) for name in names}
-        self.machine = NaiveMachine(vector["schema"], vector["order"], handlers)
+        self.machine = NaiveMachine(vector["schema"], vector["order"])
+        at_construction, self.machine.transitions = self.machine.transitions, []
+        self.machine.bind(handlers)
+        self.machine.transitions = at_construction + self.machine.transitions
 
     def scripted(self, name: str, said: Any) -> Handler:
         script: dict[str, Any] = {"ret": said} if isinstance(said, bool) else said

@@ -140,9 +140,10 @@ def transitions(records: Sequence[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def seen(machine: Any, records: Sequence[Any], side: Side, answer: object) -> dict[str, object]:
+def seen(machine: Machine | NaiveMachine, side: Side, answered: object) -> dict[str, object]:
+    records = machine.transitions if isinstance(machine, NaiveMachine) else machine.last_transitions
     return {
-        "answer": answer,
+        "answer": answered,
         "active": list(machine.active),
         "clock": machine.clock,
         "queue tick": machine.queue_tick,
@@ -154,20 +155,26 @@ def seen(machine: Any, records: Sequence[Any], side: Side, answer: object) -> di
 
 def run_both(case: Case) -> None:
     naive_side = Side(case, on_naive)
-    handlers = naive_side.handlers() if case.bound != "none" else None
-    naive = NaiveMachine(case.schema, case.order, handlers, transition_limit=TRANSITIONS)
+    naive = NaiveMachine(case.schema, case.order, transition_limit=TRANSITIONS)
     side = Side(case, lambda event, kind, states: on_machine(event.machine, kind, states))
     machine = Machine(case.schema, case.order, transition_limit=TRANSITIONS)
     if case.bound != "none":
-        machine.bind(side.handlers())
+        wanted = seen(naive, naive_side, answer(lambda: naive.bind(naive_side.handlers())))
+        found = seen(machine, side, answer(lambda: machine.bind(side.handlers()) and None))
+        same(wanted, found, "bind")
     for number, (kind, states) in enumerate(case.operations):
         for each in (naive_side, side):
             each.called.clear()
             each.nested.clear()
-        wanted = seen(naive, *answered(naive_side, on_naive, naive, kind, states))
-        found = seen(machine, *answered(side, on_machine, machine, kind, states))
-        differing = {fact: (wanted[fact], found[fact]) for fact in wanted if wanted[fact] != found[fact]}
-        assert not differing, f"operation {number} {kind} {states}: naive, then ours: {differing}"
+        wanted = seen(naive, naive_side, answer(lambda: on_naive(naive, kind, states)))  # noqa: B023 - called at once
+        found = seen(machine, side, answer(lambda: on_machine(machine, kind, states)))  # noqa: B023 - called at once
+        same(wanted, found, f"operation {number}: {kind} {states}")
+
+
+def same(wanted: dict[str, object], found: dict[str, object], moment: str) -> None:
+    differing = {fact: (wanted[fact], found[fact]) for fact in wanted if wanted[fact] != found[fact]}
+    told = [f"  {fact}\n    naive {first}\n    ours  {second}" for fact, (first, second) in differing.items()]
+    assert not differing, "\n".join([moment, *told])
 
 
 ANSWERS: dict[type[Exception], str] = {
@@ -178,15 +185,11 @@ ANSWERS: dict[type[Exception], str] = {
 }
 
 
-def answered(
-    side: Side, perform: Perform, machine: Any, kind: str, states: Sequence[str]
-) -> tuple[Sequence[Any], Side, object]:
+def answer(call: Callable[[], object]) -> object:
     try:
-        answer: object = perform(machine, kind, states)
+        return call()
     except tuple(ANSWERS) as error:
-        answer = ANSWERS[type(error)]
-    records = machine.transitions if isinstance(machine, NaiveMachine) else machine.last_transitions
-    return records, side, answer
+        return ANSWERS[type(error)]
 
 
 MODEST = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trellis.model.states import DeclaredState
 from trellis.model.values import Value, digest
 
 FORMAT = 1
@@ -25,7 +26,7 @@ END, FAIL, ROLLBACK = "$end", "$fail", "$rollback"
 TARGETS = (END, FAIL, ROLLBACK)
 """Targets that are no nodes; names cannot collide with them."""
 
-Verb = Literal["say", "ask", "do", "all", "each", "end", "pass"]
+Verb = Literal["say", "ask", "do", "all", "each", "wait", "end", "pass"]
 AskKind = Literal["text", "choice", "confirm", "int", "number", "secret"]
 EndStatus = Literal["ok", "failed", "cancelled"]
 Effect = Literal["pure", "idempotent", "transactional", "at_most_once"]
@@ -108,6 +109,12 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     start: str
 
 
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a node waits for: all of `states` to be active."""
+
+    states: tuple[str, ...] = ()
+
+
 class End(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the run ends, and the expression that gives its result (None: no result)."""
 
@@ -127,14 +134,21 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     bodies: tuple[Body, ...] = ()
     each: Each | None = None
     join: Join | None = None
+    wait: Wait | None = None
     end: End | None = None
     save: str | None = None
     set: dict[str, str] = {}
     """Field -> expression, all evaluated on the fields as they were before."""
+    adds: tuple[str, ...] = ()
+    """Declared states that the move out of this node adds."""
+    removes: tuple[str, ...] = ()
+    """Declared states that it removes."""
     to: tuple[Edge, ...] = ()
     """Empty in the only node of a body: the body ends with it."""
     catch: dict[str, str] = {}
     upon: dict[str, str] = {}
+    upon_states: dict[str, str] = {}
+    """Declared state -> target, taken when it becomes active, or is when the node is entered."""
     retry: Retry | None = None
     timeout: float | None = None
     deadline: float | None = None
@@ -199,6 +213,10 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     tools: dict[str, Tool] = {}
     catch: dict[str, str] = {}
     upon: dict[str, str] = {}
+    upon_states: dict[str, str] = {}
+    states: dict[str, DeclaredState] = {}
+    """Every declared state, cleaned of nothing; their order is the index order of the resolver."""
+    groups: dict[str, tuple[str, ...]] = {}
     limits: Limits = Limits()
     needs: tuple[str, ...] = ()
     """Fields that some path reads before any write: they are given at start."""

@@ -23,3 +23,16 @@ class StateDef(msgspec.Struct, frozen=True, omit_defaults=True):
     remove: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+
+class DeclaredState(StateDef, frozen=True, omit_defaults=True):
+    """A state of a workflow: it may look at the fields, and act when it comes and goes.
+
+    `enter_if`, `exit_if`: expressions over the fields that must hold for it to come, and to go. `entered`, `exited`:
+    ids of nodes that work when it has; what `entered` began is cancelled when the state goes.
+    """
+
+    enter_if: str | None = None
+    exit_if: str | None = None
+    entered: str | None = None
+    exited: str | None = None
