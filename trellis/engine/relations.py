@@ -39,7 +39,7 @@ class Config:
 
     __slots__ = ("add", "auto", "closed", "mask", "order", "remove", "removes", "set")
 
-    def __init__(self, order: tuple[int, ...], mask: int, removes: int, *, closed: bool) -> None:
+    def __init__(self, order: tuple[int, ...], mask: int, removes: int, closed: bool) -> None:
         self.order, self.mask = order, mask
         self.removes = removes
         """All that a member removes."""
@@ -80,26 +80,16 @@ class Change:
     )
 
     def __init__(
-        self,
-        kind: Kind,
-        before: Config,
-        after: Config,
-        called: tuple[int, ...],
-        target: tuple[int, ...],
-        exits: tuple[int, ...] = (),
-        enters: tuple[int, ...] = (),
-        ticks: Ticks = (),
-        *,
-        accepted: bool = False,
-        done: bool = False,
-        is_auto: bool = False,
-    ) -> None:
+        self, kind: Kind, before: Config, after: Config, called: tuple[int, ...], target: tuple[int, ...],
+        exits: tuple[int, ...] = (), enters: tuple[int, ...] = (), ticks: Ticks = (),
+        accepted: bool = False, done: bool = False, is_auto: bool = False,
+    ) -> None:  # fmt: skip
         self.kind, self.before, self.after, self.called, self.target = kind, before, after, called, target
         self.exits, self.enters, self.ticks = exits, enters, ticks
         self.accepted, self.done, self.is_auto = accepted, done, is_auto
         self.auto: Change | None = None
         self.last, self.moves = after, ticks
-        self.tried = self
+        self.tried: Change | None = None
         """Of an auto pass that was accepted in part: the whole of it, as it is negotiated."""
 
 
@@ -160,6 +150,10 @@ class Relations:
         self._adders, self._removers = self._having(self._adds), self._having(self._removed)
         self._needy, self._sorted = self._having(self._required), self._having(self._sooner)
         self._ranked = self._having(rank >= 0 for rank in self._rank)
+        self._related = self._adders | self._needy | self._removers | self._ranked | self._sorted
+        """States that bear on others; among the rest whatever is called for comes to be."""
+        self._once = [(number, 1) for number in range(count)]
+        self._twice = [(number, 2) for number in range(count)]
         self._health = frozenset((index[name],) for name in HEALTH if name in index)
 
     def _having(self, marks: Iterable[object]) -> int:
@@ -167,10 +161,12 @@ class Relations:
 
     # Names and configurations
 
-    def numbers(self, names: Iterable[str]) -> tuple[int, ...]:
+    def numbers(self, names: Sequence[str]) -> tuple[int, ...]:
         """The states of these names, each once. Raises UnknownState, with the nearest name, for the first unknown."""
         index = self.index
         try:
+            if len(names) == 1:
+                return (index[names[0]],)
             return tuple(dict.fromkeys([index[name] for name in names]))
         except KeyError as error:
             raise UnknownState(error.args[0], did_you_mean(str(error.args[0]), index)) from None
@@ -186,11 +182,7 @@ class Relations:
         if found is None:
             mask = sum(map(self.bits.__getitem__, order))
             closed = all(not self._required[state] & ~mask for state in order)
-            found = self._intern(order, mask, self._removes(mask, order), closed=closed)
-        return found
-
-    def _intern(self, order: tuple[int, ...], mask: int, removes: int, *, closed: bool) -> Config:
-        found = self.configs[order] = Config(order, mask, removes, closed=closed)
+            found = self.configs[order] = Config(order, mask, self._removes(mask, order), closed)
         return found
 
     def _removes(self, mask: int, order: Iterable[int]) -> int:
@@ -243,7 +235,7 @@ class Relations:
         else:
             target, mask, removes = self._target(before, called, wanted, 0)
         accepted = kind == "remove" or not wanted & ~mask or (check and bool(wanted & self.multi))
-        return self._change(kind, before, called, wanted, target, mask, removes, accepted=accepted)
+        return self._change(kind, before, called, wanted, target, mask, removes, accepted, False)
 
     def move(self, before: Config, added: tuple[int, ...], removed: tuple[int, ...]) -> Change:
         """One mutation that adds and removes: called first, then the active ones without the removed, which nothing
@@ -253,7 +245,7 @@ class Relations:
         gone = sum(bits[state] for state in removed)
         base = [*added, *(state for state in before.order if not (wanted | gone) & bits[state])]
         target, mask, removes = self._target(before, base, wanted | before.mask & ~gone, gone)
-        return self._change("add", before, added, wanted, target, mask, removes, accepted=not wanted & ~mask)
+        return self._change("add", before, added, wanted, target, mask, removes, not wanted & ~mask, False)
 
     def auto(self, before: Config) -> Change | None:
         """The auto pass from here: one `add` of every auto state that is not active and that no active one removes.
@@ -269,9 +261,7 @@ class Relations:
     def _auto(self, before: Config, mask: int) -> Change:
         called = tuple([state for state in self.autos if mask & self.bits[state]])
         target, active, removes = self._target(before, self._joined(called, mask, before), mask | before.mask, 0)
-        tried = self._change(
-            "add", before, called, mask, target, active, removes, accepted=bool(mask & active), is_auto=True
-        )
+        tried = self._change("add", before, called, mask, target, active, removes, bool(mask & active), True)
         self._remember(tried)
         if not mask & ~active:
             return tried
@@ -285,9 +275,7 @@ class Relations:
         called = [state for state in tried.called if not refused & bits[state]]
         mask = sum(bits[state] for state in called)
         target, active, removes = self._target(before, self._joined(called, mask, before), mask | before.mask, 0)
-        return self._change(
-            "add", before, tried.called, mask, target, active, removes, accepted=tried.accepted, is_auto=True
-        )
+        return self._change("add", before, tried.called, mask, target, active, removes, tried.accepted, True)
 
     def follows(self, change: Change) -> Change | None:
         """The auto pass after a change that was made; None where there is none, or nothing to try."""
@@ -318,6 +306,8 @@ class Relations:
 
     def _target(self, before: Config, base: Sequence[int], mask: int, never: int) -> tuple[tuple[int, ...], int, int]:
         """The target as states in order, as a mask, and all that it removes. `never` is not implied."""
+        if not mask & self._related:
+            return tuple(base), mask, 0
         bits, adds, active = self.bits, self._adds, before.mask
         entering = ~active | self.multi
         start, states = mask, base
@@ -411,27 +401,30 @@ class Relations:
 
     def _change(
         self, kind: Kind, before: Config, called: tuple[int, ...], wanted: int, target: tuple[int, ...], mask: int,
-        removes: int, *, accepted: bool, is_auto: bool = False,
+        removes: int, accepted: bool, is_auto: bool,
     ) -> Change:  # fmt: skip
         if not accepted and not is_auto:
             return Change(kind, before, before, called, target)
         bits, active = self.bits, before.mask
+        enters: tuple[int, ...] = ()
+        exits: tuple[int, ...] = ()
+        ticks: list[tuple[int, int]] = []
         entering = mask & (~active | (self.multi & wanted))
-        enters = tuple([state for state in target if entering & bits[state]]) if entering else ()
+        if entering:
+            once, twice, entered = self._once, self._twice, []
+            for state in target:
+                if entering & bits[state]:
+                    entered.append(state)
+                    ticks.append(twice[state] if active & bits[state] else once[state])
+            enters = tuple(entered)
         leaving = active & ~mask
         if leaving:
             exits = self._sort([state for state in before.order if leaving & bits[state]], leaving)
-        else:
-            exits = ()
+            ticks += map(self._once.__getitem__, exits)
         if not accepted:
-            return Change(kind, before, before, called, target, exits, enters, is_auto=is_auto)
+            return Change(kind, before, before, called, target, exits, enters, (), False, False, is_auto)
         after = self.configs.get(target)
         if after is None:
-            after = self._intern(target, mask, removes, closed=True)
-        ticks = [(state, 2 if active & bits[state] else 1) for state in enters]
-        if exits:
-            ticks += [(state, 1) for state in exits]
+            after = self.configs[target] = Config(target, mask, removes, True)
         done = kind != "remove" or not wanted & mask
-        return Change(
-            kind, before, after, called, target, exits, enters, tuple(ticks), accepted=True, done=done, is_auto=is_auto
-        )
+        return Change(kind, before, after, called, target, exits, enters, tuple(ticks), True, done, is_auto)

@@ -50,7 +50,8 @@ class Handlers:
         self.bindings = tuple(bindings)
         self._relations = relations
         self._calls: dict[tuple[str, int, int], tuple[Call, ...]] = {}
-        self._programs: dict[Change, Program] = {}
+        self.known: dict[Change, Program] = {}
+        """Programs that were asked for before."""
         for binding in self.bindings:
             for name, handler in binding.handlers.items():
                 places = list(self._places(name))
@@ -81,11 +82,11 @@ class Handlers:
 
     def program(self, change: Change) -> Program:
         """The calls of this change, in order."""
-        program = self._programs.get(change)
+        program = self.known.get(change)
         if program is None:
-            if len(self._programs) > 10_000:  # as many changes are remembered by the resolver, at least
-                self._programs.clear()
-            program = self._programs[change] = self._compile(change)
+            if len(self.known) > 10_000:  # as many changes are remembered by the resolver, at least
+                self.known.clear()
+            program = self.known[change] = self._compile(change)
         return program
 
     def _compile(self, change: Change) -> Program:

@@ -18,13 +18,13 @@ from trellis.machine.transition import Transition
 from trellis.model.states import EXCEPTION
 
 if TYPE_CHECKING:
-    from trellis.machine.machine import Machine
+    from trellis.machine.core import Core
 
 Work = Generator[Awaitable[object], object, None]
 NO_ARGS: Final[Mapping[str, Any]] = {}
 
 
-def work(machine: Machine, change: Change, args: Mapping[str, Any], source: Source | None, *, check: bool) -> Work:
+def work(machine: Core[Any], change: Change, args: Mapping[str, Any], source: Source | None, check: bool) -> Work:
     """Make this change, then what is queued. Leaves the result of the first in `machine.result`.
 
     Raises LoopLimit where that takes more transitions than the machine allows, and ExceptionFailed, once all is done,
@@ -33,31 +33,36 @@ def work(machine: Machine, change: Change, args: Mapping[str, Any], source: Sour
     result: Result | None = None
     failed: ExceptionFailed | None = None
     left = machine.transition_limit
+    seen = machine.seen
     while True:
         left -= 1
         if left < 0:
             machine.drop_queue()
             raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change))
-        tx = machine.current = Transition(machine, change, args, source, check=check)
+        tx = machine.current = Transition(machine, change, args)
+        if check or source is not None:
+            tx.check, tx.source = check, source
         handlers, hooks, waits = machine.handlers, machine.hooks, machine.waits
         watched = machine.handler_timeout is not None or hooks is not None
         if hooks is not None:
             hooks.begin(tx)
         accepted, error = change.accepted, None
+        finals: tuple[Call, ...] = ()
 
         if accepted and handlers is not None:
-            calls = handlers.program(change.tried).negotiation
             if change.is_auto:
-                accepted, error = yield from _negotiate_auto(tx, calls)
+                accepted, error = yield from _negotiate_auto(tx)
                 change = tx.change
+                finals = handlers.program(change)[1]
             else:
-                for call in calls:
-                    tx.name = call.name
+                negotiation, finals = handlers.known.get(change) or handlers.program(change)
+                for call in negotiation:
+                    tx.name = call[1]
                     try:
                         if watched:
                             got = yield from _watched(tx, call)
                         else:
-                            got = call.handler(tx, **args)
+                            got = call[0](tx, **args) if args else call[0](tx)
                             if got is not None and got is not True and got is not False and hasattr(got, "__await__"):
                                 got = yield got
                     except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
@@ -68,32 +73,34 @@ def work(machine: Machine, change: Change, args: Mapping[str, Any], source: Sour
                         break
 
         if accepted and not check:
-            machine.settle(change)
+            ticks = machine.ticks
+            for state, by in change.ticks:
+                ticks[state] += by
+            machine.config = change.after
             if waits is not None:
                 waits.settled(change)
             if hooks is not None:
                 hooks.finals(tx)
-            if handlers is not None:
-                for call in handlers.program(change).finals:
-                    tx.name = call.name
-                    try:
-                        if watched:
-                            yield from _watched(tx, call)
-                        else:
-                            got = call.handler(tx, **args)
-                            if got is not None and hasattr(got, "__await__"):
-                                yield got
-                    except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
-                        accepted, error = False, raised
-                        _undo(machine, change, call)
-                        break
+            for call in finals:
+                tx.name = call[1]
+                try:
+                    if watched:
+                        yield from _watched(tx, call)
+                    else:
+                        got = call[0](tx, **args) if args else call[0](tx)
+                        if got is not None and hasattr(got, "__await__"):
+                            yield got
+                except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
+                    accepted, error = False, raised
+                    _undo(machine, change, call)
+                    break
             if waits is not None:
                 waits.entered(change, args, tx.name if error else None)
 
-        tx.accepted, tx.completed, tx.error = accepted, True, error
-        machine.note(tx)
+        tx.accepted, tx.completed = accepted, True
+        seen.append(tx)
         if error is not None:
-            machine.err = error
+            machine.err = tx.error = error
             if EXCEPTION in tx.called:
                 failed = failed or ExceptionFailed(machine.id, tx.name, error)
             else:
@@ -109,8 +116,7 @@ def work(machine: Machine, change: Change, args: Mapping[str, Any], source: Sour
         if follow is not None and not machine.disposed:
             change, args, source = follow, NO_ARGS, None
             continue
-        mutation = machine.take_next()
-        if mutation is None:
+        if not machine.queue or (mutation := machine.take_next()) is None:
             break
         change, args, source, check = machine.change_of(mutation), mutation.args, mutation.source, mutation.check
     machine.current = None
@@ -138,22 +144,22 @@ def _watched(tx: Transition, call: Call) -> Generator[Awaitable[object], object,
     return got
 
 
-def _negotiate_auto(
-    tx: Transition, calls: tuple[Call, ...]
-) -> Generator[Awaitable[object], object, tuple[bool, Exception | None]]:
+def _negotiate_auto(tx: Transition) -> Generator[Awaitable[object], object, tuple[bool, Exception | None]]:
     """Negotiate an auto pass, which may be accepted in part: a veto against an auto state takes only that one out.
 
     Then the rest is resolved anew, and states that come with it are not negotiated. After a handler that raised no
     other is called, and each counts as a veto.
     """
-    relations, change = tx.machine.relations, tx.change
-    tx.change = change.tried
-    target, skipped, absent = list(change.tried.target), -1, frozenset[int]()
+    relations, handlers, change = tx.machine.relations, tx.machine.handlers, tx.change
+    assert handlers is not None
+    tx.change = tried = change.tried or change
+    calls = handlers.program(tried).negotiation
+    target, skipped, absent = list(tried.target), -1, frozenset[int]()
     error: Exception | None = None
     accepted, vetoed, phase = True, "", ""
     for call in calls:
         if call.moment != phase:
-            phase, absent = call.moment, frozenset(tx.change.target).difference(target)
+            phase, absent = call.moment, frozenset(tried.target).difference(target)
         if call.name == vetoed or (phase in ("self", "pair") and (call.state in absent or call.state == skipped)):
             continue
         if phase == "AnyEnter" and not target:
@@ -177,13 +183,13 @@ def _negotiate_auto(
             # As in the reference, whose loop over the targets goes on behind the one that slipped into this place.
             skipped = target[at] if phase == "self" and at < len(target) else -1
     tx.change = change
-    if len(target) < len(change.tried.target):
+    if len(target) < len(tried.target):
         left = sum(relations.bits[state] for state in target)
-        tx.change = relations.auto_without(change.tried, ~left)
+        tx.change = relations.auto_without(tried, ~left)
     return accepted and bool(target) and error is None, error
 
 
-def _undo(machine: Machine, change: Change, call: Call) -> None:
+def _undo(machine: Core[Any], change: Change, call: Call) -> None:
     """Take back what was settled but not told: the state whose handler failed, and all that enter after it."""
     relations, lost = machine.relations, frozenset[int]()
     if call.moment == "State":

@@ -1,0 +1,403 @@
+"""What all machines are: a queue of mutations, bindings, and one transition at a time.
+
+How a mutation is answered, at once or to be awaited, is the affair of the two kinds there are: Machine, AsyncMachine.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, Sequence
+from threading import get_ident
+from time import perf_counter
+from typing import Any, Final, Generic, TypeVar
+
+from trellis.engine.relations import Change, Kind
+from trellis.errors import BadSchema, WrongThread
+from trellis.machine.handlers import Binding, Handlers, found_on
+from trellis.machine.mutation import Mutation, Source
+from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
+from trellis.machine.running import NO_ARGS
+from trellis.machine.schema import compiled
+from trellis.machine.transition import Transition, TransitionRecord
+from trellis.machine.view import View
+from trellis.model.states import EXCEPTION
+
+_numbers: Final = itertools.count(1)
+R = TypeVar("R")
+"""How a mutation is answered."""
+
+
+class Core(View, Generic[R]):
+    """Many states at once, kept consistent by their relations.
+
+    `schema`: state names to relations, a Schema class, or compiled relations; `order`: the index order of the names.
+    `handler_timeout` (seconds): a handler that took longer counts as failed; None: no limit.
+    `queue_limit`: mutations that may wait; `transition_limit`: transitions that one call may lead to.
+
+    A mutation takes names and arguments for the handlers. Raises UnknownState, WrongThread; then nothing changed.
+    Raises LoopLimit and ExceptionFailed as `work` does. All other errors of handlers become the state Exception, and
+    `err`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_last",
+        "_on_dispose",
+        "_owner",
+        "_pending",
+        "_plain",
+        "_queue_tick",
+        "_rested",
+        "config",
+        "current",
+        "disposed",
+        "err",
+        "handler_timeout",
+        "handlers",
+        "hooks",
+        "id",
+        "machine_tick",
+        "made",
+        "parent",
+        "queue",
+        "queue_limit",
+        "relations",
+        "result",
+        "running",
+        "seen",
+        "ticks",
+        "time_source",
+        "transition_limit",
+        "waits",
+    )
+
+    def __init__(
+        self,
+        schema: object,
+        order: Sequence[str] | None = None,
+        *,
+        id: str | None = None,
+        parent: Core[Any] | None = None,
+        handler_timeout: float | None = None,
+        queue_limit: int = 1000,
+        transition_limit: int = 1000,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.relations = compiled(schema, order)
+        self.config = self.relations.empty
+        self.ticks = [0] * len(self.relations.names)
+        self.id = id if id is not None else f"machine-{next(_numbers)}"
+        self.parent = parent
+        self.handler_timeout, self.time_source = handler_timeout, clock
+        self.queue_limit, self.transition_limit = queue_limit, transition_limit
+        self.queue: list[Mutation] = []
+        self._queue_tick, self._pending, self.machine_tick, self.made = 1, 0, 0, 0
+        self.err: BaseException | None = None
+        self.disposed = self.running = False
+        self.handlers: Handlers | None = None
+        self.hooks: Any = None
+        self.waits: Any = None
+        self.current: Transition | None = None
+        self.seen: list[Transition] = []
+        """The transitions of the last call that anybody had a part in."""
+        self._last: Change | None = None
+        """The one change of the last call, if nobody had."""
+        self.result: Result = CANCELED
+        self._on_dispose: tuple[Callable[[], object], ...] = ()
+        self._owner = self._plain = self._rested = get_ident()
+        if self.relations.problems:
+            self.add_err(BadSchema(self.relations.problems))
+
+    # Mutations
+
+    @abstractmethod
+    def mutate(
+        self,
+        kind: Kind,
+        names: tuple[str, ...],
+        args: Mapping[str, Any] = NO_ARGS,
+        *,
+        source: Source | None = None,
+        prepend: bool = False,
+        check: bool = False,
+    ) -> R:
+        """What all mutations come down to: run it now, or queue it while a transition runs."""
+
+    @abstractmethod
+    def answer(self, result: Result) -> R:
+        """A result that is known at once, as this kind of machine answers."""
+
+    def add(self, *names: str, **args: Any) -> R:
+        """Activate these states, with what they bring."""
+        return self.mutate("add", names, args)
+
+    def remove(self, *names: str, **args: Any) -> R:
+        """Deactivate these states."""
+        return self.mutate("remove", names, args)
+
+    def set(self, *names: str, **args: Any) -> R:
+        """Make these states, with what they bring, the only active ones."""
+        return self.mutate("set", names, args)
+
+    def toggle(self, *names: str, **args: Any) -> R:
+        """Remove these states if all are active, else add them."""
+        return self.remove(*names, **args) if self.is_(*names) else self.add(*names, **args)
+
+    def prepend_add(self, *names: str, **args: Any) -> R:
+        """`add`, before everything else that waits."""
+        return self.mutate("add", names, args, prepend=True)
+
+    def prepend_remove(self, *names: str, **args: Any) -> R:
+        """`remove`, before everything else that waits."""
+        return self.mutate("remove", names, args, prepend=True)
+
+    def prepend_set(self, *names: str, **args: Any) -> R:
+        """`set`, before everything else that waits."""
+        return self.mutate("set", names, args, prepend=True)
+
+    def can_add(self, *names: str, **args: Any) -> R:
+        """What `add` would come to; relations and negotiation are asked, nothing changes."""
+        return self.mutate("add", names, args, prepend=True, check=True)
+
+    def can_remove(self, *names: str, **args: Any) -> R:
+        """What `remove` would come to; relations and negotiation are asked, nothing changes."""
+        return self.mutate("remove", names, args, prepend=True, check=True)
+
+    def add_err(self, err: BaseException | None, *states: str, **args: Any) -> R:
+        """Go into Exception, and into these error states, because of `err`, which handlers get as the argument `err`.
+
+        Canceled where there is no error, or only that a task was cancelled.
+        """
+        if err is None or isinstance(err, CancelledError) or self.disposed:
+            return self.answer(CANCELED)
+        self.relations.numbers(states)
+        self.err = err
+        return self.mutate("add", (*states, EXCEPTION), {**args, "err": err})
+
+    # What the queue does
+
+    def begin(
+        self, kind: Kind, names: tuple[str, ...], args: Mapping[str, Any], source: Source | None,
+        prepend: bool, check: bool,
+    ) -> Change:  # fmt: skip
+        """The change that a mutation of the idle machine makes; from here on the machine runs."""
+        if get_ident() != self._owner:
+            raise WrongThread(self.id)
+        if check:
+            change = self.relations.check(kind, self.config, names)
+        else:
+            known: dict[tuple[str, ...], Change] = getattr(self.config, kind)
+            change = known.get(names) or self.relations.mutate(kind, self.config, names)
+        if not prepend:
+            self._queue_tick += 1
+        if self.hooks is not None:
+            tick = 0 if prepend else self._queue_tick
+            self.hooks.queued(Mutation(kind, names, frozenset(change.called), args, tick, check, source))
+        self._plain, self.running, self._last, self.seen = 0, True, None, []
+        return change
+
+    def start(self) -> None:
+        """The machine runs from here on."""
+        self._plain, self.running, self._last, self.seen = 0, True, None, []
+
+    def enqueue(
+        self, kind: Kind, names: tuple[str, ...], args: Mapping[str, Any], source: Source | None,
+        prepend: bool, check: bool,
+    ) -> Result:  # fmt: skip
+        """Queue a mutation while a transition runs."""
+        if get_ident() != self._owner:
+            raise WrongThread(self.id)
+        relations = self.relations
+        called = frozenset(relations.numbers(names))
+        if prepend:
+            mutation = Mutation(kind, names, called, args, 0, check, source)
+            self.queue.insert(0, mutation)
+            result = PREPENDED
+        else:
+            if len(self.queue) >= self.queue_limit and not self._lets_in(kind, names):
+                return CANCELED
+            if kind == "remove" and not self.queue and not any(self.config.mask >> state & 1 for state in called):
+                return EXECUTED
+            if (
+                not args
+                and not any(relations.multi >> state & 1 for state in called)
+                and self._queued_already(kind, called)
+            ):
+                return EXECUTED
+            self._pending += 1
+            mutation = Mutation(kind, names, called, args, self._pending + self._queue_tick, check, source)
+            self.queue.append(mutation)
+            result = Result("queued", mutation.tick)
+        if self.hooks is not None:
+            self.hooks.queued(mutation)
+        return result
+
+    def _lets_in(self, kind: Kind, names: tuple[str, ...]) -> bool:
+        """Whether a mutation of Exception passes the limit of the queue, once."""
+        return EXCEPTION in names and kind != "set" and self.is_(EXCEPTION) == (kind == "remove")
+
+    def _queued_already(self, kind: Kind, called: frozenset[int]) -> bool:
+        return any(
+            entry.kind == kind and entry.called == called and not entry.args and not entry.check and entry.call is None
+            for entry in self.queue
+        )
+
+    def _check_thread(self) -> None:
+        if get_ident() != self._owner:
+            raise WrongThread(self.id)
+
+    def rest(self) -> None:
+        """The queue has ended, one way or another."""
+        self.running, self.current, self._plain = False, None, self._rested
+        if self.hooks is not None:
+            self.hooks.queue_end()
+        if self.disposed:
+            self._close()
+        elif self.waits is not None:
+            self.waits.drained()
+
+    def replan(self) -> None:
+        """Find out whether a mutation may be one step of the automaton: when nobody else has a part in it."""
+        alone = self.handlers is None and self.hooks is None and not self.disposed
+        self._rested = self._owner if alone and (self.waits is None or not self.waits.pending) else 0
+        """What `_plain` is when nothing runs."""
+        if not self.running:
+            self._plain = self._rested
+
+    def take_next(self) -> Mutation | None:
+        """The next mutation of the queue; functions that wait before it are called."""
+        while self.queue:
+            mutation = self.queue.pop(0)
+            if mutation.call is not None:
+                mutation.call()
+                continue
+            if mutation.tick:
+                self._pending -= 1
+                self._queue_tick += 1
+            return mutation
+        return None
+
+    def change_of(self, mutation: Mutation) -> Change:
+        """What a queued mutation makes of the machine as it is now."""
+        resolve = self.relations.check if mutation.check else self.relations.mutate
+        return resolve(mutation.kind, self.config, mutation.names)
+
+    def settle(self, change: Change) -> None:
+        """Take over the outcome of a change."""
+        ticks = self.ticks
+        for state, by in change.ticks:
+            ticks[state] += by
+        self.config = change.after
+
+    def prepend_error(self, error: Exception, tx: Transition) -> None:
+        """Go into Exception next, because a handler of `tx` raised."""
+        args = {"err": error, "transition": tx}
+        mutation = Mutation(
+            "add", (EXCEPTION,), frozenset(self.relations.numbers((EXCEPTION,))), args, source=tx.as_source()
+        )
+        self.queue.insert(0, mutation)
+        if self.hooks is not None:
+            self.hooks.queued(mutation)
+
+    def drop_queue(self) -> None:
+        """Forget everything that waits."""
+        self.queue.clear()
+        self._pending = 0
+
+    def describe(self, change: Change) -> str:
+        """`add A B`."""
+        return f"{change.kind} {' '.join(self.relations.named(change.called))}"
+
+    # What can be asked
+
+    @property
+    def queue_tick(self) -> int:
+        """Counts the mutations that were run, from 1; prepended ones, auto passes and checks do not count."""
+        return self._queue_tick
+
+    @property
+    def queue_length(self) -> int:
+        """How many mutations wait."""
+        return len(self.queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transition runs."""
+        return self.running
+
+    @property
+    def last_transitions(self) -> tuple[TransitionRecord, ...]:
+        """Every transition of the last call, in order: its own, auto passes, and what it queued."""
+        if self._last is not None:
+            changes = (self._last,) if self._last.auto is None else (self._last, self._last.auto)
+            return tuple(TransitionRecord.of(change, self.relations, accepted=change.accepted) for change in changes)
+        return tuple(tx.record() for tx in self.seen)
+
+    # Handlers
+
+    def bind(self, handlers: object, *, id: str | None = None, prefix: str = "") -> Binding:
+        """Bind handlers: a mapping from name to function, or an object with methods of such names.
+
+        With a `prefix`, every name stands for the one with the prefix before it. Raises UnknownHandler, and
+        AsyncHandler where one would have to be awaited.
+        """
+        self._check_thread()
+        first = self.handlers is None
+        known = () if self.handlers is None else self.handlers.bindings
+        binding = Binding(
+            id if id is not None else f"binding-{next(_numbers)}", found_on(handlers, self.relations, prefix)
+        )
+        self.check_handlers(binding)
+        self.handlers = Handlers(self.relations, (*known, binding))
+        self.replan()
+        if first and self.is_(EXCEPTION):
+            self.add_err(self.err or BadSchema(self.relations.problems))
+        return binding
+
+    def check_handlers(self, binding: Binding) -> None:
+        """Raise what this kind of machine raises for handlers that it cannot call."""
+
+    def detach(self, binding: Binding | str) -> bool:
+        """Take a binding away; whether there was one."""
+        self._check_thread()
+        gone = binding if isinstance(binding, str) else binding.id
+        known = () if self.handlers is None else self.handlers.bindings
+        left = tuple(entry for entry in known if entry.id != gone)
+        self.handlers = Handlers(self.relations, left) if left else None
+        self.replan()
+        return len(left) < len(known)
+
+    # The end
+
+    def dispose(self) -> None:
+        """End the machine: from now on every mutation is canceled. What runs ends first, what waits is dropped.
+
+        Then nothing is active any more, all waits end, and what `on_dispose` was told is called.
+        """
+        self._check_thread()
+        if self.disposed:
+            return
+        self.disposed, self._plain, self._rested = True, 0, 0
+        self.drop_queue()
+        if not self.running:
+            self._close()
+
+    def on_dispose(self, call: Callable[[], object]) -> None:
+        """Call a function when the machine is disposed; at once where it is."""
+        if self.disposed and not self.running:
+            call()
+        else:
+            self._on_dispose = (*self._on_dispose, call)
+
+    def _close(self) -> None:
+        self.config, self.ticks = self.relations.empty, [0] * len(self.relations.names)
+        if self.waits is not None:
+            self.waits.close()
+        if self.hooks is not None:
+            self.hooks.disposed()
+        self.handlers = None
+        calls, self._on_dispose = self._on_dispose, ()
+        for call in calls:
+            call()
