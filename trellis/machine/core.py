@@ -18,7 +18,7 @@ from trellis.errors import BadSchema, WrongThread
 from trellis.machine.handlers import Binding, Handlers, found_on
 from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
-from trellis.machine.running import NO_ARGS
+from trellis.machine.running import NO_ARGS, Tell, Work, work
 from trellis.machine.schema import compiled
 from trellis.machine.transition import Transition, TransitionRecord
 from trellis.machine.view import View
@@ -198,21 +198,28 @@ class Core(View, Generic[R]):
         self._plain, self.running, self._last, self.seen = 0, True, None, []
         return change
 
+    def called(self, call: Callable[[], object]) -> Work:
+        """Call a function, then make what waits."""
+        call()
+        self.result = EXECUTED
+        if (mutation := self.take_next()) is not None:
+            yield from work(self, self.change_of(mutation), mutation.args, mutation.source, mutation.check)
+
     def start(self) -> None:
         """The machine runs from here on."""
         self._plain, self.running, self._last, self.seen = 0, True, None, []
 
     def enqueue(
         self, kind: Kind, names: tuple[str, ...], args: Mapping[str, Any], source: Source | None,
-        prepend: bool, check: bool,
+        prepend: bool, check: bool, tell: Tell | None = None,
     ) -> Result:  # fmt: skip
-        """Queue a mutation while a transition runs."""
+        """Queue a mutation while a transition runs. If it is queued, `tell` is told what came of it."""
         if get_ident() != self._owner:
             raise WrongThread(self.id)
         relations = self.relations
         called = frozenset(relations.numbers(names))
         if prepend:
-            mutation = Mutation(kind, names, called, args, 0, check, source)
+            mutation = Mutation(kind, names, called, args, 0, check, source, None, tell)
             self.queue.insert(0, mutation)
             result = PREPENDED
         else:
@@ -227,7 +234,8 @@ class Core(View, Generic[R]):
             ):
                 return EXECUTED
             self._pending += 1
-            mutation = Mutation(kind, names, called, args, self._pending + self._queue_tick, check, source)
+            tick = self._pending + self._queue_tick
+            mutation = Mutation(kind, names, called, args, tick, check, source, None, tell)
             self.queue.append(mutation)
             result = Result("queued", mutation.tick)
         if self.hooks is not None:
@@ -243,6 +251,13 @@ class Core(View, Generic[R]):
             entry.kind == kind and entry.called == called and not entry.args and not entry.check and entry.call is None
             for entry in self.queue
         )
+
+    def own(self) -> None:
+        """Hand the machine over to the calling thread. Raises WrongThread while a transition runs."""
+        if self.running:
+            raise WrongThread(self.id)
+        self._owner = get_ident()
+        self.replan()
 
     def _check_thread(self) -> None:
         if get_ident() != self._owner:
@@ -302,9 +317,11 @@ class Core(View, Generic[R]):
             self.hooks.queued(mutation)
 
     def drop_queue(self) -> None:
-        """Forget everything that waits."""
-        self.queue.clear()
-        self._pending = 0
+        """Forget everything that waits; it is canceled."""
+        dropped, self.queue, self._pending = self.queue, [], 0
+        for mutation in dropped:
+            if mutation.tell is not None:
+                mutation.tell(CANCELED)
 
     def describe(self, change: Change) -> str:
         """`add A B`."""

@@ -96,13 +96,7 @@ class Machine(Core[Result]):
             self.queue.insert(0, Mutation("add", (), call=call))
             return PREPENDED
         self.start()
-        return self._drive(self._called(call))
-
-    def _called(self, call: Callable[[], object]) -> Work:
-        call()
-        self.result = EXECUTED
-        if (mutation := self.take_next()) is not None:
-            yield from work(self, self.change_of(mutation), mutation.args, mutation.source, mutation.check)
+        return self._drive(self.called(call))
 
     def _drive(self, steps: Work) -> Result:
         """Run to the end; whatever would have to be awaited is refused where it was given."""

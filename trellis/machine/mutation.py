@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from trellis.engine.relations import Kind
+from trellis.machine.result import Result
 
 
 class Source(NamedTuple):
@@ -29,6 +30,8 @@ class Mutation(NamedTuple):
     source: Source | None = None
     call: Callable[[], object] | None = None
     """What to call instead of mutating."""
+    tell: Callable[[Result], object] | None = None
+    """Who is told what came of it."""
 
     def __str__(self) -> str:
         return f"{self.kind} {' '.join(self.names)}".rstrip()

@@ -6,7 +6,7 @@ came of it. The order of all that happens here is that of asyncmachine-go.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from trellis.engine.relations import Change
@@ -20,11 +20,19 @@ from trellis.model.states import EXCEPTION
 if TYPE_CHECKING:
     from trellis.machine.core import Core
 
+Tell = Callable[[Result], object]
 Work = Generator[Awaitable[object], object, None]
 NO_ARGS: Final[Mapping[str, Any]] = {}
 
 
-def work(machine: Core[Any], change: Change, args: Mapping[str, Any], source: Source | None, check: bool) -> Work:
+def work(
+    machine: Core[Any],
+    change: Change,
+    args: Mapping[str, Any],
+    source: Source | None,
+    check: bool,
+    tell: Tell | None = None,
+) -> Work:
     """Make this change, then what is queued. Leaves the result of the first in `machine.result`.
 
     Raises LoopLimit where that takes more transitions than the machine allows, and ExceptionFailed, once all is done,
@@ -109,8 +117,12 @@ def work(machine: Core[Any], change: Change, args: Mapping[str, Any], source: So
             hooks.end(tx)
         if waits is not None and accepted and not check:
             waits.after(change)
-        if result is None:
-            result = EXECUTED if accepted and (check or change.done) else CANCELED
+        if result is None or tell is not None:
+            outcome = EXECUTED if accepted and (check or change.done) else CANCELED
+            result = result or outcome
+            if tell is not None:
+                tell(outcome)
+                tell = None
 
         follow = change.auto if accepted and not check else None
         if follow is not None and not machine.disposed:
@@ -118,7 +130,8 @@ def work(machine: Core[Any], change: Change, args: Mapping[str, Any], source: So
             continue
         if not machine.queue or (mutation := machine.take_next()) is None:
             break
-        change, args, source, check = machine.change_of(mutation), mutation.args, mutation.source, mutation.check
+        change, args = machine.change_of(mutation), mutation.args
+        source, check, tell = mutation.source, mutation.check, mutation.tell
     machine.current = None
     machine.result = result
     if failed is not None:

@@ -1,0 +1,189 @@
+"""A machine whose handlers may be coroutines: the same order, the same results, to be awaited.
+
+Without a handler that waits, a mutation has been made when the call returns. With one, a task goes on with it, so that
+a caller who is cancelled leaves the machine whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future as ThreadFuture
+from typing import Any
+
+from trellis.engine.relations import Kind
+from trellis.errors import HandlerTimeout
+from trellis.machine.core import Core
+from trellis.machine.mutation import Mutation, Source
+from trellis.machine.result import CANCELED, PREPENDED, Result
+from trellis.machine.running import NO_ARGS, Work, work
+
+
+class AsyncMachine(Core["asyncio.Future[Result]"]):
+    """A machine for one event loop; make it while the loop runs. See Core for the arguments.
+
+    A mutation gives a future of its own Result: made while a transition runs, it is done when its turn has come and
+    passed. Only one made by a handler itself is answered at once, as queued, because its handler is what it waits for.
+    A handler that is still awaited after `handler_timeout` seconds is cancelled, and has failed.
+    """
+
+    __slots__ = ("_loop", "_stepping", "_task")
+
+    def __init__(self, schema: object, order: Any = None, **options: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._stepping = False
+        super().__init__(schema, order, **options)
+
+    def mutate(
+        self,
+        kind: Kind,
+        names: tuple[str, ...],
+        args: Mapping[str, Any] = NO_ARGS,
+        *,
+        source: Source | None = None,
+        prepend: bool = False,
+        check: bool = False,
+    ) -> asyncio.Future[Result]:
+        """What all mutations come down to: run it now, or queue it while a transition runs."""
+        if self.disposed:
+            return self.answer(CANCELED)
+        done: asyncio.Future[Result] = self._loop.create_future()
+        if self.running:
+            tell = None if self._inside() else done
+            result = self.enqueue(kind, names, args, source, prepend, check, tell)
+            if tell is None or result.value != "queued":
+                done.set_result(result)
+            return done
+        self._run(
+            work(self, self.begin(kind, names, args, source, prepend, check), args, source, check, done.set_result),
+            done,
+        )
+        return done
+
+    def answer(self, result: Result) -> asyncio.Future[Result]:
+        """A future that is done."""
+        done: asyncio.Future[Result] = self._loop.create_future()
+        done.set_result(result)
+        return done
+
+    def eval(self, call: Callable[[], object]) -> asyncio.Future[Result]:
+        """Call a function when no transition runs, before everything that waits."""
+        self._check_thread()
+        if self.disposed:
+            return self.answer(CANCELED)
+        if self.running:
+            self.queue.insert(0, Mutation("add", (), call=call))
+            return self.answer(PREPENDED)
+        done: asyncio.Future[Result] = self._loop.create_future()
+        self.start()
+        self._run(self.called(call), done)
+        return done
+
+    def _inside(self) -> bool:
+        """Whether the caller is a handler of the transition that runs, or something that it awaits."""
+        return self._stepping or (self._task is not None and asyncio.current_task() is self._task)
+
+    def _run(self, steps: Work, done: asyncio.Future[Result]) -> None:
+        """Take all steps up to the first that must be awaited; a task takes the others."""
+        try:
+            awaited = self._advance(lambda: next(steps))
+        except BaseException as error:
+            self._end(done, error)
+            raise
+        if awaited is None:
+            self._end(done)
+        else:
+            self._task = self._loop.create_task(self._go_on(steps, awaited, done), name=f"machine {self.id}")
+
+    async def _go_on(self, steps: Work, awaited: Awaitable[object] | None, done: asyncio.Future[Result]) -> None:
+        try:
+            while awaited is not None:
+                try:
+                    got = await self._limited(awaited)
+                except BaseException as raised:  # noqa: BLE001 - the steps decide what becomes of it
+                    error = raised
+                    awaited = self._advance(lambda: steps.throw(error))  # noqa: B023 - called at once
+                else:
+                    value = got
+                    awaited = self._advance(lambda: steps.send(value))  # noqa: B023 - called at once
+        except Exception as error:  # noqa: BLE001 - goes to whoever awaits the mutation
+            self._end(done, error)
+        except BaseException as error:
+            self._end(done, error)
+            raise
+        else:
+            self._end(done)
+
+    def _advance(self, resume: Callable[[], Awaitable[object]]) -> Awaitable[object] | None:
+        """One stretch without waiting: what must be awaited next, None at the end."""
+        self._stepping = True
+        try:
+            return resume()
+        except StopIteration:
+            return None
+        finally:
+            self._stepping = False
+
+    async def _limited(self, awaited: Awaitable[object]) -> object:
+        limit = self.handler_timeout
+        scope = asyncio.timeout(limit)
+        try:
+            async with scope:
+                return await awaited
+        except TimeoutError:
+            if limit is None or not scope.expired() or self.current is None:
+                raise
+            raise HandlerTimeout(self.current.name, limit, limit) from None
+
+    def _end(self, done: asyncio.Future[Result], error: BaseException | None = None) -> None:
+        self._task = None
+        if error is not None:
+            self.drop_queue()
+        self.rest()
+        if done.done():
+            if isinstance(error, Exception):
+                self._loop.call_exception_handler({"message": f"machine {self.id} failed", "exception": error})
+        elif isinstance(error, Exception):
+            done.set_exception(error)
+        elif error is not None:
+            done.cancel()
+        else:
+            done.set_result(self.result)
+
+
+class ThreadSafe:
+    """Mutations from other threads than the machine's own: each is handed to the event loop that runs there.
+
+    Every method gives a concurrent future of the Result; its errors are those of the mutation.
+    """
+
+    def __init__(self, machine: Core[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._machine, self._loop = machine, loop
+
+    def add(self, *names: str, **args: Any) -> ThreadFuture[Result]:
+        """`machine.add`."""
+        return self._hand(lambda: self._machine.add(*names, **args))
+
+    def remove(self, *names: str, **args: Any) -> ThreadFuture[Result]:
+        """`machine.remove`."""
+        return self._hand(lambda: self._machine.remove(*names, **args))
+
+    def set(self, *names: str, **args: Any) -> ThreadFuture[Result]:
+        """`machine.set`."""
+        return self._hand(lambda: self._machine.set(*names, **args))
+
+    def toggle(self, *names: str, **args: Any) -> ThreadFuture[Result]:
+        """`machine.toggle`."""
+        return self._hand(lambda: self._machine.toggle(*names, **args))
+
+    def add_err(self, err: BaseException | None, *states: str, **args: Any) -> ThreadFuture[Result]:
+        """`machine.add_err`."""
+        return self._hand(lambda: self._machine.add_err(err, *states, **args))
+
+    def _hand(self, call: Callable[[], Any]) -> ThreadFuture[Result]:
+        async def made() -> Result:
+            result: Result | asyncio.Future[Result] = call()
+            return (await result) if isinstance(result, asyncio.Future) else result
+
+        return asyncio.run_coroutine_threadsafe(made(), self._loop)
