@@ -8,6 +8,7 @@ The packages, in the order in which data flows:
     loaders     text -> located documents
     compiler    documents -> graph
     project     files -> graphs
+    machine     relation machines inside a program: handlers, queue, waits
     engine      graph + state + event -> state + requests
     stores      events -> journal
     dispatch    one request -> one attempt -> one report
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from trellis.hosts.local import Host as Host
     from trellis.hosts.run import Outcome as Outcome
     from trellis.hosts.short import run as run
+    from trellis.machine.aio import AsyncMachine as AsyncMachine
+    from trellis.machine.machine import Machine as Machine
+    from trellis.machine.result import Result as Result
     from trellis.model.graph import Graph as Graph
     from trellis.project import load as load
 
@@ -40,6 +44,9 @@ __all__ = [
     "Host",
     "Outcome",
     "Dispatcher",
+    "Machine",
+    "AsyncMachine",
+    "Result",
     "ActionError",
     "InvalidGraph",
     "TrellisError",
@@ -53,6 +60,9 @@ _HOMES = {
     "Host": "trellis.hosts.local",
     "Outcome": "trellis.hosts.run",
     "Dispatcher": "trellis.dispatch",
+    "Machine": "trellis.machine.machine",
+    "AsyncMachine": "trellis.machine.aio",
+    "Result": "trellis.machine.result",
     "ActionError": "trellis.errors",
     "InvalidGraph": "trellis.errors",
     "TrellisError": "trellis.errors",

@@ -1,6 +1,10 @@
 """Relation machines inside this process: states with relations, handlers, a queue, waits."""
 
+from trellis.machine.aio import AsyncMachine as AsyncMachine
+from trellis.machine.aio import ThreadSafe as ThreadSafe
 from trellis.machine.machine import Machine as Machine
 from trellis.machine.result import Result as Result
+from trellis.machine.transition import Transition as Transition
+from trellis.machine.transition import TransitionRecord as TransitionRecord
 
-__all__ = ["Machine", "Result"]
+__all__ = ["Machine", "AsyncMachine", "ThreadSafe", "Result", "Transition", "TransitionRecord"]

@@ -50,9 +50,9 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
             return self.answer(CANCELED)
         done: asyncio.Future[Result] = self._loop.create_future()
         if self.running:
-            tell = None if self._inside() else done
-            result = self.enqueue(kind, names, args, source, prepend, check, tell)
-            if tell is None or result.value != "queued":
+            inside = self._inside()
+            result = self.enqueue(kind, names, args, source, prepend, check, None if inside else done.set_result)
+            if inside or result.value != "queued":
                 done.set_result(result)
             return done
         self._run(
