@@ -13,6 +13,7 @@ from typing import Any
 
 from trellis.engine.relations import Kind
 from trellis.errors import HandlerTimeout
+from trellis.machine.arguments import checked
 from trellis.machine.core import Core
 from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, PREPENDED, Result
@@ -48,6 +49,8 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         """What all mutations come down to: run it now, or queue it while a transition runs."""
         if self.disposed:
             return self.answer(CANCELED)
+        if self.arguments is not None and kind != "remove":
+            args = checked(self.arguments, names, args)
         done: asyncio.Future[Result] = self._loop.create_future()
         if self.running:
             inside = self._inside()
@@ -140,7 +143,8 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         self._task = None
         if error is not None:
             self.drop_queue()
-        self.rest()
+        failed = self.rest()
+        error = error or failed
         if done.done():
             if isinstance(error, Exception):
                 self._loop.call_exception_handler({"message": f"machine {self.id} failed", "exception": error})

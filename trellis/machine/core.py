@@ -8,28 +8,34 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from time import perf_counter
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from trellis.engine.relations import Change, Kind
-from trellis.errors import BadSchema, WrongThread
+from trellis.errors import BadSchema, TracerFailed, WrongThread
+from trellis.machine import reschema
+from trellis.machine.body import Body, R
+from trellis.machine.breakpoints import Breakpoint
+from trellis.machine.export import exported, import_into
 from trellis.machine.handlers import Binding, Handlers, found_on
 from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
 from trellis.machine.running import NO_ARGS, Tell, Work, work
-from trellis.machine.schema import compiled
+from trellis.machine.schema import compiled, declared_with
+from trellis.machine.submachines import adopt, end
+from trellis.machine.tracing import Hooks
 from trellis.machine.transition import Transition, TransitionRecord
-from trellis.machine.view import View
 from trellis.model.states import EXCEPTION
 
+if TYPE_CHECKING:
+    from trellis.machine.pipes import Pipe
+
 _numbers: Final = itertools.count(1)
-R = TypeVar("R")
-"""How a mutation is answered."""
 
 
-class Core(View, Generic[R]):
+class Core(Body[R]):
     """Many states at once, kept consistent by their relations.
 
     `schema`: state names to relations, a Schema class, or compiled relations; `order`: the index order of the names.
@@ -41,37 +47,7 @@ class Core(View, Generic[R]):
     `err`.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_last",
-        "_on_dispose",
-        "_owner",
-        "_pending",
-        "_plain",
-        "_queue_tick",
-        "_rested",
-        "config",
-        "current",
-        "disposed",
-        "err",
-        "handler_timeout",
-        "handlers",
-        "hooks",
-        "id",
-        "machine_tick",
-        "made",
-        "parent",
-        "queue",
-        "queue_limit",
-        "relations",
-        "result",
-        "running",
-        "seen",
-        "ticks",
-        "time_source",
-        "transition_limit",
-        "waits",
-    )
+    __slots__ = ("__weakref__", "_last", "_on_dispose", "_owner", "_pending", "_plain", "_queue_tick", "_rested")
 
     def __init__(
         self,
@@ -89,7 +65,14 @@ class Core(View, Generic[R]):
         self.config = self.relations.empty
         self.ticks = [0] * len(self.relations.names)
         self.id = id if id is not None else f"machine-{next(_numbers)}"
+        self.groups: Mapping[str, tuple[str, ...]] = declared_with(schema, "groups") or NO_ARGS
+        """Named lists of states."""
+        self.arguments = declared_with(schema, "arguments")
+        """What states take, of those that say so; None where none does."""
         self.parent = parent
+        self.children: tuple[Core[Any], ...] = ()
+        self.pipes: tuple[Pipe, ...] = ()
+        """What goes from this machine to others, and from others to it."""
         self.handler_timeout, self.time_source = handler_timeout, clock
         self.queue_limit, self.transition_limit = queue_limit, transition_limit
         self.queue: list[Mutation] = []
@@ -97,7 +80,7 @@ class Core(View, Generic[R]):
         self.err: BaseException | None = None
         self.disposed = self.running = False
         self.handlers: Handlers | None = None
-        self.hooks: Any = None
+        self.hooks: Hooks | None = None
         self.waits: Any = None
         self.current: Transition | None = None
         self.seen: list[Transition] = []
@@ -107,23 +90,14 @@ class Core(View, Generic[R]):
         self.result: Result = CANCELED
         self._on_dispose: tuple[Callable[[], object], ...] = ()
         self._owner = self._plain = self._rested = get_ident()
+        if self.arguments is not None:
+            self.replan()
+        if parent is not None:
+            adopt(parent, self)
         if self.relations.problems:
             self.add_err(BadSchema(self.relations.problems))
 
     # Mutations
-
-    @abstractmethod
-    def mutate(
-        self,
-        kind: Kind,
-        names: tuple[str, ...],
-        args: Mapping[str, Any] = NO_ARGS,
-        *,
-        source: Source | None = None,
-        prepend: bool = False,
-        check: bool = False,
-    ) -> R:
-        """What all mutations come down to: run it now, or queue it while a transition runs."""
 
     @abstractmethod
     def answer(self, result: Result) -> R:
@@ -192,10 +166,9 @@ class Core(View, Generic[R]):
             change = known.get(names) or self.relations.mutate(kind, self.config, names)
         if not prepend:
             self._queue_tick += 1
-        if self.hooks is not None:
-            tick = 0 if prepend else self._queue_tick
-            self.hooks.queued(Mutation(kind, names, frozenset(change.called), args, tick, check, source))
         self._plain, self.running, self._last, self.seen = 0, True, None, []
+        if self.hooks is not None:
+            self.hooks.queued(kind, names, change.called, args, 0 if prepend else self._queue_tick, check, source)
         return change
 
     def called(self, call: Callable[[], object]) -> Work:
@@ -239,7 +212,7 @@ class Core(View, Generic[R]):
             self.queue.append(mutation)
             result = Result("queued", mutation.tick)
         if self.hooks is not None:
-            self.hooks.queued(mutation)
+            self.hooks.enqueued(mutation)
         return result
 
     def _lets_in(self, kind: Kind, names: tuple[str, ...]) -> bool:
@@ -263,19 +236,21 @@ class Core(View, Generic[R]):
         if get_ident() != self._owner:
             raise WrongThread(self.id)
 
-    def rest(self) -> None:
-        """The queue has ended, one way or another."""
+    def rest(self) -> TracerFailed | None:
+        """The queue has ended, one way or another. Gives what a tracer raised, for the caller to raise."""
         self.running, self.current, self._plain = False, None, self._rested
-        if self.hooks is not None:
-            self.hooks.queue_end()
+        hooks = self.hooks
+        if hooks is not None:
+            hooks.queue_end()
         if self.disposed:
             self._close()
         elif self.waits is not None:
             self.waits.drained()
+        return None if hooks is None else hooks.taken()
 
     def replan(self) -> None:
         """Find out whether a mutation may be one step of the automaton: when nobody else has a part in it."""
-        alone = self.handlers is None and self.hooks is None and not self.disposed
+        alone = self.handlers is None and self.hooks is None and not self.disposed and self.arguments is None
         self._rested = self._owner if alone and (self.waits is None or not self.waits.pending) else 0
         """What `_plain` is when nothing runs."""
         if not self.running:
@@ -314,7 +289,7 @@ class Core(View, Generic[R]):
         )
         self.queue.insert(0, mutation)
         if self.hooks is not None:
-            self.hooks.queued(mutation)
+            self.hooks.enqueued(mutation)
 
     def drop_queue(self) -> None:
         """Forget everything that waits; it is canceled."""
@@ -386,6 +361,57 @@ class Core(View, Generic[R]):
         self.replan()
         return len(left) < len(known)
 
+    # What it is made of
+
+    def set_schema(self, schema: object, order: Sequence[str] | None = None) -> None:
+        """Take a schema that has all states of the old one and more. Clocks and active states, handlers and waits stay.
+
+        Raises BadSchema, also while a transition runs; then nothing changed.
+        """
+        reschema.set_schema(self, schema, order)
+
+    def verify_states(self, names: Sequence[str]) -> None:
+        """Check that these are exactly all states, and make them the index order. Raises BadSchema, with every fault.
+
+        Where the order of states decides between equals, it is this one from now on.
+        """
+        reschema.verify_states(self, names)
+
+    def export(self) -> dict[str, Any]:
+        """Id, names, ticks and counters, as JSON; `import_` goes on from them."""
+        return exported(self)
+
+    def import_(self, data: Mapping[str, Any]) -> None:
+        """Go on from what a machine of the same id and states was; see `export.import_into`. Raises BadImport."""
+        import_into(self, data)
+
+    def breakpoint(
+        self,
+        *,
+        added: str | Iterable[str] = (),
+        removed: str | Iterable[str] = (),
+        call: Callable[[Transition], object] | None = None,
+    ) -> Breakpoint:
+        """Stop in a transition that adds all of `added` and removes all of `removed`; see Breakpoint."""
+        return Breakpoint(self, added, removed, call)
+
+    # Tracers
+
+    def trace(self, tracer: object) -> None:
+        """Let an object watch: anything with some of the methods of `Tracer`. Raises BadTracer."""
+        self._check_thread()
+        self.hooks = (self.hooks or Hooks(self)).watched_by(tracer)
+        self.replan()
+        self.hooks.bound(tracer)
+
+    def untrace(self, tracer: object) -> bool:
+        """Let an object watch no more; whether it did."""
+        self._check_thread()
+        known = self.hooks
+        self.hooks = known and known.without(tracer)
+        self.replan()
+        return known is not self.hooks
+
     # The end
 
     def dispose(self) -> None:
@@ -400,6 +426,8 @@ class Core(View, Generic[R]):
         self.drop_queue()
         if not self.running:
             self._close()
+            if self.hooks is not None:
+                self.hooks.surface()
 
     def on_dispose(self, call: Callable[[], object]) -> None:
         """Call a function when the machine is disposed; at once where it is."""
@@ -409,12 +437,4 @@ class Core(View, Generic[R]):
             self._on_dispose = (*self._on_dispose, call)
 
     def _close(self) -> None:
-        self.config, self.ticks = self.relations.empty, [0] * len(self.relations.names)
-        if self.waits is not None:
-            self.waits.close()
-        if self.hooks is not None:
-            self.hooks.disposed()
-        self.handlers = None
-        calls, self._on_dispose = self._on_dispose, ()
-        for call in calls:
-            call()
+        end(self)

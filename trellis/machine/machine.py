@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from threading import get_ident
 from typing import Any
 
-from trellis.engine.relations import Kind
+from trellis.engine.relations import Change, Kind
 from trellis.errors import AsyncHandler
+from trellis.machine.arguments import checked
 from trellis.machine.core import Core
 from trellis.machine.handlers import Binding
 from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
 from trellis.machine.running import NO_ARGS, Work, work
+from trellis.machine.tracing import Hooks
 
 
 class Machine(Core[Result]):
@@ -79,9 +81,35 @@ class Machine(Core[Result]):
         """What all mutations come down to: run it now, or queue it while a transition runs."""
         if self.disposed:
             return CANCELED
+        if self.arguments is not None and kind != "remove":
+            args = checked(self.arguments, names, args)
         if self.running:
             return self.enqueue(kind, names, args, source, prepend, check)
-        return self._drive(work(self, self.begin(kind, names, args, source, prepend, check), args, source, check))
+        change = self.begin(kind, names, args, source, prepend, check)
+        hooks = self.hooks
+        if hooks is not None and self.handlers is None and not check and (self.waits is None or not self.waits.pending):
+            return self._watched(hooks, change, args, source)
+        return self._drive(work(self, change, args, source, check))
+
+    def _watched(self, hooks: Hooks, change: Change, args: Mapping[str, Any], source: Source | None) -> Result:
+        """A mutation that only tracers have a part in takes one step, then what follows from it."""
+        try:
+            hooks.alone(change, args, source)
+        except BaseException:
+            self.drop_queue()
+            self.rest()
+            raise
+        if change.auto is not None or self.queue:
+            self._drive(self._followed(change.auto))
+        elif (failed := self.rest()) is not None:
+            raise failed from failed.error
+        return EXECUTED if change.done else CANCELED
+
+    def _followed(self, follow: Change | None) -> Work:
+        if follow is not None and not self.disposed:
+            yield from work(self, follow, NO_ARGS, None, check=False)
+        elif (mutation := self.take_next()) is not None:
+            yield from work(self, self.change_of(mutation), mutation.args, mutation.source, mutation.check)
 
     def answer(self, result: Result) -> Result:
         """The result itself."""
@@ -107,7 +135,9 @@ class Machine(Core[Result]):
             self.drop_queue()  # what waited for this has no result any more
             raise
         finally:
-            self.rest()
+            failed = self.rest()
+        if failed is not None:
+            raise failed from failed.error
         return self.result
 
     def _refuse(self, steps: Work, awaited: Awaitable[object] | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from trellis.engine.relations import Kind
 from trellis.machine.result import Result
 
@@ -17,7 +19,7 @@ class Source(NamedTuple):
     time: int
 
 
-class Mutation(NamedTuple):
+class Mutation(msgspec.Struct, frozen=True):
     """One entry of the queue."""
 
     kind: Kind

@@ -7,18 +7,16 @@ came of it. The order of all that happens here is that of asyncmachine-go.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from trellis.engine.relations import Change
 from trellis.errors import ExceptionFailed, HandlerTimeout, LoopLimit
+from trellis.machine.body import Body
 from trellis.machine.handlers import Call
 from trellis.machine.mutation import Source
 from trellis.machine.result import CANCELED, EXECUTED, Result
 from trellis.machine.transition import Transition
 from trellis.model.states import EXCEPTION
-
-if TYPE_CHECKING:
-    from trellis.machine.core import Core
 
 Tell = Callable[[Result], object]
 Work = Generator[Awaitable[object], object, None]
@@ -26,7 +24,7 @@ NO_ARGS: Final[Mapping[str, Any]] = {}
 
 
 def work(
-    machine: Core[Any],
+    machine: Body[Any],
     change: Change,
     args: Mapping[str, Any],
     source: Source | None,
@@ -202,7 +200,7 @@ def _negotiate_auto(tx: Transition) -> Generator[Awaitable[object], object, tupl
     return accepted and bool(target) and error is None, error
 
 
-def _undo(machine: Core[Any], change: Change, call: Call) -> None:
+def _undo(machine: Body[Any], change: Change, call: Call) -> None:
     """Take back what was settled but not told: the state whose handler failed, and all that enter after it."""
     relations, lost = machine.relations, frozenset[int]()
     if call.moment == "State":

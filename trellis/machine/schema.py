@@ -12,6 +12,7 @@ from trellis.engine.relations import Relations
 from trellis.errors import BadSchema
 from trellis.model.problems import did_you_mean
 from trellis.model.states import StateDef
+from trellis.model.values import canonical, digest
 
 _shared: WeakValueDictionary[tuple[Any, ...], Relations] = WeakValueDictionary()
 
@@ -22,6 +23,18 @@ def compiled(schema: object, order: Sequence[str] | None = None) -> Relations:
     """
     if isinstance(schema, Relations):
         return schema
+    states = defined(schema)
+    key = (tuple(states.items()), None if order is None else tuple(order))
+    found = _shared.get(key)
+    if found is None:
+        found = _shared[key] = Relations(states, order)
+    return found
+
+
+def defined(schema: object) -> dict[str, StateDef]:
+    """The definitions of a schema in any form, by name. Raises BadSchema, naming every fault."""
+    if isinstance(schema, Relations):
+        return schema.states
     if not isinstance(schema, Mapping):
         schema = schema.states() if hasattr(schema, "states") else schema
     if not isinstance(schema, Mapping):
@@ -30,11 +43,29 @@ def compiled(schema: object, order: Sequence[str] | None = None) -> Relations:
     states = {name: _state(name, written, faults) for name, written in schema.items()}
     if faults:
         raise BadSchema(faults)
-    key = (tuple(states.items()), None if order is None else tuple(order))
-    found = _shared.get(key)
-    if found is None:
-        found = _shared[key] = Relations(states, order)
-    return found
+    return states
+
+
+def declared_with(schema: object, what: str) -> Mapping[str, Any] | None:
+    """What else a schema declares, its `groups` or `arguments`; None where it declares none."""
+    told = None if isinstance(schema, (Mapping, Relations)) else getattr(schema, what, None)
+    if told is None:
+        return None
+    found: Mapping[str, Any] = told() if callable(told) else told
+    return found or None
+
+
+def schema_hash(relations: Relations) -> str:
+    """Twelve hexadecimal digits, equal for schemas that mean the same: order and tags have no part in it."""
+    said = {
+        name: [
+            state.auto,
+            state.multi,
+            *(sorted(set(names)) for names in (state.require, state.add, state.remove, state.after)),
+        ]
+        for name, state in relations.states.items()
+    }
+    return digest(canonical(said))[:12]
 
 
 def _state(name: object, written: object, faults: list[str]) -> StateDef:

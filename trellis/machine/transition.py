@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from trellis.engine.relations import Change, Relations
+from trellis.machine.arguments import Kind, T, typed
+from trellis.machine.body import Body
 from trellis.machine.mutation import Source
-from trellis.machine.result import Result
-
-if TYPE_CHECKING:
-    from trellis.machine.machine import Machine
 
 
 class TransitionRecord(NamedTuple):
@@ -48,29 +46,19 @@ class Transition:
     by name, in machine order.
     """
 
-    __slots__ = (
-        "accepted",
-        "args",
-        "change",
-        "check",
-        "completed",
-        "error",
-        "machine",
-        "name",
-        "number",
-        "source",
-        "ticks_before",
-    )
+    # Defaults of the class: most transitions never need their own.
+    name = ""
+    check = False
+    """Whether this only asks if the mutation would be accepted."""
+    source: Source | None = None
+    """The transition in whose handler the mutation was made."""
+    accepted = True
+    completed = False
+    error: BaseException | None = None
+    """What a handler raised."""
 
-    def __init__(
-        self, machine: Machine, change: Change, args: Mapping[str, Any], source: Source | None, *, check: bool
-    ) -> None:
-        self.machine, self.change, self.args, self.source, self.check = machine, change, args, source, check
-        self.name = ""
-        self.accepted = change.accepted
-        self.completed = False
-        self.error: BaseException | None = None
-        """What a handler raised."""
+    def __init__(self, machine: Body[Any], change: Change, args: Mapping[str, Any]) -> None:
+        self.machine, self.change, self.args = machine, change, args
         self.ticks_before = machine.ticks.copy()
         self.number = machine.made = machine.made + 1
 
@@ -128,15 +116,22 @@ class Transition:
         """Whether this transition still runs and may still be accepted."""
         return self.accepted and not self.completed
 
-    def add(self, *names: str, **args: Any) -> Result:
+    def arguments(self, kind: Kind[T]) -> T:
+        """The arguments as the dataclass, TypedDict or Struct that a state declares, or as any other.
+
+        Raises BadArguments where they do not fit; those of a called state always fit its own.
+        """
+        return typed(" ".join(self.called), kind, self.args)
+
+    def add(self, *names: str, **args: Any) -> Any:
         """`Machine.add` with this transition as the cause."""
         return self.machine.mutate("add", names, args, source=self.as_source())
 
-    def remove(self, *names: str, **args: Any) -> Result:
+    def remove(self, *names: str, **args: Any) -> Any:
         """`Machine.remove` with this transition as the cause."""
         return self.machine.mutate("remove", names, args, source=self.as_source())
 
-    def set(self, *names: str, **args: Any) -> Result:
+    def set(self, *names: str, **args: Any) -> Any:
         """`Machine.set` with this transition as the cause."""
         return self.machine.mutate("set", names, args, source=self.as_source())
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from trellis.engine.relations import Config, Relations
+from trellis.machine.schema import schema_hash
+from trellis.model.states import StateDef
+
+if TYPE_CHECKING:
+    import re
 
 
 class View:
@@ -24,6 +30,16 @@ class View:
     def names(self) -> tuple[str, ...]:
         """All states, in index order."""
         return self.relations.names
+
+    @property
+    def schema(self) -> Mapping[str, StateDef]:
+        """What every state means, in index order; without relations to what is no state."""
+        return self.relations.states
+
+    @property
+    def schema_hash(self) -> str:
+        """Twelve hexadecimal digits, equal for schemas that mean the same: order and tags have no part in it."""
+        return schema_hash(self.relations)
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -65,6 +81,26 @@ class View:
     def switch(self, *groups: Iterable[str]) -> str | None:
         """The first active state of the groups, in the order they are given; None where none is."""
         return next((name for group in groups for name in group if self.is_(name)), None)
+
+    def names_like(self, pattern: str | re.Pattern[str]) -> tuple[str, ...]:
+        """The states whose names match, in index order: a text as a file pattern (`Err*`), an expression anywhere."""
+        if isinstance(pattern, str):
+            from fnmatch import fnmatchcase
+
+            return tuple(name for name in self.names if fnmatchcase(name, pattern))
+        return tuple(name for name in self.names if pattern.search(name))
+
+    def tagged(self, tag: str) -> tuple[str, ...]:
+        """The states with this tag, in index order; `key` stands for all of `key:value` too."""
+        return tuple(
+            name
+            for name, state in self.relations.states.items()
+            if any(has == tag or has.startswith(f"{tag}:") for has in state.tags)
+        )
+
+    def parse_states(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those that are states, each once, in the order given."""
+        return tuple(name for name in dict.fromkeys(names) if name in self.relations.index)
 
     def index(self, name: str) -> int:
         """The place of a state in `names`."""

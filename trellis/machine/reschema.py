@@ -1,0 +1,81 @@
+"""Another schema, or another order of the same states, for a machine that lives: clocks and active states stay.
+
+Only ever more states, and never while a transition runs. Handlers and waits go on as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from trellis.engine.relations import Relations
+from trellis.errors import BadSchema
+from trellis.machine.handlers import Handlers
+from trellis.machine.schema import compiled, declared_with
+from trellis.model.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from trellis.machine.body import Body
+
+
+def set_schema(machine: Body[Any], schema: object, order: Sequence[str] | None) -> None:
+    """Give the machine a schema that has all its states and more. Raises BadSchema; then nothing changed."""
+    relations = compiled(schema, order)
+    faults = _running(machine) + list(relations.problems)
+    missing = [name for name in machine.names if name not in relations.index]
+    faults += [f"the new schema lacks the state '{name}'{_hint(name, relations.index)}" for name in missing]
+    if not missing and len(relations.names) <= len(machine.names):
+        faults.append(f"the new schema has no more states than the {len(machine.names)} of the old one")
+    if faults:
+        raise BadSchema(faults)
+    if order is None:  # numbers of states that are known stay as they are
+        more = [name for name in relations.names if name not in machine.relations.index]
+        relations = compiled(relations.states, (*machine.names, *more))
+    before = machine.relations.states
+    renumber(machine, relations, machine.clock, machine.active)
+    machine.groups = declared_with(schema, "groups") or machine.groups
+    machine.arguments = declared_with(schema, "arguments") or machine.arguments
+    machine.replan()
+    if machine.hooks is not None:
+        machine.hooks.schema_change(before)
+
+
+def verify_states(machine: Body[Any], names: Sequence[str]) -> None:
+    """Check that these are exactly the machine's states, and make them the index order. Raises BadSchema, with every
+    unknown and missing name; then nothing changed.
+    """
+    index = machine.relations.index
+    wanted = tuple(dict.fromkeys(names))
+    faults = _running(machine)
+    faults += [f"'{name}' is no state{_hint(name, index)}" for name in wanted if name not in index]
+    faults += [f"the state '{name}' is missing" for name in machine.names if name not in wanted]
+    if faults:
+        raise BadSchema(faults)
+    if wanted != machine.names:
+        renumber(machine, compiled(machine.relations.states, wanted), machine.clock, machine.active)
+    if machine.hooks is not None:
+        machine.hooks.verify_states()
+
+
+def renumber(machine: Body[Any], relations: Relations, clock: Mapping[str, int], active: Sequence[str]) -> None:
+    """Let a machine at rest go on with other relations, these ticks by name (0 for all else) and these active states."""
+    before = machine.relations
+    machine.relations = relations
+    machine.ticks = [clock.get(name, 0) for name in relations.names]
+    machine.config = relations.config(relations.numbers(active))
+    machine._last, machine.seen = None, []
+    if machine.handlers is not None:
+        machine.handlers = Handlers(relations, machine.handlers.bindings)
+    if machine.waits is not None:
+        machine.waits.renumber(before)
+    machine.replan()
+
+
+def _running(machine: Body[Any]) -> list[str]:
+    machine._check_thread()
+    return ["the states cannot change while a transition runs"] if machine.running else []
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    hint = did_you_mean(name, names)
+    return f" ({hint})" if hint else ""

@@ -1,0 +1,170 @@
+"""How to wait for what a machine does: each method gives something to await, which comes once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from trellis.machine.contexts import StateContext
+from trellis.machine.result import Result
+from trellis.machine.view import View
+from trellis.machine.waits import DISPOSED, DRAIN, NOTHING, QUERY, QUEUE, Question, Wait, Waits
+from trellis.model.states import EXCEPTION
+
+
+class Waiting(View):
+    """A view whose changes can be waited for.
+
+    A wait has come at once where what it asks for is so already, or the machine is disposed; else it comes after the
+    final handlers of an accepted transition. Raises UnknownState, and WrongThread where another thread owns the
+    machine; a wait that was made may be awaited in any thread.
+    """
+
+    __slots__ = ()
+
+    waits: Waits | None
+    disposed: bool
+
+    if TYPE_CHECKING:
+
+        @property
+        def busy(self) -> bool: ...
+
+        @property
+        def queue_tick(self) -> int: ...
+
+        def add_err(self, err: BaseException | None, *states: str, **args: Any) -> Result: ...
+
+        def replan(self) -> None: ...
+
+        def _check_thread(self) -> None: ...
+
+    def when(self, *names: str) -> Wait:
+        """All of these are active at the same time."""
+        return self._until(("when", frozenset(names)), names, lambda _: self.is_(*names))
+
+    def when_not(self, *names: str) -> Wait:
+        """None of these is active."""
+        return self._until(("when_not", frozenset(names)), names, lambda _: self.not_(*names))
+
+    def when_time(self, ticks: Mapping[str, int]) -> Wait:
+        """Each of these states has reached its tick, at whatever moment: `when_time({"A": 5, "B": 2})`."""
+        left = dict(ticks)
+
+        def came(_: object) -> bool:
+            for name in [name for name, tick in left.items() if self.tick(name) >= tick]:
+                del left[name]
+            return not left
+
+        return self._until(("when_time", frozenset(ticks.items())), tuple(ticks), came)
+
+    def when_ticks(self, name: str, ticks: int) -> Wait:
+        """The clock of a state went on by so many ticks from now."""
+        return self.when_time({name: self.tick(name) + ticks})
+
+    def when_next_active(self, name: str) -> Wait:
+        """The state is activated the next time; where it is active, that is after it was deactivated."""
+        return self.when_ticks(name, 1 + self.tick(name) % 2)
+
+    def when_args(self, name: str, /, **args: Any) -> Wait:
+        """The state is entered the next time with these arguments, each equal; there may be others."""
+        self._check(name)
+        if self.disposed:
+            return Wait(None, bool)
+
+        def came(told: Mapping[str, Any]) -> bool:
+            return all(key in told and told[key] == value for key, value in args.items())
+
+        waits = self._waiting()
+        return waits.wait(("when_args", name, _Equal(args)), waits.entering, (name,), came)
+
+    def when_queue(self, result: Result) -> Wait:
+        """The mutation that gave this result was run, or canceled: the queue tick has reached that of the result."""
+        self._check()
+
+        def came(_: object) -> bool:
+            return self.queue_tick >= result.tick
+
+        if self.disposed or came(NOTHING):
+            return Wait(None, came)
+        waits = self._waiting()
+        return waits.wait((QUEUE, result.tick), waits.asked, (QUEUE,), came)
+
+    def when_queue_ends(self) -> Wait:
+        """All that is queued was run; what runs now, too."""
+        self._check()
+        if self.disposed or not self.busy:
+            return Wait(None, bool)
+        waits = self._waiting()
+        return waits.wait(DRAIN, waits.ending, (DRAIN,), bool)
+
+    def when_err(self) -> Wait:
+        """The state Exception is active."""
+        return self.when(EXCEPTION)
+
+    def when_query(self, query: Callable[[Mapping[str, int]], object]) -> Wait:
+        """The query says yes. It is asked with the clock after each accepted transition, not now.
+
+        What it raises is raised where the wait is awaited.
+        """
+        self._check()
+        if self.disposed:
+            return Wait(None, query)
+        waits = self._waiting()
+        return waits.wait(None, waits.asked, (QUERY,), query)
+
+    def when_disposed(self) -> Wait:
+        """The machine is disposed."""
+        self._check()
+        if self.disposed:
+            return Wait(None, bool)
+        waits = self._waiting()
+        return waits.wait(DISPOSED, waits.ending, (DISPOSED,), bool)
+
+    def state_context(self, name: str) -> StateContext:
+        """The context that ends when this state is activated or deactivated next. See StateContext."""
+        self._check(name)
+        if self.disposed:
+            return StateContext(None, name)
+        waits = self._waiting()
+        found = waits.find(("context", name))
+        if isinstance(found, StateContext):
+            return found
+        context = StateContext(waits, name)
+        waits.register(context, ("context", name), waits.moving, (name,))
+        return context
+
+    def _until(self, key: tuple[object, ...], names: tuple[str, ...], came: Question) -> Wait:
+        self._check(*names)
+        if self.disposed or came(NOTHING):
+            return Wait(None, came)
+        waits = self._waiting()
+        return waits.wait(key, waits.changing, names, came)
+
+    def _check(self, *names: str) -> None:
+        self._check_thread()
+        self.relations.numbers(names)
+
+    def _waiting(self) -> Waits:
+        if self.waits is None:
+            self.waits = Waits(self)
+        return self.waits
+
+
+class _Equal:
+    """Arguments as a key: equal where they are, also those that cannot be hashed."""
+
+    __slots__ = ("args", "number")
+
+    def __init__(self, args: Mapping[str, Any]) -> None:
+        self.args = args
+        try:
+            self.number = hash(frozenset(args.items()))
+        except TypeError:
+            self.number = hash(frozenset(args))
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Equal) and self.args == other.args
