@@ -209,11 +209,12 @@ class Relations:
         change = known.get(names)
         if change is None:
             change = self.resolve(kind, before, self.numbers(names))
-            follow = self.follows(change)
-            if follow is not None:
-                change.auto, change.last, change.moves = follow, follow.after, change.ticks + follow.ticks
+            if change.ticks and self._autos:
+                follow = self.follows(change)
+                if follow is not None:
+                    change.auto, change.last, change.moves = follow, follow.after, change.ticks + follow.ticks
             self._remember(change)
-            getattr(before, kind)[names] = change
+            known[names] = change
         return change
 
     def check(self, kind: Kind, before: Config, names: tuple[str, ...]) -> Change:
@@ -224,9 +225,7 @@ class Relations:
     def resolve(self, kind: Kind, before: Config, called: tuple[int, ...], *, check: bool = False) -> Change:
         """The same for states by number, each once; not remembered."""
         bits, active = self.bits, before.mask
-        wanted = 0
-        for state in called:
-            wanted |= bits[state]
+        wanted = bits[called[0]] if len(called) == 1 else sum([bits[state] for state in called])
         if kind == "add":
             target, mask, removes = self._target(before, self._joined(called, wanted, before), wanted | active, 0)
         elif kind == "remove":

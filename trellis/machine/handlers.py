@@ -16,7 +16,10 @@ from trellis.model.problems import did_you_mean
 Handler = Callable[..., object]
 MOMENTS: Final = ("Enter", "State", "Exit", "End")
 ANY_ENTER, ANY_STATE = "AnyEnter", "AnyState"
+ANY: Final = (ANY_ENTER, ANY_STATE)
 NOBODY: Final = -1
+KNOWN: Final = 10_000
+"""Programs of so many changes are kept; the resolver keeps at least as many changes."""
 
 
 class Binding(NamedTuple):
@@ -44,33 +47,38 @@ class Program(NamedTuple):
 
 
 class Handlers:
-    """All bindings of a machine, in order, found by the moment they are called at."""
+    """All bindings of a machine, in order, found by the moment they are called at.
+
+    Raises UnknownHandler for a name that no state would ever call.
+    """
 
     def __init__(self, relations: Relations, bindings: Iterable[Binding] = ()) -> None:
         self.bindings = tuple(bindings)
         self._relations = relations
-        self._calls: dict[tuple[str, int, int], tuple[Call, ...]] = {}
+        self._at: dict[str, dict[int, tuple[Call, ...]]] = {moment: {} for moment in (*MOMENTS, "self", *ANY)}
+        self._pairs: dict[int, dict[int, tuple[Call, ...]]] = {}
         self.known: dict[Change, Program] = {}
         """Programs that were asked for before."""
         for binding in self.bindings:
             for name, handler in binding.handlers.items():
-                places = list(self._places(name))
-                if not places:
-                    raise UnknownHandler(name, did_you_mean(name, _possible(relations.names)))
-                for place in places:
-                    moment, state, _ = place
-                    call = Call(handler, name, state, moment, binding.id)
-                    self._calls[place] = (*self._calls.get(place, ()), call)
-        self._pairs = {state for moment, _, state in self._calls if moment == "pair"}
+                self._bind(binding, name, handler)
+
+    def _bind(self, binding: Binding, name: str, handler: Handler) -> None:
+        places = list(self._places(name))
+        if not places:
+            raise UnknownHandler(name, did_you_mean(name, _possible(self._relations.names)))
+        for moment, state, first in places:
+            calls = self._pairs.setdefault(first, {}) if moment == "pair" else self._at[moment]
+            calls[state] = (*calls.get(state, ()), Call(handler, name, state, moment, binding.id))
 
     def knows(self, name: str) -> bool:
         """Whether a handler of this name could ever be called."""
         return any(True for _ in self._places(name))
 
     def _places(self, name: str) -> Iterable[tuple[str, int, int]]:
-        """Each moment that `name` stands for; a name may be read in more than one way."""
+        """Each moment, state and first state that `name` stands for; it may be read in more than one way."""
         index = self._relations.index
-        if name in (ANY_ENTER, ANY_STATE):
+        if name in ANY:
             yield name, NOBODY, NOBODY
         for moment in MOMENTS:
             if name.endswith(moment) and name.removesuffix(moment) in index:
@@ -84,37 +92,37 @@ class Handlers:
         """The calls of this change, in order."""
         program = self.known.get(change)
         if program is None:
-            if len(self.known) > 10_000:  # as many changes are remembered by the resolver, at least
+            if len(self.known) > KNOWN:
                 self.known.clear()
             program = self.known[change] = self._compile(change)
         return program
 
     def _compile(self, change: Change) -> Program:
-        calls, before, target = self._calls, change.before, change.target
-        places = [("Exit", state, NOBODY) for state in change.exits]
-        places += [("Enter", state, NOBODY) for state in change.enters]
-        if change.kind != "remove":
-            places += [("self", state, state) for state in target if before.mask >> state & 1]
+        at, before = self._at, change.before
+        negotiation: list[Call] = []
+        finals: list[Call] = []
+        for state in change.exits:
+            negotiation += at["Exit"].get(state, ())
+            finals += at["End"].get(state, ())
+        for state in change.enters:
+            negotiation += at["Enter"].get(state, ())
+            finals += at["State"].get(state, ())
+        if at["self"] and change.kind != "remove":
+            for state in change.target:
+                if before.mask >> state & 1:
+                    negotiation += at["self"].get(state, ())
         if self._pairs:
-            places += [
-                ("pair", state, first)
-                for first in before.order
-                if first in self._pairs
-                for state in target
-                if state != first
-            ]
-        places.append((ANY_ENTER, NOBODY, NOBODY))
-        finals = [("End", state, NOBODY) for state in change.exits]
-        finals += [("State", state, NOBODY) for state in change.enters]
-        finals.append((ANY_STATE, NOBODY, NOBODY))
-        return Program(
-            tuple(call for place in places for call in calls.get(place, ())),
-            tuple(call for place in finals for call in calls.get(place, ())),
-        )
+            for first in before.order:
+                if first in self._pairs:
+                    for state in change.target:
+                        negotiation += self._pairs[first].get(state, ())
+        negotiation += at[ANY_ENTER].get(NOBODY, ())
+        finals += at[ANY_STATE].get(NOBODY, ())
+        return Program(tuple(negotiation), tuple(finals))
 
 
 def _possible(names: Iterable[str]) -> Iterable[str]:
-    return [ANY_ENTER, ANY_STATE, *(name + moment for name in names for moment in MOMENTS)]
+    return [*ANY, *(name + moment for name in names for moment in MOMENTS)]
 
 
 def found_on(source: object, relations: Relations, prefix: str = "") -> dict[str, Handler]:
