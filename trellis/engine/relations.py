@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
+import msgspec
+
 from trellis.engine.cleaning import clean, conflicts, in_order, ranks
 from trellis.engine.stable_sort import stable_sort
 from trellis.errors import UnknownState
@@ -39,58 +41,49 @@ class Config:
 
     __slots__ = ("add", "auto", "closed", "mask", "order", "remove", "removes", "set")
 
+    add: dict[tuple[str, ...], Change]
+    remove: dict[tuple[str, ...], Change]
+    set: dict[tuple[str, ...], Change]
+
     def __init__(self, order: tuple[int, ...], mask: int, removes: int, closed: bool) -> None:
         self.order, self.mask = order, mask
         self.removes = removes
         """All that a member removes."""
         self.closed = closed
         """Whether each member has what it requires."""
-        self.add: dict[tuple[str, ...], Change] = {}
-        self.remove: dict[tuple[str, ...], Change] = {}
-        self.set: dict[tuple[str, ...], Change] = {}
+        self.add = self.remove = self.set = _NOTHING
         self.auto: Change | Literal[False] | None = False
         """The auto pass from here; None: nothing to try; False: not looked for yet."""
 
 
-class Change:
+class Change(msgspec.Struct, eq=False):
     """One resolved mutation of one configuration. States are numbers, in `Relations.names`.
 
     `target` is what the relations gave, also where it was not accepted; `after` is `before` then. `ticks` holds each
     state whose clock moves, and by how much. `done`: what was called for is so at the end of it. Of a change that is
     remembered, `auto` is the auto pass that follows (None: none does); `last` and `moves` are `after` and `ticks` of
-    both together.
+    both together. Of an auto pass that was accepted in part, `tried` is the whole of it, as it is negotiated.
     """
 
-    __slots__ = (
-        "accepted",
-        "after",
-        "auto",
-        "before",
-        "called",
-        "done",
-        "enters",
-        "exits",
-        "is_auto",
-        "kind",
-        "last",
-        "moves",
-        "target",
-        "ticks",
-        "tried",
-    )
+    kind: Kind
+    before: Config
+    after: Config
+    last: Config
+    called: tuple[int, ...]
+    target: tuple[int, ...]
+    exits: tuple[int, ...] = ()
+    enters: tuple[int, ...] = ()
+    ticks: Ticks = ()
+    moves: Ticks = ()
+    accepted: bool = False
+    done: bool = False
+    is_auto: bool = False
+    auto: Change | None = None
+    tried: Change | None = None
 
-    def __init__(
-        self, kind: Kind, before: Config, after: Config, called: tuple[int, ...], target: tuple[int, ...],
-        exits: tuple[int, ...] = (), enters: tuple[int, ...] = (), ticks: Ticks = (),
-        accepted: bool = False, done: bool = False, is_auto: bool = False,
-    ) -> None:  # fmt: skip
-        self.kind, self.before, self.after, self.called, self.target = kind, before, after, called, target
-        self.exits, self.enters, self.ticks = exits, enters, ticks
-        self.accepted, self.done, self.is_auto = accepted, done, is_auto
-        self.auto: Change | None = None
-        self.last, self.moves = after, ticks
-        self.tried: Change | None = None
-        """Of an auto pass that was accepted in part: the whole of it, as it is negotiated."""
+
+_NOTHING: Final[dict[tuple[str, ...], Change]] = {}
+"""What a configuration knows of a kind of mutation before the first: never written to."""
 
 
 class Relations:
@@ -197,7 +190,8 @@ class Relations:
         self._weight += len(change.target) + 8
         if self._weight > WEIGHT_LIMIT:
             for config in self.configs.values():  # machines hold some of them, and go on from there
-                config.add, config.remove, config.set, config.auto = {}, {}, {}, False
+                config.add = config.remove = config.set = _NOTHING
+                config.auto = False
             self.configs = {(): self.empty}
             self._weight = 0
 
@@ -214,6 +208,9 @@ class Relations:
                 if follow is not None:
                     change.auto, change.last, change.moves = follow, follow.after, change.ticks + follow.ticks
             self._remember(change)
+            if known is _NOTHING:
+                known = {}
+                setattr(before, kind, known)
             known[names] = change
         return change
 
@@ -291,8 +288,19 @@ class Relations:
         again = sum(self.bits[state] for state in change.called) & self.multi
         exits = tuple(state for state in change.after.order if not after.mask & self.bits[state])
         ticks = [(state, 2) for state in left if again & self.bits[state]] + [(state, 1) for state in exits]
+        moved = tuple(ticks)
         return Change(
-            change.kind, change.after, after, change.called, left, exits, ticks=tuple(ticks), is_auto=change.is_auto
+            change.kind,
+            change.after,
+            after,
+            after,
+            change.called,
+            left,
+            exits,
+            (),
+            moved,
+            moved,
+            is_auto=change.is_auto,
         )
 
     # The stages
@@ -403,7 +411,7 @@ class Relations:
         removes: int, accepted: bool, is_auto: bool,
     ) -> Change:  # fmt: skip
         if not accepted and not is_auto:
-            return Change(kind, before, before, called, target)
+            return Change(kind, before, before, before, called, target)
         bits, active = self.bits, before.mask
         enters: tuple[int, ...] = ()
         exits: tuple[int, ...] = ()
@@ -421,9 +429,10 @@ class Relations:
             exits = self._sort([state for state in before.order if leaving & bits[state]], leaving)
             ticks += map(self._once.__getitem__, exits)
         if not accepted:
-            return Change(kind, before, before, called, target, exits, enters, (), False, False, is_auto)
+            return Change(kind, before, before, before, called, target, exits, enters, (), (), False, False, is_auto)
         after = self.configs.get(target)
         if after is None:
             after = self.configs[target] = Config(target, mask, removes, True)
         done = kind != "remove" or not wanted & mask
-        return Change(kind, before, after, called, target, exits, enters, tuple(ticks), True, done, is_auto)
+        moved = tuple(ticks)
+        return Change(kind, before, after, after, called, target, exits, enters, moved, moved, True, done, is_auto)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final
 
-from trellis.engine.relations import Change
+from trellis.engine.relations import Change, Ticks
 from trellis.errors import ExceptionFailed, HandlerTimeout, LoopLimit
 from trellis.machine.body import Body
-from trellis.machine.handlers import Call
+from trellis.machine.handlers import ANY_STATE, Call
 from trellis.machine.mutation import Source
 from trellis.machine.result import CANCELED, EXECUTED, Result
 from trellis.machine.transition import Transition
@@ -45,10 +45,11 @@ def work(
         if left < 0:
             machine.drop_queue()
             raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change))
-        tx = machine.current = Transition(machine, change, args)
+        machine.made += 1
+        tx = machine.current = Transition(machine, change, args, machine.ticks.copy(), machine.made)
         if check or source is not None:
             tx.check, tx.source = check, source
-        handlers, hooks, waits = machine.handlers, machine.hooks, machine.waits
+        handlers, hooks = machine.handlers, machine.hooks
         watched = machine.handler_timeout is not None or hooks is not None
         if hooks is not None:
             hooks.begin(tx)
@@ -83,8 +84,8 @@ def work(
             for state, by in change.ticks:
                 ticks[state] += by
             machine.config = change.after
-            if waits is not None:
-                waits.settled(change)
+            if machine.waits is not None:  # a handler may have begun the first, here as below
+                machine.waits.settled(change)
             if hooks is not None:
                 hooks.finals(tx)
             for call in finals:
@@ -98,10 +99,10 @@ def work(
                             yield got
                 except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception
                     accepted, error = False, raised
-                    _undo(machine, change, call)
+                    tx.undone = _undo(machine, change, call)
                     break
-            if waits is not None:
-                waits.entered(change, args, tx.name if error else None)
+            if machine.waits is not None:
+                machine.waits.entered(change, args, tx.name if error else None)
 
         tx.accepted, tx.completed = accepted, True
         seen.append(tx)
@@ -113,8 +114,8 @@ def work(
                 machine.prepend_error(error, tx)
         if hooks is not None:
             hooks.end(tx)
-        if waits is not None and accepted and not check:
-            waits.after(change)
+        if accepted and not check and machine.waits is not None:
+            machine.waits.after(change)
         if result is None or tell is not None:
             outcome = EXECUTED if accepted and (check or change.done) else CANCELED
             result = result or outcome
@@ -170,7 +171,7 @@ def _negotiate_auto(tx: Transition) -> Generator[Awaitable[object], object, tupl
     accepted, vetoed, phase = True, "", ""
     for call in calls:
         if call.moment != phase:
-            phase, absent = call.moment, frozenset(tried.target).difference(target)
+            phase, skipped, absent = call.moment, -1, frozenset(tried.target).difference(target)
         if call.name == vetoed or (phase in ("self", "pair") and (call.state in absent or call.state == skipped)):
             continue
         if phase == "AnyEnter" and not target:
@@ -197,18 +198,27 @@ def _negotiate_auto(tx: Transition) -> Generator[Awaitable[object], object, tupl
     if len(target) < len(tried.target):
         left = sum(relations.bits[state] for state in target)
         tx.change = relations.auto_without(tried, ~left)
+        tx.change.tried = tried
     return accepted and bool(target) and error is None, error
 
 
-def _undo(machine: Body[Any], change: Change, call: Call) -> None:
-    """Take back what was settled but not told: the state whose handler failed, and all that enter after it."""
+def _undo(machine: Body[Any], change: Change, call: Call) -> Ticks:
+    """Take back what was settled but not told: the state whose handler failed, and all that enter after it.
+
+    Gives the clocks that moved by it.
+    """
     relations, lost = machine.relations, frozenset[int]()
     if call.moment == "State":
         lost = frozenset(change.enters[change.enters.index(call.state) :])
     left = tuple([state for state in change.after.order if state not in lost])
-    undone = relations.undone(change, left)
-    machine.settle(undone)
-    if call.moment in ("State", "End"):  # the reference does so twice, which shows in the clocks of multi states
-        machine.settle(relations.undone(undone, left))
-    if machine.waits is not None:
-        machine.waits.settled(undone)
+    ticks: Ticks = ()
+    # The reference does so twice, but for AnyState and for an error within Exception: once less. It shows in the
+    # clocks of multi states.
+    times = (call.moment != ANY_STATE) + (EXCEPTION not in relations.named(change.called))
+    for _ in range(times):
+        change = relations.undone(change, left)
+        machine.settle(change)
+        ticks += change.ticks
+        if machine.waits is not None:
+            machine.waits.settled(change)
+    return ticks
