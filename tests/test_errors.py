@@ -73,6 +73,11 @@ SAID: list[tuple[TrellisError, str, int]] = [
         "run 'r' needs its secrets again, no store keeps them: 'a', 'b'; answer them when it is resumed",
         7,
     ),
+    (
+        errors.SignalNeeded("r", {"a": ["Up", "Warm"], "b.x": ["Up"]}),
+        "run 'r' waits at 'a' for Up, Warm; at 'b.x' for Up: only a signal can move it on",
+        7,
+    ),
     (errors.AnswerNeeded("r", "a"), "run 'r' waits for an answer at 'a' and there is none", 7),
     (
         errors.AnswerNeeded("r", "a", "too long"),
@@ -106,6 +111,64 @@ SAID: list[tuple[TrellisError, str, int]] = [
     ),
     (errors.RunOwned("r", "12-ab"), "run 'r' is running elsewhere (owner 12-ab)", 2),
     (errors.Conflict("r", 3, 5), "run 'r': cannot write event 3, the journal ends at 5", 2),
+    (errors.MachineError("it is closed"), "it is closed", 1),
+    (
+        errors.BadSchema(["the order lacks the state 'A'", "state 'B': x"]),
+        "the order lacks the state 'A'; state 'B': x",
+        3,
+    ),
+    (errors.UnknownState("Opne", "did you mean 'Open'?"), "no state named 'Opne' (did you mean 'Open'?)", 2),
+    (errors.UnknownState(7), "no state named 7", 2),
+    (
+        errors.UnknownHandler("OpenStat", "did you mean 'OpenState'?"),
+        "no state calls a handler named 'OpenStat' (did you mean 'OpenState'?)",
+        2,
+    ),
+    (
+        errors.WrongThread("door"),
+        (
+            "machine 'door' belongs to another thread: hand the mutation to it with ThreadSafe(machine, loop), "
+            "or take the machine over while it is idle with own()"
+        ),
+        2,
+    ),
+    (errors.AsyncHandler("OpenState"), "handler 'OpenState' must be awaited; bind it to an AsyncMachine", 1),
+    (errors.HandlerTimeout("OpenState", 1.2345, 0.5), "handler 'OpenState' ran for 1.23 s, longer than 0.5 s", 1),
+    (
+        errors.ExceptionFailed("door", "AnyState", ValueError("x")),
+        "handler 'AnyState' of machine 'door' raised while taking in an error: ValueError('x')",
+        1,
+    ),
+    (
+        errors.LoopLimit("door", 1000, "add Open"),
+        (
+            "machine 'door' made 1000 transitions in one call, at last [add Open]; "
+            "a handler or an auto state calls for itself without end"
+        ),
+        1,
+    ),
+    (errors.BadTracer(["no hook named 'transition_strat'"]), "no hook named 'transition_strat'", 2),
+    (
+        errors.TracerFailed("door", "transition_end", ValueError("x")),
+        (
+            "tracer hook 'transition_end' of machine 'door' raised: ValueError('x'); "
+            "the machine did all it would have done without the tracer"
+        ),
+        1,
+    ),
+    (
+        errors.BadHistory(["max_records is at least 1", "no state named 'X'"]),
+        "max_records is at least 1; no state named 'X'",
+        2,
+    ),
+    (errors.BadArguments("Open", "unknown `kee`"), "arguments of state 'Open': unknown `kee`", 2),
+    (
+        errors.BadImport("door", ["it was exported from 'gate'", "it lacks the state 'Open'"]),
+        "machine 'door' cannot go on from this export: it was exported from 'gate'; it lacks the state 'Open'",
+        2,
+    ),
+    (errors.Runaway("m", "Beat", "501 ticks"), "loop of state 'Beat' in machine 'm': 501 ticks", 1),
+    (errors.WaitedTooLong(2.5, ["when A", "when B"]), "waited 2.5 s for when A, when B", 1),
 ]
 
 

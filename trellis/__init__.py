@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from trellis.hosts.local import Host as Host
     from trellis.hosts.run import Outcome as Outcome
     from trellis.hosts.short import run as run
-    from trellis.machine.aio import AsyncMachine as AsyncMachine
-    from trellis.machine.machine import Machine as Machine
-    from trellis.machine.result import Result as Result
+    from trellis.machine import AsyncMachine as AsyncMachine
+    from trellis.machine import Machine as Machine
+    from trellis.machine import Result as Result
     from trellis.model.graph import Graph as Graph
     from trellis.project import load as load
 
@@ -60,9 +60,9 @@ _HOMES = {
     "Host": "trellis.hosts.local",
     "Outcome": "trellis.hosts.run",
     "Dispatcher": "trellis.dispatch",
-    "Machine": "trellis.machine.machine",
-    "AsyncMachine": "trellis.machine.aio",
-    "Result": "trellis.machine.result",
+    "Machine": "trellis.machine",
+    "AsyncMachine": "trellis.machine",
+    "Result": "trellis.machine",
     "ActionError": "trellis.errors",
     "InvalidGraph": "trellis.errors",
     "TrellisError": "trellis.errors",

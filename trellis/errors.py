@@ -17,7 +17,8 @@
     │   ├── PermissionNeeded  a tool whose kind was not allowed
     │   ├── UnknownTool       a tool that nobody declares or registers
     │   ├── SecretsNeeded     secrets that a resumed run needs again
-    │   └── AnswerNeeded      a question, and no more answers
+    │   ├── AnswerNeeded      a question, and no more answers
+    │   └── SignalNeeded      a wait for states that nothing of the run itself can bring
     ├── MachineError          a relation machine could not do what was asked
     │   ├── BadSchema         states or an order that cannot become a machine; `faults` holds every one
     │   ├── UnknownState      a name that is no state of the machine; nothing changed
@@ -27,7 +28,13 @@
     │   ├── AsyncHandler      a handler that must be awaited, on a machine that does not wait
     │   ├── HandlerTimeout    a handler ran longer than its machine allows
     │   ├── ExceptionFailed   a handler of the state Exception raised itself
-    │   └── LoopLimit         one call led to more transitions than its machine allows
+    │   ├── LoopLimit         one call led to more transitions than its machine allows
+    │   ├── BadImport         an export that a machine cannot go on from; nothing changed
+    │   ├── Runaway           a guarded loop moved its machine too fast, or lost its state
+    │   ├── WaitedTooLong     waits that did not come in time
+    │   ├── BadTracer         an object that cannot watch a machine; nothing was bound
+    │   ├── TracerFailed      a tracer raised; the machine went on without minding
+    │   └── BadHistory        a history was asked to keep or to find what it cannot
     ├── HostClosed            the host was closed before the run ended
     └── StoreError            the store could not do what was asked; nothing was written
         ├── StoreUnavailable  it cannot be opened or reached
@@ -261,6 +268,17 @@ class AnswerNeeded(UsageError):
         super().__init__(f"run '{run}' waits for an answer at '{node}' and there is none{refused}")
 
 
+class SignalNeeded(UsageError):
+    """`waits` names the nodes that wait, each with the states that it lacks."""
+
+    exit_code = 7
+
+    def __init__(self, run: str, waits: Mapping[str, Sequence[str]]) -> None:
+        self.run, self.waits = run, waits
+        waiting = "; ".join(f"at '{node}' for {', '.join(states)}" for node, states in waits.items())
+        super().__init__(f"run '{run}' waits {waiting}: only a signal can move it on")
+
+
 class MachineError(TrellisError):
     """A relation machine could not do what was asked."""
 
@@ -313,8 +331,8 @@ class WrongThread(MachineError):
     def __init__(self, machine: str) -> None:
         self.machine = machine
         super().__init__(
-            f"machine '{machine}' belongs to another thread; hand the mutation over with `threadsafe`, "
-            "or take the idle machine over with `own()`"
+            f"machine '{machine}' belongs to another thread: hand the mutation to it with ThreadSafe(machine, loop), "
+            "or take the machine over while it is idle with own()"
         )
 
 
@@ -351,3 +369,60 @@ class LoopLimit(MachineError):
             f"machine '{machine}' made {limit} transitions in one call, at last [{last}]; "
             "a handler or an auto state calls for itself without end"
         )
+
+
+class BadImport(MachineError):
+    """An export that `machine` cannot go on from. `faults` holds every reason; nothing changed."""
+
+    exit_code = 2
+
+    def __init__(self, machine: str, faults: Sequence[str]) -> None:
+        self.machine, self.faults = machine, tuple(faults)
+        super().__init__(f"machine '{machine}' cannot go on from this export: {'; '.join(self.faults)}")
+
+
+class Runaway(MachineError):
+    """The guarded loop of `state` has to end, for this `reason`."""
+
+    def __init__(self, machine: str, state: str, reason: str) -> None:
+        self.machine, self.state, self.reason = machine, state, reason
+        super().__init__(f"loop of state '{state}' in machine '{machine}': {reason}")
+
+
+class WaitedTooLong(MachineError, TimeoutError):
+    """What was waited for did not happen within `seconds`; `waits` says what was missing."""
+
+    def __init__(self, seconds: float, waits: Sequence[str]) -> None:
+        self.seconds, self.waits = seconds, tuple(waits)
+        super().__init__(f"waited {seconds:g} s for {', '.join(self.waits)}")
+
+
+class BadTracer(MachineError):
+    """An object that cannot watch a machine. `faults` holds every reason; nothing was bound."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+class TracerFailed(MachineError):
+    """`hook` of a tracer raised `error`, which is the cause. Raised when the queue has ended; nothing else changed."""
+
+    def __init__(self, machine: str, hook: str, error: BaseException) -> None:
+        self.machine, self.hook, self.error = machine, hook, error
+        super().__init__(
+            f"tracer hook '{hook}' of machine '{machine}' raised: {error!r}; "
+            "the machine did all it would have done without the tracer"
+        )
+
+
+class BadHistory(MachineError):
+    """A history that was asked to keep or to find what it cannot. `faults` holds every reason."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from trellis.engine.relations import Change, Kind
 from trellis.machine.mutation import Mutation, Source
-from trellis.machine.view import View
+from trellis.machine.waiting import Waiting
 
 if TYPE_CHECKING:
     from trellis.machine.result import Result
@@ -20,10 +20,12 @@ R = TypeVar("R")
 """How a mutation is answered: at once (Result), or to be awaited."""
 
 
-class Body(View, Generic[R]):
+class Body(Waiting, Generic[R]):
     """A machine, as its parts see it."""
 
     __slots__ = (
+        "_last",
+        "_on_dispose",
         "arguments",
         "children",
         "config",
@@ -48,7 +50,6 @@ class Body(View, Generic[R]):
         "ticks",
         "time_source",
         "transition_limit",
-        "waits",
     )
 
     id: str
@@ -65,8 +66,6 @@ class Body(View, Generic[R]):
     """The bound Handlers; None without any."""
     hooks: Any
     """The Hooks of its tracers; None without any."""
-    waits: Any
-    """The Waits on it; None until there was one."""
     current: Any
     """The Transition that runs."""
     seen: list[Any]
@@ -74,6 +73,16 @@ class Body(View, Generic[R]):
     parent: Body[Any] | None
     children: tuple[Body[Any], ...]
     """Machines whose parent this is."""
+    groups: Mapping[str, tuple[str, ...]]
+    """Named lists of states."""
+    arguments: Mapping[str, type] | None
+    """What states take, of those that say so; None where none does."""
+    pipes: tuple[Any, ...]
+    """What goes from this machine to others, and from others to it; each can be detached."""
+    machine_tick: int
+    """How often the machine went on from an export."""
+    _last: Change | None
+    _on_dispose: tuple[Callable[[], object], ...]
     handler_timeout: float | None
     time_source: Callable[[], float]
     transition_limit: int
@@ -95,6 +104,22 @@ class Body(View, Generic[R]):
         check: bool = False,
     ) -> R:
         """What all mutations come down to: run it now, or queue it while a transition runs."""
+
+    @abstractmethod
+    def _check_thread(self) -> None:
+        """Raise WrongThread in a thread that does not own the machine."""
+
+    @abstractmethod
+    def trace(self, tracer: object) -> None:
+        """Let an object watch."""
+
+    @abstractmethod
+    def untrace(self, tracer: object) -> bool:
+        """Let an object watch no more; whether it did."""
+
+    @abstractmethod
+    def dispose(self) -> None:
+        """End the machine."""
 
     @abstractmethod
     def replan(self) -> None:

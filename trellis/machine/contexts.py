@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import TYPE_CHECKING, Self
 
-from trellis.machine.waits import Once, Waits, hand_over
+from trellis.machine.waits import Once, Question, Waits, hand_over
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -25,8 +25,8 @@ class StateContext(Once):
 
     __slots__ = ("_bodies", "_calls", "name")
 
-    def __init__(self, waits: Waits | None, name: str) -> None:
-        super().__init__(waits)
+    def __init__(self, waits: Waits | None, name: str, came: Question) -> None:
+        super().__init__(waits, came)
         self.name = name
         self._bodies: list[_Body] = []
         self._calls: dict[object, Callable[[], object]] = {}
@@ -45,15 +45,16 @@ class StateContext(Once):
 
         What it raises becomes the state Exception.
         """
-        token = object()
+        token, calls, waits = object(), self._calls, self._waits
 
-        def take_back() -> None:
-            self._calls.pop(token, None)
-            self.let_go(token)
+        def take_back() -> None:  # holds what it needs, so not the context
+            calls.pop(token, None)
+            if waits is not None:
+                waits.held.pop(token, None)
 
-        self._calls[token] = call
+        calls[token] = call
         self.hold(token)
-        if self.done and self._calls.pop(token, None) is not None:
+        if self.done and calls.pop(token, None) is not None:
             self.let_go(token)
             call()
         return take_back

@@ -11,7 +11,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from trellis.engine.relations import Change, Kind
 from trellis.errors import BadSchema, TracerFailed, WrongThread
@@ -21,6 +21,7 @@ from trellis.machine.breakpoints import Breakpoint
 from trellis.machine.export import exported, import_into
 from trellis.machine.handlers import Binding, Handlers, found_on
 from trellis.machine.mutation import Mutation, Source
+from trellis.machine.queued import Position, queued
 from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
 from trellis.machine.running import NO_ARGS, Tell, Work, work
 from trellis.machine.schema import compiled, declared_with
@@ -28,9 +29,6 @@ from trellis.machine.submachines import adopt, end
 from trellis.machine.tracing import Hooks
 from trellis.machine.transition import Transition, TransitionRecord
 from trellis.model.states import EXCEPTION
-
-if TYPE_CHECKING:
-    from trellis.machine.pipes import Pipe
 
 _numbers: Final = itertools.count(1)
 
@@ -47,7 +45,7 @@ class Core(Body[R]):
     `err`.
     """
 
-    __slots__ = ("__weakref__", "_last", "_on_dispose", "_owner", "_pending", "_plain", "_queue_tick", "_rested")
+    __slots__ = ("__weakref__", "_owner", "_pending", "_plain", "_queue_tick", "_rested")
 
     def __init__(
         self,
@@ -65,14 +63,8 @@ class Core(Body[R]):
         self.config = self.relations.empty
         self.ticks = [0] * len(self.relations.names)
         self.id = id if id is not None else f"machine-{next(_numbers)}"
-        self.groups: Mapping[str, tuple[str, ...]] = declared_with(schema, "groups") or NO_ARGS
-        """Named lists of states."""
-        self.arguments = declared_with(schema, "arguments")
-        """What states take, of those that say so; None where none does."""
-        self.parent = parent
-        self.children: tuple[Core[Any], ...] = ()
-        self.pipes: tuple[Pipe, ...] = ()
-        """What goes from this machine to others, and from others to it."""
+        self.groups, self.arguments = declared_with(schema, "groups") or NO_ARGS, declared_with(schema, "arguments")
+        self.parent, self.children, self.pipes = parent, (), ()
         self.handler_timeout, self.time_source = handler_timeout, clock
         self.queue_limit, self.transition_limit = queue_limit, transition_limit
         self.queue: list[Mutation] = []
@@ -81,7 +73,7 @@ class Core(Body[R]):
         self.disposed = self.running = False
         self.handlers: Handlers | None = None
         self.hooks: Hooks | None = None
-        self.waits: Any = None
+        self.waits = None
         self.current: Transition | None = None
         self.seen: list[Transition] = []
         """The transitions of the last call that anybody had a part in."""
@@ -167,8 +159,12 @@ class Core(Body[R]):
         if not prepend:
             self._queue_tick += 1
         self._plain, self.running, self._last, self.seen = 0, True, None, []
-        if self.hooks is not None:
-            self.hooks.queued(kind, names, change.called, args, 0 if prepend else self._queue_tick, check, source)
+        if self.hooks is not None and self.hooks.mutation_queued is not None:
+            try:
+                self.hooks.queued(change, args, 0 if prepend else self._queue_tick, source, check)
+            except BaseException:
+                self.rest()
+                raise
         return change
 
     def called(self, call: Callable[[], object]) -> Work:
@@ -241,7 +237,7 @@ class Core(Body[R]):
         self.running, self.current, self._plain = False, None, self._rested
         hooks = self.hooks
         if hooks is not None:
-            hooks.queue_end()
+            hooks.ended()
         if self.disposed:
             self._close()
         elif self.waits is not None:
@@ -313,6 +309,22 @@ class Core(Body[R]):
     def queue_length(self) -> int:
         """How many mutations wait."""
         return len(self.queue)
+
+    def queued(self, kind: Kind, *names: str, **query: Any) -> tuple[Mutation, ...]:
+        """The mutations that wait and call for all of these; see `queued.queued` for what a query may ask."""
+        return queued(self, kind, names, **query)
+
+    def is_queued(self, kind: Kind, *names: str, **query: Any) -> bool:
+        """Whether a mutation waits that calls for all of these; see `queued`."""
+        return bool(queued(self, kind, names, **query))
+
+    def will_be(self, *names: str, position: Position = "any") -> bool:
+        """Whether an `add` of all of these waits. What states bring is not looked at."""
+        return bool(queued(self, "add", names, position=position))
+
+    def will_be_removed(self, *names: str, position: Position = "any") -> bool:
+        """Whether a `remove` of all of these waits."""
+        return bool(queued(self, "remove", names, position=position))
 
     @property
     def busy(self) -> bool:

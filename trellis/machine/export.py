@@ -1,6 +1,6 @@
 """What a machine was, as JSON, and a machine that goes on from there: clocks and active states, not its queue or errors.
 
-    {"id": "door", "state_names": ["Open", "Exception"], "time": [3, 0], "queue_tick": 4, "machine_tick": 0}
+{"id": "door", "state_names": ["Open", "Exception"], "time": [3, 0], "queue_tick": 4, "machine_tick": 0}
 """
 
 from __future__ import annotations
@@ -76,4 +76,4 @@ def import_into(machine: Body[Any], data: Mapping[str, Any]) -> None:
     renumber(machine, relations, clock, [name for name, tick in clock.items() if tick % 2])
     machine.machine_tick = found.machine_tick + 1
     if machine.has(RESTORED):
-        machine.add(RESTORED)
+        machine.mutate("add", (RESTORED,))

@@ -11,7 +11,7 @@ from threading import get_ident
 from typing import Any
 
 from trellis.engine.relations import Change, Kind
-from trellis.errors import AsyncHandler
+from trellis.errors import AsyncHandler, WrongThread
 from trellis.machine.arguments import checked
 from trellis.machine.core import Core
 from trellis.machine.handlers import Binding
@@ -19,6 +19,7 @@ from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
 from trellis.machine.running import NO_ARGS, Work, work
 from trellis.machine.tracing import Hooks
+from trellis.machine.transition import Transition
 
 
 class Machine(Core[Result]):
@@ -33,40 +34,19 @@ class Machine(Core[Result]):
         """Activate these states, with what they bring."""
         if args or get_ident() != self._plain:
             return self.mutate("add", names, args)
-        change = self.config.add.get(names) or self.relations.mutate("add", self.config, names)
-        self._queue_tick += 1
-        self._last = change
-        ticks = self.ticks
-        for state, by in change.moves:
-            ticks[state] += by
-        self.config = change.last
-        return EXECUTED if change.done else CANCELED
+        return self._step(self.config.add.get(names) or self.relations.mutate("add", self.config, names))
 
     def remove(self, *names: str, **args: Any) -> Result:
         """Deactivate these states."""
         if args or get_ident() != self._plain:
             return self.mutate("remove", names, args)
-        change = self.config.remove.get(names) or self.relations.mutate("remove", self.config, names)
-        self._queue_tick += 1
-        self._last = change
-        ticks = self.ticks
-        for state, by in change.moves:
-            ticks[state] += by
-        self.config = change.last
-        return EXECUTED if change.done else CANCELED
+        return self._step(self.config.remove.get(names) or self.relations.mutate("remove", self.config, names))
 
     def set(self, *names: str, **args: Any) -> Result:
         """Make these states, with what they bring, the only active ones."""
         if args or get_ident() != self._plain:
             return self.mutate("set", names, args)
-        change = self.config.set.get(names) or self.relations.mutate("set", self.config, names)
-        self._queue_tick += 1
-        self._last = change
-        ticks = self.ticks
-        for state, by in change.moves:
-            ticks[state] += by
-        self.config = change.last
-        return EXECUTED if change.done else CANCELED
+        return self._step(self.config.set.get(names) or self.relations.mutate("set", self.config, names))
 
     def mutate(
         self,
@@ -85,29 +65,93 @@ class Machine(Core[Result]):
             args = checked(self.arguments, names, args)
         if self.running:
             return self.enqueue(kind, names, args, source, prepend, check)
+        if get_ident() != self._owner:
+            raise WrongThread(self.id)
+        if self.handlers is None and not check and not prepend:
+            known: dict[tuple[str, ...], Change] = getattr(self.config, kind)
+            change = known.get(names) or self.relations.mutate(kind, self.config, names)
+            hooks, waits = self.hooks, self.waits
+            if waits is None or change in waits.quiet or waits.look(change):
+                return self._step(change) if hooks is None else self._watched(hooks, change, args, source)
         change = self.begin(kind, names, args, source, prepend, check)
-        hooks = self.hooks
-        if hooks is not None and self.handlers is None and not check and (self.waits is None or not self.waits.pending):
-            return self._watched(hooks, change, args, source)
         return self._drive(work(self, change, args, source, check))
 
+    def _step(self, change: Change) -> Result:
+        """A mutation that nobody has a part in, and nobody waits for: one step of the automaton, auto pass and all."""
+        self._queue_tick += 1
+        self._last = change
+        ticks = self.ticks
+        for state, by in change.moves:
+            ticks[state] += by
+        self.config = change.last
+        return EXECUTED if change.done else CANCELED
+
     def _watched(self, hooks: Hooks, change: Change, args: Mapping[str, Any], source: Source | None) -> Result:
-        """A mutation that only tracers have a part in takes one step, then what follows from it."""
+        """A mutation that only tracers have a part in: what `work` and `rest` do for it, in one stretch."""
+        self._queue_tick += 1
+        self.running, self._last = True, None
         try:
-            hooks.alone(change, args, source)
+            if hooks.mutation_queued is not None:
+                hooks.queued(change, args, self._queue_tick, source)
+            self.made = number = self.made + 1
+            self.current = tx = Transition(self, change, args, self.ticks.copy(), number)
+            if source is not None:
+                tx.source = source
+            accepted = change.accepted
+            if not accepted:
+                tx.accepted = False
+            if (hook := hooks.transition_init) is not None:
+                try:
+                    hook(tx)
+                except Exception as error:  # noqa: BLE001 - raised when the queue has ended
+                    hooks.fail(hook, error)
+            if (hook := hooks.transition_start) is not None:
+                try:
+                    hook(tx)
+                except Exception as error:  # noqa: BLE001 - raised when the queue has ended
+                    hooks.fail(hook, error)
+            if accepted:
+                ticks = self.ticks
+                for state, by in change.ticks:
+                    ticks[state] += by
+                self.config = change.after
+                if (hook := hooks.transition_finals) is not None:
+                    try:
+                        hook(tx)
+                    except Exception as error:  # noqa: BLE001 - raised when the queue has ended
+                        hooks.fail(hook, error)
+            tx.completed = True
+            self.seen = [tx]
+            if (hook := hooks.transition_end) is not None:
+                try:
+                    hook(tx)
+                except Exception as error:  # noqa: BLE001 - raised when the queue has ended
+                    hooks.fail(hook, error)
         except BaseException:
             self.drop_queue()
             self.rest()
             raise
-        if change.auto is not None or self.queue:
-            self._drive(self._followed(change.auto))
-        elif (failed := self.rest()) is not None:
-            raise failed from failed.error
+        if change.auto is not None or self.queue or self.waits is not None or self.disposed:
+            self._drive(self._followed(change, args))
+        else:
+            self.running, self.current, self._plain = False, None, self._rested
+            if (hook := hooks.queue_end) is not None:
+                try:
+                    hook(self)
+                except Exception as error:  # noqa: BLE001 - raised just below
+                    hooks.fail(hook, error)
+            if hooks.failure is not None:
+                hooks.surface()
         return EXECUTED if change.done else CANCELED
 
-    def _followed(self, follow: Change | None) -> Work:
-        if follow is not None and not self.disposed:
-            yield from work(self, follow, NO_ARGS, None, check=False)
+    def _followed(self, change: Change, args: Mapping[str, Any]) -> Work:
+        """What a watched mutation led to: waits that a tracer began in it, the auto pass, and what is queued."""
+        if self.waits is not None and change.accepted:
+            self.waits.settled(change)
+            self.waits.entered(change, args, None)
+            self.waits.after(change)
+        if change.auto is not None and not self.disposed:
+            yield from work(self, change.auto, NO_ARGS, None, check=False)
         elif (mutation := self.take_next()) is not None:
             yield from work(self, self.change_of(mutation), mutation.args, mutation.source, mutation.check)
 

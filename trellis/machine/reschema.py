@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trellis.engine.relations import Relations
 from trellis.errors import BadSchema
 from trellis.machine.handlers import Handlers
-from trellis.machine.schema import compiled, declared_with
+from trellis.machine.schema import compiled, declared_with, defined
 from trellis.model.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def set_schema(machine: Body[Any], schema: object, order: Sequence[str] | None) 
         raise BadSchema(faults)
     if order is None:  # numbers of states that are known stay as they are
         more = [name for name in relations.names if name not in machine.relations.index]
-        relations = compiled(relations.states, (*machine.names, *more))
+        relations = compiled(defined(schema), (*machine.names, *more))
     before = machine.relations.states
     renumber(machine, relations, machine.clock, machine.active)
     machine.groups = declared_with(schema, "groups") or machine.groups
@@ -58,8 +58,11 @@ def verify_states(machine: Body[Any], names: Sequence[str]) -> None:
 
 
 def renumber(machine: Body[Any], relations: Relations, clock: Mapping[str, int], active: Sequence[str]) -> None:
-    """Let a machine at rest go on with other relations, these ticks by name (0 for all else) and these active states."""
-    before = machine.relations
+    """Let a machine at rest go on with other relations, these ticks by name (0 for all else) and these active states.
+
+    Waits see clocks that differ as if a mutation had moved them.
+    """
+    before = machine.clock
     machine.relations = relations
     machine.ticks = [clock.get(name, 0) for name in relations.names]
     machine.config = relations.config(relations.numbers(active))
@@ -67,7 +70,9 @@ def renumber(machine: Body[Any], relations: Relations, clock: Mapping[str, int],
     if machine.handlers is not None:
         machine.handlers = Handlers(relations, machine.handlers.bindings)
     if machine.waits is not None:
-        machine.waits.renumber(before)
+        machine.waits.quiet = set()  # changes of the old relations
+        machine.waits.moved([name for name, tick in machine.clock.items() if tick != before.get(name, 0)])
+        machine.waits.drained()
     machine.replan()
 
 

@@ -42,7 +42,6 @@ def end(machine: Body[Any]) -> None:
 def _due(machine: Body[Any]) -> Iterator[Callable[[], object]]:
     for child in reversed(machine.children):
         yield child.dispose
-    machine.children = ()
     for pipe in machine.pipes:
         yield pipe.detach
     machine.config, machine.ticks = machine.relations.empty, [0] * len(machine.relations.names)

@@ -2,13 +2,13 @@
 
 What a tracer raises therefore never becomes the state Exception and never changes an outcome: the other tracers and
 the machine go on, and once the queue has ended the first such error is raised, as TracerFailed, by the call that led
-to it. A hook that no tracer has costs nothing, because the methods are looked up once, when a tracer is bound.
+to it; an AsyncMachine, whose answer was given before, hands it to its event loop. A hook that no tracer has costs nothing, because the methods are looked up once, when a tracer is bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from trellis.engine.relations import Change
 from trellis.errors import BadTracer, TracerFailed
@@ -79,22 +79,35 @@ _WORDS: Final = frozenset({name.partition("_")[0] for name in HOOKS} - {"new", "
 class Hooks:
     """The tracers of one machine, by what they are told. The machine calls the methods; tracers never see this."""
 
-    __slots__ = ("_end", "_finals", "_handler_end", "_handler_start", "_init", "_queue_end", "_queued", "_start",
-                 "failure", "machine", "tracers")  # fmt: skip
+    __slots__ = ("_called", "failure", "handler_ended", "handler_started", "machine", "mutation_queued", "queue_end",
+                 "tracers", "transition_end", "transition_finals", "transition_init", "transition_start")  # fmt: skip
 
-    def __init__(self, machine: Body[Any], tracers: Iterable[object]) -> None:
+    def __init__(self, machine: Body[Any], tracers: Iterable[object] = (), failure: TracerFailed | None = None) -> None:
         self.machine, self.tracers = machine, tuple(tracers)
-        self.failure: TracerFailed | None = None
+        self.failure = failure
         """The first error of a tracer that was not raised yet."""
-        self._queued, self._queue_end = self._having("mutation_queued"), self._having("queue_end")
-        self._init, self._start = self._having("transition_init"), self._having("transition_start")
-        self._finals, self._end = self._having("transition_finals"), self._having("transition_end")
-        self._handler_start, self._handler_end = self._having("handler_start"), self._having("handler_end")
+        self._called: dict[Change, tuple[tuple[str, ...], frozenset[int]]] = {}
+        self.mutation_queued, self.queue_end = self._all("mutation_queued"), self._all("queue_end")
+        self.transition_init, self.transition_start = self._all("transition_init"), self._all("transition_start")
+        self.transition_finals, self.transition_end = self._all("transition_finals"), self._all("transition_end")
+        self.handler_started, self.handler_ended = self._all("handler_start"), self._all("handler_end")
 
-    def _having(self, name: str) -> tuple[Hook, ...]:
+    def _having(self, name: str) -> list[Hook]:
         plain = getattr(Tracer, name)
         found = (tracer for tracer in self.tracers if getattr(type(tracer), name, None) is not plain)
-        return tuple(getattr(tracer, name) for tracer in found if hasattr(tracer, name))
+        return [getattr(tracer, name) for tracer in found if hasattr(tracer, name)]
+
+    def _all(self, name: str) -> Hook | None:
+        """What to call so that all tracers with this hook are called. The only one is called without a detour."""
+        hooks = self._having(name)
+        if len(hooks) < 2:
+            return hooks[0] if hooks else None
+
+        def tell(*facts: object) -> None:
+            for hook in hooks:
+                self._call(hook, *facts)
+
+        return tell
 
     def watched_by(self, tracer: object) -> Hooks:
         """The same and one tracer more. Raises BadTracer, naming every fault."""
@@ -115,107 +128,74 @@ class Hooks:
     # What happens often
 
     def queued(
-        self, kind: Any, names: tuple[str, ...], called: Iterable[int], args: Mapping[str, Any], tick: int, check: bool,
-        source: Source | None,
-    ) -> None:  # fmt: skip
-        """A mutation begins to run; it is only made into one where a tracer wants to know."""
-        if self._queued:
-            self.enqueued(Mutation(kind, names, frozenset(called), args, tick, check, source))
+        self, change: Change, args: Mapping[str, Any], tick: int, source: Source | None, check: bool = False
+    ) -> None:
+        """A mutation runs at once, and makes this change. Ask first whether there is a hook: nobody else needs it."""
+        known = self._called.get(change)
+        if known is None:
+            if len(self._called) > 1_000:
+                self._called.clear()
+            known = self._called[change] = (self.machine.relations.named(change.called), frozenset(change.called))
+        hook = self.mutation_queued
+        if hook is not None:
+            try:
+                hook(self.machine, Mutation(change.kind, known[0], known[1], args, tick, check, source))
+            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
+                self.fail(hook, error)
 
     def enqueued(self, mutation: Mutation) -> None:
-        """A mutation waits from now on."""
-        for hook in self._queued:
-            try:
-                hook(self.machine, mutation)
-            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
-                self._fail(hook, error)
+        """A mutation was taken on."""
+        self._call(self.mutation_queued, self.machine, mutation)
 
     def begin(self, tx: Transition) -> None:
         """A transition begins."""
         if not tx.change.accepted:
             tx.accepted = False
-        for hook in self._init:
-            try:
-                hook(tx)
-            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
-                self._fail(hook, error)
-        for hook in self._start:
-            try:
-                hook(tx)
-            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
-                self._fail(hook, error)
+        self._call(self.transition_init, tx)
+        self._call(self.transition_start, tx)
 
     def finals(self, tx: Transition) -> None:
         """A transition is settled."""
-        for hook in self._finals:
-            try:
-                hook(tx)
-            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
-                self._fail(hook, error)
+        self._call(self.transition_finals, tx)
 
     def end(self, tx: Transition) -> None:
         """A transition is complete."""
-        for hook in self._end:
-            try:
-                hook(tx)
-            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
-                self._fail(hook, error)
+        self._call(self.transition_end, tx)
 
-    def queue_end(self) -> None:
+    def ended(self) -> None:
         """The queue has ended."""
-        for hook in self._queue_end:
-            try:
-                hook(self.machine)
-            except Exception as error:  # noqa: BLE001 - raised by the caller of this
-                self._fail(hook, error)
-
-    def alone(self, change: Change, args: Mapping[str, Any], source: Source | None) -> None:
-        """Make one change of a machine that has tracers, but neither handlers nor waits; nothing else of the queue."""
-        machine = self.machine
-        tx = machine.current = Transition(machine, change, args)
-        if source is not None:
-            tx.source = source
-        self.begin(tx)
-        if change.accepted:
-            ticks = machine.ticks
-            for state, by in change.ticks:
-                ticks[state] += by
-            machine.config = change.after
-            if self._finals:
-                self.finals(tx)
-        tx.completed = True
-        machine.seen.append(tx)
-        if self._end:
-            self.end(tx)
-        waits = machine.waits
-        if waits is not None and waits.pending:  # begun by a tracer just now
-            waits.settled(change)
-            waits.entered(change, args, None)
-            waits.after(change)
-
-    # What happens seldom
+        self._call(self.queue_end, self.machine)
 
     def handler_start(self, tx: Transition, call: Call) -> None:
         """A handler is called."""
-        self._tell(self._handler_start, tx, call)
+        self._call(self.handler_started, tx, call)
 
     def handler_end(self, tx: Transition, call: Call) -> None:
         """A handler returned or raised."""
-        self._tell(self._handler_end, tx, call)
+        self._call(self.handler_ended, tx, call)
+
+    def _call(self, hook: Hook | None, *facts: object) -> None:
+        if hook is not None:
+            try:
+                hook(*facts)
+            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
+                self.fail(hook, error)
+
+    # What happens seldom
 
     def schema_change(self, before: Mapping[str, StateDef]) -> None:
         """The schema was another before. Raises TracerFailed."""
-        self._tell(self._having("schema_change"), self.machine, before)
+        self._call(self._all("schema_change"), self.machine, before)
         self.surface()
 
     def verify_states(self) -> None:
         """The order of the names was given. Raises TracerFailed."""
-        self._tell(self._having("verify_states"), self.machine)
+        self._call(self._all("verify_states"), self.machine)
         self.surface()
 
     def submachine(self, machine: Body[Any]) -> None:
         """A machine was made below this one; it inherits the tracers that say so. Raises TracerFailed."""
-        self._tell(self._having("new_submachine"), self.machine, machine)
+        self._call(self._all("new_submachine"), self.machine, machine)
         for tracer in self.tracers:
             if getattr(tracer, "inherit", False):
                 machine.trace(tracer)
@@ -223,12 +203,12 @@ class Hooks:
 
     def bound(self, tracer: object) -> None:
         """A tracer watches from now on. Raises TracerFailed."""
-        self._tell(Hooks(self.machine, (tracer,))._having("machine_init"), self.machine)
+        self._call(next(iter(Hooks(self.machine, (tracer,))._having("machine_init")), None), self.machine)
         self.surface()
 
     def disposed(self) -> None:
         """The machine has ended."""
-        self._tell(self._having("machine_dispose"), self.machine)
+        self._call(self._all("machine_dispose"), self.machine)
 
     def surface(self) -> None:
         """Raise what a tracer raised, unless something runs: then it is raised at the end."""
@@ -240,14 +220,8 @@ class Hooks:
         failure, self.failure = self.failure, None
         return failure
 
-    def _tell(self, hooks: Iterable[Hook], *facts: object) -> None:
-        for hook in hooks:
-            try:
-                hook(*facts)
-            except Exception as error:  # noqa: BLE001 - raised when the queue has ended
-                self._fail(hook, error)
-
-    def _fail(self, hook: Hook, error: Exception) -> None:
+    def fail(self, hook: Hook, error: Exception) -> None:
+        """A tracer raised; the first to do so is raised when the queue has ended."""
         if self.failure is None:
             self.failure = TracerFailed(self.machine.id, getattr(hook, "__qualname__", repr(hook)), error)
 
@@ -258,7 +232,7 @@ def _faults(tracer: object) -> Iterable[str]:
         yield f"a tracer is an object, found the class {tracer.__name__}: bind {tracer.__name__}()"
         return
     if not any(callable(getattr(tracer, name, None)) for name in HOOKS):
-        yield f"a {type(tracer).__name__} has no hook; a tracer has some of: {', '.join(HOOKS)}"
+        yield f"{type(tracer).__name__} has no hook; a tracer has some of: {', '.join(HOOKS)}"
     for name in HOOKS:
         if hasattr(tracer, name) and not callable(getattr(tracer, name)):
             yield f"{type(tracer).__name__}.{name} is a hook, but cannot be called"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from trellis.engine.relations import Change, Relations
+import msgspec
+
+from trellis.engine.relations import Change, Relations, Ticks
 from trellis.machine.arguments import Kind, T, typed
 from trellis.machine.body import Body
 from trellis.machine.mutation import Source
@@ -39,28 +41,30 @@ class TransitionRecord(NamedTuple):
         )
 
 
-class Transition:
+class Transition(msgspec.Struct, eq=False):
     """What a handler gets as its event, and a tracer as the transition. The same object from start to end.
 
     While it runs, `name` is the handler that is being called, and `after` holds what will be active. States are given
     by name, in machine order.
     """
 
-    # Defaults of the class: most transitions never need their own.
-    name = ""
-    check = False
+    machine: Body[Any]
+    change: Change
+    args: Mapping[str, Any]
+    ticks_before: list[int]
+    number: int
+    """Counts the transitions of this machine that somebody saw."""
+    name: str = ""
+    check: bool = False
     """Whether this only asks if the mutation would be accepted."""
     source: Source | None = None
     """The transition in whose handler the mutation was made."""
-    accepted = True
-    completed = False
+    accepted: bool = True
+    completed: bool = False
     error: BaseException | None = None
     """What a handler raised."""
-
-    def __init__(self, machine: Body[Any], change: Change, args: Mapping[str, Any]) -> None:
-        self.machine, self.change, self.args = machine, change, args
-        self.ticks_before = machine.ticks.copy()
-        self.number = machine.made = machine.made + 1
+    undone: Ticks | None = None
+    """Where a final handler raised: the clocks that moved once more when its state was taken back."""
 
     @property
     def id(self) -> str:
@@ -110,6 +114,56 @@ class Transition:
     def enters(self) -> tuple[str, ...]:
         """What comes, in the order of its handlers; with multi states that are entered again."""
         return self._named(self.change.enters)
+
+    @property
+    def time_before(self) -> tuple[int, ...]:
+        """The ticks of all states before it, in index order."""
+        return tuple(self.ticks_before)
+
+    @property
+    def time_after(self) -> tuple[int, ...]:
+        """The ticks of all states after it, if it is accepted; when it is complete, those it left."""
+        moved = self._moved()
+        return tuple([tick + moved.get(state, 0) for state, tick in enumerate(self.ticks_before)])
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The states that it activates, in the order of their handlers; multi states that are entered again count."""
+        return self._ending(odd=True)
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The states that it deactivates, in the order of their handlers."""
+        return self._ending(odd=False)
+
+    @property
+    def diff(self) -> dict[str, int]:
+        """How far it moves the clock of each state that it touches."""
+        names = self.machine.relations.names
+        return {names[state]: by for state, by in self._moved().items()}
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The states whose clocks it moves, in index order."""
+        return self._named(tuple(sorted(self._moved())))
+
+    def _moved(self) -> dict[int, int]:
+        if self.check or not (self.accepted or self.undone is not None):
+            return {}
+        moved = dict(self.change.ticks)
+        for state, by in self.undone or ():
+            moved[state] = moved.get(state, 0) + by
+        return moved
+
+    def _ending(self, *, odd: bool) -> tuple[str, ...]:
+        before = self.ticks_before
+        return self._named(
+            tuple(
+                state
+                for state, by in self._moved().items()
+                if (before[state] + by) % 2 == odd and (odd or by % 2)  # who came and was taken back did not leave
+            )
+        )
 
     @property
     def is_valid(self) -> bool:

@@ -114,6 +114,11 @@ class View:
         """The ticks of these states; without names, of all in index order."""
         return tuple(self.tick(name) for name in names) if names else tuple(self.ticks)
 
+    def diff_since(self, ticks: Sequence[int]) -> dict[str, int]:
+        """How far each clock that moved has moved since the ticks of all states were these."""
+        then_now = zip(self.names, ticks, self.ticks, strict=False)  # states may have come behind the old ones
+        return {name: now - then for name, then, now in then_now if now != then}
+
     def is_time(self, ticks: Sequence[int], *names: str) -> bool:
         """Whether the ticks of these states (of all without names) are exactly these."""
         return self.time(*names) == tuple(ticks)

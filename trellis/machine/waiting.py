@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trellis.machine.contexts import StateContext
@@ -20,9 +20,10 @@ class Waiting(View):
     machine; a wait that was made may be awaited in any thread.
     """
 
-    __slots__ = ()
+    __slots__ = ("waits",)
 
     waits: Waits | None
+    """The waits on it; None until there was one."""
     disposed: bool
 
     if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Waiting(View):
         @property
         def queue_tick(self) -> int: ...
 
-        def add_err(self, err: BaseException | None, *states: str, **args: Any) -> Result: ...
+        def add_err(self, err: BaseException | None, *states: str, **args: Any) -> object: ...
 
         def replan(self) -> None: ...
 
@@ -47,20 +48,29 @@ class Waiting(View):
         """None of these is active."""
         return self._until(("when_not", frozenset(names)), names, lambda _: self.not_(*names))
 
-    def when_time(self, ticks: Mapping[str, int]) -> Wait:
-        """Each of these states has reached its tick, at whatever moment: `when_time({"A": 5, "B": 2})`."""
-        left = dict(ticks)
+    def when_time(self, ticks: Sequence[int], *names: str) -> Wait:
+        """Each of these states (all without names) has reached its tick, at whatever moment.
+
+        As many ticks as states; else that is an error of the machine, and there is nothing to wait for.
+        """
+        self._check(*names)
+        names = names or self.names
+        if len(ticks) != len(names):
+            self.add_err(ValueError(f"waits for {len(ticks)} ticks of {len(names)} states"))
+            return Wait(None, bool)
+        wanted = tuple(zip(names, ticks, strict=True))
+        left = dict(wanted)
 
         def came(_: object) -> bool:
             for name in [name for name, tick in left.items() if self.tick(name) >= tick]:
                 del left[name]
             return not left
 
-        return self._until(("when_time", frozenset(ticks.items())), tuple(ticks), came)
+        return self._until(("when_time", frozenset(wanted)), names, came)
 
     def when_ticks(self, name: str, ticks: int) -> Wait:
         """The clock of a state went on by so many ticks from now."""
-        return self.when_time({name: self.tick(name) + ticks})
+        return self.when_time((self.tick(name) + ticks,), name)
 
     def when_next_active(self, name: str) -> Wait:
         """The state is activated the next time; where it is active, that is after it was deactivated."""
@@ -125,12 +135,13 @@ class Waiting(View):
         """The context that ends when this state is activated or deactivated next. See StateContext."""
         self._check(name)
         if self.disposed:
-            return StateContext(None, name)
+            return StateContext(None, name, bool)
         waits = self._waiting()
         found = waits.find(("context", name))
         if isinstance(found, StateContext):
             return found
-        context = StateContext(waits, name)
+        since = self.tick(name)
+        context = StateContext(waits, name, lambda _: self.tick(name) != since)
         waits.register(context, ("context", name), waits.moving, (name,))
         return context
 

@@ -8,19 +8,37 @@ wait elsewhere (another thread, the garbage collector) leaves a note, and the ow
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import ref
 
-from trellis.engine.relations import Change
+from trellis.engine.relations import Change, Relations
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-    from trellis.machine.waiting import Waiting
-
 NOTHING: Final[Mapping[str, Any]] = {}
 QUERY, QUEUE, DRAIN, DISPOSED = "query", "queue", "drain", "disposed"
+
+
+class Watched(Protocol):
+    """The machine, as its waits see it."""
+
+    relations: Relations
+    disposed: bool
+
+    @property
+    def clock(self) -> dict[str, int]:
+        """The tick of every state."""
+
+    def add_err(self, err: BaseException | None) -> object:
+        """Go into Exception."""
+
+    def replan(self) -> None:
+        """Find out anew who has a part in mutations."""
+
+
 Question = Callable[[Mapping[str, Any]], object]
 """Asked when something happened; true: this is what was waited for. It is given the arguments of the mutation where
 a state enters, the clock where it is a query, else nothing."""
@@ -44,11 +62,11 @@ class Once:
     `done`: it came, or was cancelled, or the machine was disposed.
     """
 
-    __slots__ = ("__weakref__", "_awaiting", "_error", "_ref", "_waits", "done")
+    __slots__ = ("__weakref__", "_awaiting", "_error", "_ref", "_waits", "came", "done")
 
-    def __init__(self, waits: Waits | None) -> None:
+    def __init__(self, waits: Waits | None, came: Question) -> None:
         """Without `waits` it has come already."""
-        self._waits = waits
+        self._waits, self.came = waits, came
         self._ref: Ref | None = None
         self._awaiting: dict[Future[None], int] = {}
         self._error: BaseException | None = None
@@ -64,9 +82,13 @@ class Once:
             try:
                 if not self.done:  # another thread may have been faster
                     yield from future
-            finally:
+            except BaseException:
                 self._awaiting.pop(future, None)
                 self.let_go(future)
+                del self  # a cancelled task keeps its traceback, and that would keep this
+                raise
+            self._awaiting.pop(future, None)
+            self.let_go(future)
         if self._error is not None:
             raise self._error
 
@@ -80,7 +102,7 @@ class Once:
             self._waits.drop(self._ref)
         for future in list(self._awaiting):
             thread = self._awaiting.get(future, 0)
-            hand_over(future.get_loop(), thread, lambda future=future: future.done() or future.set_result(None))
+            hand_over(future.get_loop(), thread, partial(_wake, future))
 
     def hold(self, token: object) -> None:
         """Stay registered, whoever holds this or not, until the token is let go."""
@@ -96,11 +118,7 @@ class Once:
 class Wait(Once):
     """A wait for what was asked for when it was made. Equal waits are one object while they are pending."""
 
-    __slots__ = ("came",)
-
-    def __init__(self, waits: Waits | None, came: Question) -> None:
-        super().__init__(waits)
-        self.came = came
+    __slots__ = ()
 
     @property
     def cancelled(self) -> bool:
@@ -146,14 +164,14 @@ class Waits:
         "view",
     )
 
-    def __init__(self, view: Waiting) -> None:
+    def __init__(self, view: Watched) -> None:
         self.view = view
         self.changing: Index = {}
         """By state: who is asked after a transition that moved it."""
         self.entering: Index = {}
         """By state: who is asked when it is entered, with the arguments."""
         self.moving: Index = {}
-        """By state: who ends as soon as its clock moves."""
+        """By state: who is asked as soon as its clock moves."""
         self.asked: Index = {}
         """Who is asked after every transition (QUERY), and who when the queue goes on (QUEUE)."""
         self.ending: Index = {}
@@ -164,11 +182,6 @@ class Waits:
         self._gone: list[Ref] = []
         self._touched: dict[str, None] = {}
         self._errors: list[Exception] = []
-
-    def __len__(self) -> int:
-        """How many are registered."""
-        self._sweep()
-        return len({ref for index in self._indexes() for refs in index.values() for ref in refs})
 
     @property
     def pending(self) -> bool:
@@ -181,7 +194,7 @@ class Waits:
         self._sweep()
         known = self._known.get(key)
         once = known() if known is not None else None
-        return None if once is None or once.done else once
+        return None if once is None or once.done else once  # another thread may be about to drop it
 
     def register(self, once: Once, key: Hashable, index: Index, names: Iterable[str]) -> None:
         """Find it under these names of an index, and under its key if that is not None."""
@@ -208,7 +221,7 @@ class Waits:
     def drop(self, entry: Ref) -> None:
         """Note that this one is no longer wanted. From any thread, at any moment."""
         self._gone.append(entry)
-        self.quiet = set()  # so that the machine looks here, and goes back to where it takes no notice of waits
+        self.quiet = set()  # so that the machine looks here, and may find that nobody waits any more
 
     def _sweep(self) -> None:
         while self._gone:
@@ -228,7 +241,10 @@ class Waits:
 
     def look(self, change: Change) -> bool:
         """Whether nobody waits for anything that this change, with its auto pass, may bring. Then it is in `quiet`."""
-        if not self.pending or self.asked or self._touched:
+        if not self.pending:
+            self.view.replan()  # from here on the machine need not even look
+            return True
+        if self.asked or self._touched:
             return False
         names = self.view.relations.names
         for state, _ in change.moves:
@@ -242,15 +258,17 @@ class Waits:
 
     def settled(self, change: Change) -> None:
         """Clocks were applied."""
-        if not self.moving and not self.changing:
-            return
-        names = self.view.relations.names
-        for state, _ in change.ticks:
-            name = names[state]
+        if self.moving or self.changing:
+            names = self.view.relations.names
+            self.moved([names[state] for state, _ in change.ticks])
+
+    def moved(self, names: Iterable[str]) -> None:
+        """The clocks of these states are others than before."""
+        for name in names:
             if name in self.changing:
                 self._touched[name] = None
             if name in self.moving:
-                _finish(self.moving[name])
+                _ask(self.moving[name], NOTHING)
 
     def entered(self, change: Change, args: Mapping[str, Any], failed: str | None) -> None:
         """The final handlers were called, up to the one that failed."""
@@ -272,7 +290,7 @@ class Waits:
             _ask(self.asked.get(QUEUE, {}), NOTHING)
 
     def drained(self) -> None:
-        """The queue has ended. What is so by now, though its transition failed, has come too."""
+        """The queue has ended. What is so by now has come too, though its transition failed or there was none."""
         self._ask_touched()
         _ask(self.asked.get(QUEUE, {}), NOTHING)
         _finish(self.ending.get(DRAIN, {}))
@@ -296,24 +314,28 @@ class Waits:
             for refs in list(index.values()):
                 _finish(refs)
         self._sweep()
-        self._touched = {}
         if self._errors:
             errors, self._errors = self._errors, []
             raise ExceptionGroup("callbacks of state contexts raised when the machine was disposed", errors)
 
 
+def _wake(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 def _ask(refs: Iterable[Ref], told: Mapping[str, Any]) -> None:
     for entry in list(refs):
-        wait = entry()
-        if not isinstance(wait, Wait) or wait.done:
+        once = entry()
+        if once is None or once.done:
             continue
         try:
-            came = wait.came(told)
+            came = once.came(told)
         except Exception as error:  # noqa: BLE001 - the question is theirs who await it, and so is its error
-            wait.finish(error)
+            once.finish(error)
         else:
             if came:
-                wait.finish()
+                once.finish()
 
 
 def _finish(refs: Iterable[Ref]) -> None:

@@ -3,6 +3,7 @@
     StoreContract, SharedStoreContract    trellis.testing.stores
     DispatcherContract                    trellis.testing.dispatchers
     ManualClock                           trellis.testing.clocks
+    assert_states, assert_clock, ...      trellis.testing.machines
 
 Names are imported when first asked for: a host that takes the clock does not load the suites.
 """
@@ -13,6 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.testing.clocks import ManualClock as ManualClock
     from trellis.testing.dispatchers import DispatcherContract as DispatcherContract
+    from trellis.testing.machines import assert_active as assert_active
+    from trellis.testing.machines import assert_clock as assert_clock
+    from trellis.testing.machines import assert_error as assert_error
+    from trellis.testing.machines import assert_inactive as assert_inactive
+    from trellis.testing.machines import assert_no_error as assert_no_error
+    from trellis.testing.machines import assert_states as assert_states
+    from trellis.testing.machines import wait_for as wait_for
     from trellis.testing.stores import SharedStoreContract as SharedStoreContract
     from trellis.testing.stores import StoreContract as StoreContract
 
@@ -21,6 +29,13 @@ _HOMES = {
     "DispatcherContract": "dispatchers",
     "SharedStoreContract": "stores",
     "StoreContract": "stores",
+    "assert_active": "machines",
+    "assert_clock": "machines",
+    "assert_error": "machines",
+    "assert_inactive": "machines",
+    "assert_no_error": "machines",
+    "assert_states": "machines",
+    "wait_for": "machines",
 }
 
 
