@@ -288,8 +288,10 @@ def test_on_an_asyncio_machine_the_error_of_a_tracer_goes_to_the_loop() -> None:
     machine = asyncio.run(live())
     assert (machine.busy, machine.is_("A", "B", "X")) == (False, True)
     assert heard == [
-        "tracer hook 'Failing.fail' of machine 'm' raised: ValueError('no'); "
-        "the machine did all it would have done without the tracer"
+        (
+            "tracer hook 'Failing.fail' of machine 'm' raised: ValueError('no'); "
+            "the machine did all it would have done without the tracer"
+        )
     ]
 
 

@@ -185,8 +185,8 @@ def test_a_mutation_made_in_a_handler_names_its_source() -> None:
         ("add B", None),
         ("add A", None),
         ("add C", source),
-        ("add M", None),
+        ("add M", source),
         ("set B", source),
         ("remove B", source),
     ]
-    assert [tx.source for tx in machine.seen] == [None, source, None, source, source]
+    assert [tx.source for tx in machine.seen] == [None, source, source, source, source]

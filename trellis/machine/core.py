@@ -6,12 +6,13 @@ How a mutation is answered, at once or to be awaited, is the affair of the two k
 from __future__ import annotations
 
 import itertools
+import os
 from abc import abstractmethod
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from trellis.engine.relations import Change, Kind
 from trellis.errors import BadSchema, TracerFailed, WrongThread
@@ -88,6 +89,18 @@ class Core(Body[R]):
             adopt(parent, self)
         if self.relations.problems:
             self.add_err(BadSchema(self.relations.problems))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **options: Any) -> Self:
+        """A machine with the states of a YAML state schema, named after it. Raises as WrittenSchema does.
+
+        `options` are those of the class itself.
+        """
+        from trellis.machine.written import WrittenSchema  # reads YAML, which most machines need not
+
+        schema = WrittenSchema(path)
+        options.setdefault("id", schema.name)
+        return cls(schema, **options)
 
     # Mutations
 
@@ -182,9 +195,14 @@ class Core(Body[R]):
         self, kind: Kind, names: tuple[str, ...], args: Mapping[str, Any], source: Source | None,
         prepend: bool, check: bool, tell: Tell | None = None,
     ) -> Result:  # fmt: skip
-        """Queue a mutation while a transition runs. If it is queued, `tell` is told what came of it."""
+        """Queue a mutation while a transition runs. If it is queued, `tell` is told what came of it.
+
+        Where nobody is to be told, a handler made it, and the transition that runs is its source.
+        """
         if get_ident() != self._owner:
             raise WrongThread(self.id)
+        if source is None and tell is None and self.current is not None:
+            source = self.current.as_source()
         relations = self.relations
         called = frozenset(relations.numbers(names))
         if prepend:

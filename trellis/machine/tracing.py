@@ -2,7 +2,8 @@
 
 What a tracer raises therefore never becomes the state Exception and never changes an outcome: the other tracers and
 the machine go on, and once the queue has ended the first such error is raised, as TracerFailed, by the call that led
-to it; an AsyncMachine, whose answer was given before, hands it to its event loop. A hook that no tracer has costs nothing, because the methods are looked up once, when a tracer is bound.
+to it; an AsyncMachine, whose answer was given before, hands it to its event loop. A hook that no
+tracer has costs nothing, because the methods are looked up once, when a tracer is bound.
 """
 
 from __future__ import annotations
