@@ -143,10 +143,16 @@ SAID: list[tuple[TrellisError, str, int]] = [
         errors.LoopLimit("door", 1000, "add Open"),
         (
             "machine 'door' made 1000 transitions in one call, at last [add Open]; "
-            "a handler or an auto state calls for itself without end"
+            "a handler calls for itself without end"
         ),
         1,
     ),
+    (
+        errors.LoopLimit("door", 9, "add Open", ValueError("x")),
+        "machine 'door' made 9 transitions in one call, at last [add Open]; its latest error is ValueError('x')",
+        1,
+    ),
+    (errors.BadHandlers("Doors is a class"), "cannot bind: Doors is a class", 2),
     (errors.BadTracer(["no hook named 'transition_strat'"]), "no hook named 'transition_strat'", 2),
     (
         errors.TracerFailed("door", "transition_end", ValueError("x")),

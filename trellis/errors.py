@@ -23,6 +23,7 @@
     │   ├── BadSchema         states or an order that cannot become a machine; `faults` holds every one
     │   ├── UnknownState      a name that is no state of the machine; nothing changed
     │   ├── UnknownHandler    a handler that no state would ever call; nothing was bound
+    │   ├── BadHandlers       an object that has no handlers; nothing was bound
     │   ├── BadArguments      arguments that a called state does not take; nothing changed
     │   ├── WrongThread       a mutation from a thread that does not own the machine; nothing changed
     │   ├── AsyncHandler      a handler that must be awaited, on a machine that does not wait
@@ -313,6 +314,16 @@ class UnknownHandler(MachineError):
         super().__init__(f"no state calls a handler named {name!r}" + (f" ({hint})" if hint else ""))
 
 
+class BadHandlers(MachineError):
+    """An object that cannot be bound, for this `reason`; nothing was bound."""
+
+    exit_code = 2
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"cannot bind: {reason}")
+
+
 class BadArguments(MachineError):
     """The arguments of a mutation are not those that `state` takes; nothing changed."""
 
@@ -361,13 +372,16 @@ class ExceptionFailed(MachineError):
 
 
 class LoopLimit(MachineError):
-    """One call led to more than `limit` transitions; the rest of the queue was dropped. `last` names the latest."""
+    """One call led to more than `limit` transitions; the rest of the queue was dropped. `last` names the latest.
 
-    def __init__(self, machine: str, limit: int, last: str) -> None:
-        self.machine, self.limit, self.last = machine, limit, last
+    `error` is the latest error of the machine: an auto state whose handler raises is tried again without end.
+    """
+
+    def __init__(self, machine: str, limit: int, last: str, error: BaseException | None = None) -> None:
+        self.machine, self.limit, self.last, self.error = machine, limit, last, error
         super().__init__(
             f"machine '{machine}' made {limit} transitions in one call, at last [{last}]; "
-            "a handler or an auto state calls for itself without end"
+            + ("a handler calls for itself without end" if error is None else f"its latest error is {error!r}")
         )
 
 

@@ -9,7 +9,7 @@ Its blocks go in order, by their language:
               `[exit 3]` is its exit code, 0 if absent. `$ make ...` is only looked up. No other command is taken.
     python    runs; the blocks of a page share their names
     json toml well formed
-    text mermaid  shown as it is
+    text mermaid  shown as it is; ```text printed: what the python block before it printed, where `…` stands for anything
 
 A block whose first line is the comment `# file: NAME` is written to that file; python there is not run.
 
@@ -58,6 +58,8 @@ class Folder:
     def __init__(self, path: Path, root: Path = ROOT) -> None:
         self.path = path
         self.names: dict[str, object] = {"__name__": "__docs__"}
+        self.printed = ""
+        """By the last python block."""
         for name in ("graphs", "schemas"):
             if (root / name).is_dir():
                 shutil.copytree(root / name, path / name, ignore=shutil.ignore_patterns("__pycache__", ".trellis"))
@@ -74,7 +76,7 @@ class Folder:
             "python": self.python,
             "json": lambda block: well_formed(json.loads, block.text),
             "toml": lambda block: well_formed(tomllib.loads, block.text),
-            "text": lambda _: None,
+            "text": self.text,
             "mermaid": lambda _: None,
         }
         if block.language not in checks:
@@ -114,18 +116,25 @@ class Folder:
             if code != (int(wanted[1]) if wanted else 0):
                 raise Untrue(f"`{command}` ends with {code}:\n{output}", line)
             shown = EXIT.sub("", expected).strip()
-            if not re.fullmatch(".*".join(map(re.escape, shown.split("…"))), output, re.DOTALL):
+            if not same(shown, output):
                 raise Untrue(f"the page shows\n{shown}\nbut `{command}` prints\n{output}", line)
 
     def python(self, block: Block) -> None:
         source = "\n" * (block.line - 1) + block.text  # so that a traceback names the page's own line
-        with contextlib.chdir(self.path), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.chdir(self.path), contextlib.redirect_stdout(io.StringIO()) as stdout:
             try:
                 exec(compile(source, str(block.page), "exec"), self.names)
             except Exception as error:  # whatever it raises is the finding
                 frames = traceback.extract_tb(error.__traceback__)
                 line = max((f.lineno or 0 for f in frames if f.filename == str(block.page)), default=block.line)
                 raise Untrue(f"{type(error).__name__}: {error}", line - block.line) from error
+            finally:
+                self.printed = stdout.getvalue().strip()
+
+    def text(self, block: Block) -> None:
+        shown = block.text.strip()
+        if block.kind == "printed" and not same(shown, self.printed):
+            raise Untrue(f"the page shows\n{shown}\nbut the block before it prints\n{self.printed}")
 
     def run(self, command: str) -> tuple[int, str]:
         """Exit code and output of one command line, both streams as a terminal would mix them."""
@@ -143,6 +152,11 @@ class Folder:
             check=False,
         )
         return done.returncode, done.stdout.strip()
+
+
+def same(shown: str, output: str) -> bool:
+    """Whether what a page shows is that output; `…` stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), output, re.DOTALL) is not None
 
 
 def well_formed(parse: Callable[[str], object], text: str) -> None:

@@ -46,6 +46,17 @@ def test_python_blocks_of_a_page_share_their_names(faults_of: Check) -> None:
     assert faults_of("```python\nx = 1\n```\n\n```python\nassert x == 1\n```\n") == []
 
 
+def test_what_a_page_shows_as_printed_is_what_the_python_before_it_prints(faults_of: Check) -> None:
+    program = "```python\nprint('a')\nprint(1 / 4)\n```\n\n"
+    assert faults_of(program + "```text printed\na\n0.25\n```\n") == []
+    assert faults_of(program + "```text printed\na\n…\n```\n") == []
+    assert faults_of(program + "```text\nb\n```\n") == []
+    assert faults_of(program + "```text printed\na\n```\n") == [
+        "7: the page shows\na\nbut the block before it prints\na\n0.25",
+    ]
+    assert faults_of(program + "```python\nx = 1\n```\n\n```text printed\na\n0.25\n```\n") != []
+
+
 def test_a_python_block_that_raises_is_reported_at_its_own_line(faults_of: Check) -> None:
     assert faults_of("A\n\n```python\nx = 1\nassert x == 2, x\n```\n") == ["5: AssertionError: 1"]
 

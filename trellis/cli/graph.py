@@ -6,7 +6,7 @@ import click
 
 from trellis.cli import COMMANDS, tell
 from trellis.cli.options import STORE, not_kept, open_kept, root_here, root_of
-from trellis.errors import UnknownRun, UsageError
+from trellis.errors import InvalidGraph, UnknownRun, UsageError
 from trellis.model.graph import Graph
 
 
@@ -14,9 +14,18 @@ from trellis.model.graph import Graph
 @click.argument("file", required=False, type=click.Path(readable=False))
 @click.option("-f", "--format", "form", type=click.Choice(["mermaid"]), default="mermaid", show_default=True)
 @click.option("--run", "run_id", metavar="ID", help="Mark the nodes that this run visited, and where it is.")
+@click.option("--states", "states", is_flag=True, help="Draw the declared states and their relations instead.")
 @click.option("--store", metavar="URL", help=f"Where the run is kept.  [default: {STORE}]")
-def command(file: str | None, form: str, run_id: str | None, store: str | None) -> int:  # noqa: ARG001
-    """Draw the graph in FILE. With --run it is the graph that the run goes by, and FILE may be left out."""
+def command(file: str | None, form: str, run_id: str | None, states: bool, store: str | None) -> int:  # noqa: ARG001
+    """Draw the graph in FILE. With --run it is the graph that the run goes by, and FILE may be left out.
+
+    With --states it draws the states that FILE declares, a graph or a state schema.
+    """
+    if states:
+        if file is None or run_id is not None:
+            raise UsageError("--states draws what a file declares: name the file, and no run")
+        click.echo(_states(file), nl=False)
+        return 0
     from trellis.render.mermaid import mermaid
 
     if run_id is None:
@@ -34,6 +43,22 @@ def command(file: str | None, form: str, run_id: str | None, store: str | None) 
     graph, visited, current = asyncio.run(_look(run_id, file, store))
     click.echo(mermaid(graph, visited=visited, current=current), nl=False)
     return 0
+
+
+def _states(file: str) -> str:
+    """The declared states of a file."""
+    from trellis.project import load, load_states
+    from trellis.render.relations import relation_diagram
+
+    try:
+        declared = load_states(file)[0]
+    except InvalidGraph as error:
+        if not any("this is a graph" in str(problem) for problem in error.problems):
+            raise
+        declared = load(file).definition.states
+    if not declared:
+        raise UsageError(f"{file} declares no states")
+    return relation_diagram(declared)
 
 
 async def _look(run_id: str, file: str | None, store: str | None) -> tuple[Graph, list[str], list[str]]:

@@ -82,6 +82,14 @@ class Change(msgspec.Struct, eq=False):
     tried: Change | None = None
 
 
+def no_names(names: Sequence[object], error: TypeError) -> Exception:
+    """What to raise where names could not be looked up: most often they are a list of names."""
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is None:
+        return error
+    return UnknownState(wrong, "give the names one by one, not as a list" if isinstance(wrong, list | set) else "")
+
+
 _NOTHING: Final[dict[tuple[str, ...], Change]] = {}
 """What a configuration knows of a kind of mutation before the first: never written to."""
 
@@ -163,6 +171,8 @@ class Relations:
             return tuple(dict.fromkeys([index[name] for name in names]))
         except KeyError as error:
             raise UnknownState(error.args[0], did_you_mean(str(error.args[0]), index)) from None
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def named(self, numbers: Iterable[int]) -> tuple[str, ...]:
         """The names of these states."""

@@ -2,6 +2,7 @@
 
 from trellis.machine.aio import AsyncMachine as AsyncMachine
 from trellis.machine.aio import ThreadSafe as ThreadSafe
+from trellis.machine.log import Log as Log
 from trellis.machine.machine import Machine as Machine
 from trellis.machine.result import Result as Result
 from trellis.machine.states import Group as Group
@@ -18,6 +19,7 @@ __all__ = [
     "Schema",
     "State",
     "Group",
+    "Log",
     "Transition",
     "TransitionRecord",
 ]

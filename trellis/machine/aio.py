@@ -12,7 +12,7 @@ from concurrent.futures import Future as ThreadFuture
 from typing import Any
 
 from trellis.engine.relations import Kind
-from trellis.errors import HandlerTimeout
+from trellis.errors import HandlerTimeout, MachineError
 from trellis.machine.arguments import checked
 from trellis.machine.core import Core
 from trellis.machine.mutation import Mutation, Source
@@ -31,7 +31,10 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
     __slots__ = ("_loop", "_stepping", "_task")
 
     def __init__(self, schema: object, order: Any = None, **options: Any) -> None:
-        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise MachineError("an AsyncMachine belongs to an event loop: make it in a coroutine") from None
         self._task: asyncio.Task[None] | None = None
         self._stepping = False
         super().__init__(schema, order, **options)

@@ -14,7 +14,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import Any, Final, Self
 
-from trellis.engine.relations import Change, Kind
+from trellis.engine.relations import Change, Kind, no_names
 from trellis.errors import BadSchema, TracerFailed, WrongThread
 from trellis.machine import reschema
 from trellis.machine.body import Body, R
@@ -167,8 +167,7 @@ class Core(Body[R]):
         if check:
             change = self.relations.check(kind, self.config, names)
         else:
-            known: dict[tuple[str, ...], Change] = getattr(self.config, kind)
-            change = known.get(names) or self.relations.mutate(kind, self.config, names)
+            change = self.change_for(kind, names)
         if not prepend:
             self._queue_tick += 1
         self._plain, self.running, self._last, self.seen = 0, True, None, []
@@ -186,6 +185,14 @@ class Core(Body[R]):
         self.result = EXECUTED
         if (mutation := self.take_next()) is not None:
             yield from work(self, self.change_of(mutation), mutation.args, mutation.source, mutation.check)
+
+    def change_for(self, kind: Kind, names: tuple[str, ...]) -> Change:
+        """The change that calling for `names` makes of the machine as it is."""
+        known: dict[tuple[str, ...], Change] = getattr(self.config, kind)
+        try:
+            return known.get(names) or self.relations.mutate(kind, self.config, names)
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def start(self) -> None:
         """The machine runs from here on."""
@@ -317,6 +324,15 @@ class Core(Body[R]):
         return f"{change.kind} {' '.join(self.relations.named(change.called))}"
 
     # What can be asked
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r}, {self})"
+
+    def diagram(self) -> str:
+        """The states and relations as a Mermaid flowchart, the active ones marked."""
+        from trellis.render.relations import relation_diagram
+
+        return relation_diagram(self.relations.states, active=self.active)
 
     @property
     def queue_tick(self) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from trellis.engine.relations import Change, Relations
-from trellis.errors import UnknownHandler
+from trellis.errors import BadHandlers, UnknownHandler
 from trellis.model.problems import did_you_mean
 
 Handler = Callable[..., object]
@@ -126,17 +126,25 @@ def _possible(names: Iterable[str]) -> Iterable[str]:
 
 
 def found_on(source: object, relations: Relations, prefix: str = "") -> dict[str, Handler]:
-    """The handlers that an object has: its attributes that could be called, each after `prefix`.
+    """The handlers that an object has: its attributes that a state would call, each after `prefix`.
 
-    A mapping gives all that it holds, so that a name nobody would call can be refused.
+    A mapping gives all that it holds, so that a name nobody would call can be refused; so does an object with methods
+    that are named like handlers. Raises BadHandlers for a class, and for an object without any handler.
     """
     if isinstance(source, Mapping):
         return {f"{prefix}{name}": handler for name, handler in source.items()}
+    if isinstance(source, type):
+        raise BadHandlers(f"{source.__name__} is a class; bind an object of it: {source.__name__}()")
     known = Handlers(relations)
     found: dict[str, Handler] = {}
     for attribute in dir(source):
-        if not attribute.startswith("_") and known.knows(prefix + attribute):
+        meant = attribute[0].isupper() and attribute.endswith(MOMENTS)
+        if meant or (attribute[0] != "_" and known.knows(prefix + attribute)):
             value: Any = getattr(source, attribute)
             if callable(value):
                 found[prefix + attribute] = value
+    if not found:
+        raise BadHandlers(
+            f"{type(source).__name__} has no method that a state would call, such as `{relations.names[0]}State`"
+        )
     return found

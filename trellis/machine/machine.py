@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from threading import get_ident
 from typing import Any
 
-from trellis.engine.relations import Change, Kind
+from trellis.engine.relations import Change, Kind, no_names
 from trellis.errors import AsyncHandler, WrongThread
 from trellis.machine.arguments import checked
 from trellis.machine.core import Core
@@ -34,19 +34,28 @@ class Machine(Core[Result]):
         """Activate these states, with what they bring."""
         if args or get_ident() != self._plain:
             return self.mutate("add", names, args)
-        return self._step(self.config.add.get(names) or self.relations.mutate("add", self.config, names))
+        try:
+            return self._step(self.config.add.get(names) or self.relations.mutate("add", self.config, names))
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def remove(self, *names: str, **args: Any) -> Result:
         """Deactivate these states."""
         if args or get_ident() != self._plain:
             return self.mutate("remove", names, args)
-        return self._step(self.config.remove.get(names) or self.relations.mutate("remove", self.config, names))
+        try:
+            return self._step(self.config.remove.get(names) or self.relations.mutate("remove", self.config, names))
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def set(self, *names: str, **args: Any) -> Result:
         """Make these states, with what they bring, the only active ones."""
         if args or get_ident() != self._plain:
             return self.mutate("set", names, args)
-        return self._step(self.config.set.get(names) or self.relations.mutate("set", self.config, names))
+        try:
+            return self._step(self.config.set.get(names) or self.relations.mutate("set", self.config, names))
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def mutate(
         self,
@@ -68,8 +77,7 @@ class Machine(Core[Result]):
         if get_ident() != self._owner:
             raise WrongThread(self.id)
         if self.handlers is None and not check and not prepend:
-            known: dict[tuple[str, ...], Change] = getattr(self.config, kind)
-            change = known.get(names) or self.relations.mutate(kind, self.config, names)
+            change = self.change_for(kind, names)
             hooks, waits = self.hooks, self.waits
             if waits is None or change in waits.quiet or waits.look(change):
                 return self._step(change) if hooks is None else self._watched(hooks, change, args, source)

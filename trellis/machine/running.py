@@ -44,7 +44,7 @@ def work(
         left -= 1
         if left < 0:
             machine.drop_queue()
-            raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change))
+            raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change), machine.err)
         machine.made += 1
         tx = machine.current = Transition(machine, change, args, machine.ticks.copy(), machine.made)
         if check or source is not None:
@@ -64,7 +64,7 @@ def work(
             else:
                 negotiation, finals = handlers.known.get(change) or handlers.program(change)
                 for call in negotiation:
-                    tx.name = call[1]
+                    tx.call = call
                     try:
                         if watched:
                             got = yield from _watched(tx, call)
@@ -89,7 +89,7 @@ def work(
             if hooks is not None:
                 hooks.finals(tx)
             for call in finals:
-                tx.name = call[1]
+                tx.call = call
                 try:
                     if watched:
                         yield from _watched(tx, call)
@@ -176,7 +176,7 @@ def _negotiate_auto(tx: Transition) -> Generator[Awaitable[object], object, tupl
             continue
         if phase == "AnyEnter" and not target:
             break
-        tx.name = call.name
+        tx.call = call
         got: object = False
         if error is None:
             try:

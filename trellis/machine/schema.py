@@ -79,13 +79,17 @@ def _state(name: object, written: object, faults: list[str]) -> StateDef:
     if not isinstance(written, Mapping):
         faults.append(f"state '{name}': expected a mapping of relations, found {type(written).__name__}")
         return StateDef()
-    known = StateDef.__struct_fields__
+    known, before = StateDef.__struct_fields__, len(faults)
     for key in written:
         if key not in known:
             hint = did_you_mean(str(key), known)
             faults.append(f"state '{name}': unknown key '{key}'" + (f" ({hint})" if hint else ""))
+        elif isinstance(written[key], str):
+            faults.append(f"state '{name}': `{key}` holds a list of names, write [{written[key]!r}]")
+    if len(faults) > before:
+        return StateDef()
     try:
-        return msgspec.convert({key: value for key, value in written.items() if key in known}, StateDef)
+        return msgspec.convert(dict(written), StateDef)
     except msgspec.ValidationError as error:
         faults.append(f"state '{name}': {error}")
         return StateDef()

@@ -10,6 +10,7 @@ import msgspec
 from trellis.engine.relations import Change, Relations, Ticks
 from trellis.machine.arguments import Kind, T, typed
 from trellis.machine.body import Body
+from trellis.machine.handlers import NOBODY, Call
 from trellis.machine.mutation import Source
 
 
@@ -24,6 +25,13 @@ class TransitionRecord(NamedTuple):
     target: tuple[str, ...]
     auto: bool = False
     check: bool = False
+
+    def __str__(self) -> str:
+        """`add A: +A -B`, `auto add C: canceled`, `check remove A: accepted`."""
+        moved = " ".join([*(f"+{name}" for name in self.enters), *(f"-{name}" for name in self.exits)])
+        came = (moved or "accepted") if self.accepted else "canceled"
+        words = ["check"] * self.check + ["auto"] * self.auto + [self.type, *self.called]
+        return f"{' '.join(words)}: {'accepted' if self.check and self.accepted else came}"
 
     @classmethod
     def of(cls, change: Change, relations: Relations, *, accepted: bool, check: bool = False) -> TransitionRecord:
@@ -54,7 +62,8 @@ class Transition(msgspec.Struct, eq=False):
     ticks_before: list[int]
     number: int
     """Counts the transitions of this machine that somebody saw."""
-    name: str = ""
+    call: Call | None = None
+    """The handler that is being called, or was called last."""
     check: bool = False
     """Whether this only asks if the mutation would be accepted."""
     source: Source | None = None
@@ -65,6 +74,18 @@ class Transition(msgspec.Struct, eq=False):
     """What a handler raised."""
     undone: Ticks | None = None
     """Where a final handler raised: the clocks that moved once more when its state was taken back."""
+
+    @property
+    def name(self) -> str:
+        """The name of the handler that is being called, or was called last; empty before the first."""
+        return "" if self.call is None else self.call.name
+
+    @property
+    def state(self) -> str | None:
+        """The state whose handler is being called: A in `AEnter`, B in `AB`; None in `AnyEnter` and `AnyState`."""
+        if self.call is None or self.call.state == NOBODY:
+            return None
+        return self.machine.relations.names[self.call.state]
 
     @property
     def id(self) -> str:

@@ -42,10 +42,12 @@ class Waiting(View):
 
     def when(self, *names: str) -> Wait:
         """All of these are active at the same time."""
+        self._check(*names)
         return self._until(("when", frozenset(names)), names, lambda _: self.is_(*names))
 
     def when_not(self, *names: str) -> Wait:
         """None of these is active."""
+        self._check(*names)
         return self._until(("when_not", frozenset(names)), names, lambda _: self.not_(*names))
 
     def when_time(self, ticks: Sequence[int], *names: str) -> Wait:
