@@ -108,6 +108,26 @@ class MachineSubject:
         }
 
 
+class Onlooker:
+    """A tracer that looks at every hook and changes nothing."""
+
+    def transition_init(self, tx: Any) -> None: ...
+
+    def transition_start(self, tx: Any) -> None: ...
+
+    def transition_end(self, tx: Any) -> None: ...
+
+    def queue_end(self, machine: Any) -> None: ...
+
+
+def attended(machine: Machine, company: str) -> object:
+    """Have somebody look on, which has a path of its own in the machine; keep what is given, or the wait is gone."""
+    waits = (machine.when_time([10**9], EXCEPTION), machine.when_query(lambda _: False)) if company != "tracer" else ()
+    if company != "wait":
+        machine.trace(Onlooker())
+    return waits
+
+
 def cold_then_warm(name: str, first: int, *, bound: bool) -> Iterator[str | None]:
     for vector in vectors(name)[first : first + CHUNK]:
         if not bound and "handlers" in vector:
@@ -146,6 +166,21 @@ def test_machine_with_every_handler_bound_agrees_with_the_recordings(name: str, 
 def test_machine_without_handlers_agrees_with_the_recordings(name: str, first: int) -> None:
     departed = next(filter(None, cold_then_warm(name, first, bound=False)), None)
     assert departed is None, departed
+
+
+@pytest.mark.parametrize("bound", [False, True])
+@pytest.mark.parametrize("company", ["wait", "tracer", "both"])
+def test_who_looks_on_changes_nothing(company: str, bound: bool) -> None:
+    for name in ("named", "public_handlers", "public_panics") if bound else ("named", "public"):
+        for vector in vectors(name)[:200]:
+            if not bound and "handlers" in vector:
+                continue
+            machine = Machine(vector["schema"], vector["order"])
+            subject = MachineSubject(vector, machine, bound=bound)
+            kept = attended(machine, company)
+            departed = departure(vector if bound else without_handlers(vector), subject, handlers=bound)
+            assert departed is None, departed
+            del kept
 
 
 def test_no_recording_is_left_out() -> None:
