@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.compiler.checking import compiled, problems
-from trellis.compiler import compile_document
+from trellis.compiler import compile_document, compile_schema
 from trellis.compiler.rules import RULES
 from trellis.loaders import read
 from trellis.model.documents import Document
@@ -175,15 +175,23 @@ TEXTS = st.sampled_from(
 EDGES = st.one_of(
     NAMES, st.lists(st.builds(lambda to, when: {"to": to, "if": when}, NAMES, TEXTS), min_size=1, max_size=3)
 )
+WORDS = st.lists(st.sampled_from(["A", "B", "Start", "Exception", "a", "b", "zz"]), max_size=3)
 CALLS = st.builds(lambda tool, text: {"do": tool, "with": {"k": [text]}}, NAMES, TEXTS)
 LEAVES = st.fixed_dictionaries(
     {},
     optional={
         "say": TEXTS, "ask": st.builds(lambda kind, field: {kind: field}, st.sampled_from(["text", "choice", "int"]), NAMES),
-        "do": NAMES, "save": NAMES, "set": st.builds(lambda name, text: {"fields": {name: text}}, NAMES, TEXTS),
+        "do": NAMES, "save": NAMES, "set": st.one_of(
+            st.builds(lambda name, text: {"fields": {name: text}}, NAMES, TEXTS),
+            st.fixed_dictionaries({}, optional={"add": WORDS, "remove": WORDS}),
+        ),
+        "wait": st.builds(lambda names: {"states": names}, WORDS),
         "undo": CALLS, "retry": st.just({}), "timeout": st.just("5s"), "to": EDGES, "needs": st.lists(NAMES, max_size=2),
         "catch": st.dictionaries(st.sampled_from(["*", "timeout", "no_edge"]), NAMES, max_size=2),
-        "upon": st.dictionaries(st.sampled_from(["interrupt", "fault"]), NAMES, max_size=2),
+        "upon": st.one_of(
+            st.dictionaries(st.sampled_from(["interrupt", "fault"]), NAMES, max_size=2),
+            st.builds(lambda name, to: {"states": {name: to}}, st.sampled_from(["A", "B", "b"]), NAMES),
+        ),
         "join": st.sampled_from(["all", "any", "collect", {"n": 2}]),
     },
 )  # fmt: skip
@@ -200,18 +208,41 @@ def bodies(inner: Any) -> Any:
 
 
 NODES = st.recursive(LEAVES, bodies, max_leaves=6)
+STATES = st.dictionaries(
+    st.sampled_from(["A", "B", "C", "a", "Start"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "auto": st.booleans(), "require": WORDS, "add": WORDS, "remove": WORDS, "after": WORDS,
+            "enter_if": TEXTS, "exit_if": TEXTS, "entered": LEAVES, "exited": NODES,
+        },
+    ),
+    max_size=4,
+)  # fmt: skip
+EXTENDS = st.lists(st.sampled_from(["basic", "connected", "pool", "basik", "./x.yaml"]), max_size=2)
 
 
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c"]), NODES, min_size=1, max_size=3),
     NAMES,
     st.sets(
-        st.sampled_from([(), ("fields",), ("nodes", "a"), ("nodes", "a", "to"), ("nodes", "zz"), ("nodes", "b", "too")])
+        st.sampled_from(
+            [(), ("fields",), ("nodes", "a"), ("nodes", "a", "to"), ("nodes", "zz"), ("nodes", "b", "too"), ("states",),
+             ("states", "A"), ("extends", 0)]
+        )
     ),
-)
-def test_nothing_of_the_right_shape_makes_the_compiler_fail(nodes: dict[str, Any], start: str, pruned: Any) -> None:
+    STATES,
+    EXTENDS,
+)  # fmt: skip
+def test_nothing_of_the_right_shape_makes_the_compiler_fail(
+    nodes: dict[str, Any], start: str, pruned: Any, states: dict[str, Any], extends: list[str]
+) -> None:
     fields = {"x": {"type": "string"}, "n": {"type": "integer", "default": 0}}
-    document = Document("g", {"trellis": 1, "start": start, "fields": fields, "nodes": nodes}, lambda *_: Place())
+    data: Any = {"trellis": 1, "start": start, "fields": fields, "nodes": nodes, "states": states, "extends": extends}
+    data["groups"] = {"G": ["A", "zz"]}
+    document = Document("g", data, lambda *_: Place())
+    schema = compile_schema(Document("s", {**data, "nodes": {}}, lambda *_: Place()), pruned=pruned)
+    assert schema.problems == sorted(schema.problems)
     done = compile_document(document, pruned=pruned, tools=frozenset({"a"}))
     assert done.problems == sorted(done.problems)
     assert (done.definition is None) == (bool(pruned) or any(problem.severity == "error" for problem in done.problems))

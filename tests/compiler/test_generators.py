@@ -52,9 +52,26 @@ def test_the_same_seed_gives_the_same_graph() -> None:
 
 def test_every_part_of_a_node_turns_up() -> None:
     nodes = [node for seed in SEEDS for node in compiled(generate(Random(seed))).definition.nodes.values()]
-    assert {node.verb for node in nodes} == {"say", "ask", "do", "all", "each", "end", "pass"}
-    for part in ("save", "set", "catch", "upon", "retry", "timeout", "deadline", "undo", "commit", "bodies"):
+    assert {node.verb for node in nodes} == {"say", "ask", "do", "all", "each", "end", "pass", "wait"}
+    for part in (
+        "save",
+        "set",
+        "catch",
+        "upon",
+        "retry",
+        "timeout",
+        "deadline",
+        "undo",
+        "commit",
+        "bodies",
+        "adds",
+        "removes",
+        "upon_states",
+    ):
         assert any(getattr(node, part) for node in nodes), part
     assert {node.join.mode for node in nodes if node.join} == {"all", "count", "collect"}
     assert {edge.undo for node in nodes for edge in node.to} == {True, False}
     assert any(node.region.count("[]") == 2 for node in nodes)
+    states = [state for seed in SEEDS for state in compiled(generate(Random(seed))).definition.states.values()]
+    for part in ("auto", "multi", "require", "add", "remove", "after", "enter_if", "exit_if", "entered", "exited"):
+        assert any(getattr(state, part) for state in states), part

@@ -26,7 +26,16 @@ tools:
   ops.create: {python: "mytools.ops:create", effect: idempotent}
   ops.check-2:  {process: [./check.sh, "{{ args.kind }}"], timeout: 20s, env: {LEVEL: "2"}}
 limits: {steps: 1000, visits: 50}
-upon:  {interrupt: bye}
+schema: ../schemas/provisioning.yaml
+extends: [basic, ./more.yaml]
+states:
+  Building: {after: [Failed], description: Work goes on.}
+  Checked:  {multi: true, require: [Building], exited: {say: Unchecked}}
+  Approved: {}
+  Ready:    {auto: true, require: [Approved], add: [Checked], remove: [Building], enter_if: tries < 5, entered: {do: ops.create, with: {env: x}}}
+  Failed:   {remove: [Building, Ready], tags: [error], exit_if: true}
+groups: {Progress: [Building, Checked]}
+upon:  {interrupt: bye, states: {Failed: bye}}
 catch: {"*": $rollback}
 nodes:
   greet:  {say: "Hello {{ default(user, 'friend') }}", to: choose}
@@ -44,7 +53,7 @@ nodes:
     retry: {max_attempts: 3, initial_interval: 2s, backoff_coefficient: 2, max_interval: 1m, jitter: 0.2, non_retryable: [denied]}
     timeout: 20s
     deadline: 1h30m
-    set: {fields: {tries: tries + 1, user: "'x'"}}
+    set: {add: [Building], remove: [Failed], fields: {tries: tries + 1, user: "'x'"}}
     x-note: free
     to: checks
   checks:
@@ -62,7 +71,8 @@ nodes:
     join: collect
     commit: true
     needs: [server]
-    to: done
+    to: ready
+  ready: {wait: {states: [Ready, Checked]}, timeout: 1m, say: Soon, upon: {states: {Failed: bye}}, to: done}
   done: {end: {status: ok, result: server.id}}
   bye: {end: cancelled}
 """

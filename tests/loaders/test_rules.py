@@ -55,11 +55,12 @@ SUBSTITUTES = st.sampled_from(
         None, True, 0, 1, 1.0, -1, 2.0, 2.5, "", "a", "a b", "x-a", "9", "5s", "PT5S", "P", "5", "soon", "all", "ok", "string",
         "a:b", "a.b:c", [], ["a"], [1], {}, {"a": 1}, {"x-a": 1}, {"to": "a"}, {"n": 1}, {"say": "a"}, {"do": "a", "to": "b"},
         {"nodes": {"a": {"say": "x"}}}, {"nodes": {"a": {"say": "x"}, "b": {"say": "x"}}}, {"type": "string"}, {"text": "a"},
+        {"states": ["A"]}, {"states": {"A": "b"}}, {"add": ["A"]}, {"auto": True, "require": ["A"]}, {"entered": {"do": "a"}},
     )
 )  # fmt: skip
 NAMES = st.sampled_from(
     ("a", "x-a", "a-b", "9", "", "to", "say", "do", "ask", "all", "each", "end", "set", "nodes", "start", "in", "type", "text",
-     "int", "python", "process", "fields", "tools", "if", "undo", "retry", "buffer", "race", "A.b")
+     "int", "python", "process", "fields", "tools", "if", "undo", "retry", "buffer", "race", "A.b", "wait", "states", "require", "schema")
 )  # fmt: skip
 
 

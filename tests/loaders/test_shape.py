@@ -10,8 +10,9 @@ from tests.loaders.documents import PROVISION
 from trellis.loaders import Reading, read
 
 HEAD = "trellis: 1\nstart: a\n"
-LONG = "give it `say`, `ask`, `do`, `all`, `each`, `end`, `set` or `to`"
-BODY = "give it `say`, `ask`, `do`, `all`, `each`, `end`, `set` or `nodes`"
+LONG = "give it `say`, `ask`, `do`, `all`, `each`, `wait`, `end`, `set` or `to`"
+BODY = "give it `say`, `ask`, `do`, `all`, `each`, `wait`, `end`, `set` or `nodes`"
+NODES = "a graph has nodes, a state schema has states, a catalogue has tools"
 NAME = "names are made of letters, digits and _, and do not begin with a digit"
 DOTTED = "names are made of letters, digits, _, - and ., and do not begin with a digit"
 
@@ -20,19 +21,40 @@ SAMPLES: list[tuple[str, str]] = [
     ("hello", "f:1:1: E202 the document: expected map, found string 'hello'"),
     ("- a", "f:1:1: E202 the document: expected map, found list of 1"),
     ("tools: {}", "f:1:1: E203 missing key 'trellis' of a document (write `trellis: 1`)"),
-    ("trellis: 1", "f:1:1: E203 missing key 'nodes' of a document (a graph has nodes; with `tools` alone it is a catalogue of tools)"),
-    (
-        "trellis: 1\nfields: {}\ntools: {}",
-        "f:1:1: E203 missing key 'nodes' of a document (a graph has nodes; with `tools` alone it is a catalogue of tools)",
-    ),
+    ("trellis: 1", f"f:1:1: E203 missing key 'nodes' of a document ({NODES})"),
+    ("trellis: 1\nfields: {}\ntools: {}", f"f:1:1: E203 missing key 'nodes' of a document ({NODES})"),
     ("trellis: 2\ntools: {}", "f:1:10: E209 'trellis': expected 1, found integer 2 (this is the version of the format, not of the graph)"),
     ("trellis: '1'\ntools: {}", "f:1:10: E202 'trellis': expected 1, found string '1' (this is the version of the format, not of the graph)"),
     ("trellis: 1\nnodes: {a: {say: x, to: b}, b: {say: y}}", "f:1:1: E203 missing key 'start' of a document (name the node that comes first)"),
     ("trellis: 1\nnodes: {}", "f:2:1: E221 'nodes' is an empty map (give it at least one part)"),
     ("trellis: 1\nnodes: []", "f:2:8: E202 'nodes': expected map, found list of 0"),
     ("trellis: 1\nnodes: true", "f:2:8: E202 'nodes': expected map, found boolean true"),
-    ("trellis: 1\ntools: {}\nstates: {A: {}}", "f:3:1: E201 unknown key 'states' of a document (not available in this version)"),
-    ("trellis: 1\ntools: {}\nschema: x.yaml", "f:3:1: E201 unknown key 'schema' of a document (not available in this version)"),
+    ("trellis: 1\ntools: {}\ncomponents: {a: {}}", "f:3:1: E201 unknown key 'components' of a document (not available in this version)"),
+    ("trellis: 1\ntools: {}\nschedules: {a: {}}", "f:3:1: E201 unknown key 'schedules' of a document (not available in this version)"),
+    ("trellis: 1\nstates: {}\nschema: x.yaml", f"f:1:1: E203 missing key 'nodes' of a document ({NODES})"),
+    # states
+    ("trellis: 1\ngroups: {A: [B]}", f"f:1:1: E203 missing key 'nodes' of a document ({NODES})"),
+    ("trellis: 1\nstates: [A]", "f:2:9: E202 'states': expected map, found list of 1"),
+    ("trellis: 1\nstates:\n  A:", "f:3:3: E202 'A': expected map, found null (write {} for a state without relations)"),
+    ("trellis: 1\nstates: {a-b: {}}", f"f:2:10: E208 'a-b' is no name for a state ({NAME})"),
+    ("trellis: 1\nstates: {A: {requires: [B]}}", "f:2:14: E201 unknown key 'requires' of a state (did you mean 'require'?)"),
+    ("trellis: 1\nstates: {A: {require: B}}", "f:2:23: E202 'require': expected list, found string 'B'"),
+    ("trellis: 1\nstates: {A: {after: [1]}}", "f:2:22: E202 item 1 of 'after': expected string, found integer 1 (quote it)"),
+    ("trellis: 1\nstates: {A: {auto: yes}}", "f:2:20: E202 'auto': expected boolean, found string 'yes'"),
+    ("trellis: 1\nstates: {A: {enter_if: [x]}}", "f:2:24: E202 'enter_if': expected an expression, found list of 1 (quote the expression)"),
+    ("trellis: 1\nstates: {A: {entered: t}}", "f:2:23: E202 'entered': expected map, found string 't' (write {do: tool})"),
+    (
+        "trellis: 1\nstates: {A: {entered: {do: t, to: b}}}",
+        "f:2:31: E201 unknown key 'to' of a reaction (a state never moves a run; a node does, with upon: {states: …})",
+    ),
+    ("trellis: 1\nstates: {A: {exited: {do: t, ask: {text: x}}}}", "f:2:30: E206 a reaction does one thing, found 'do' and 'ask'"),
+    (
+        "trellis: 1\nstates: {A: {exited: {}}}",
+        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `each`, `wait`, `end` or `set`)",
+    ),
+    ("trellis: 1\nextends: basic", "f:2:10: E202 'extends': expected list, found string 'basic'"),
+    ("trellis: 1\nextends: []", "f:2:1: E221 'extends' is an empty list (give it at least one part)"),
+    ("trellis: 1\nstates: {}\ngroups: {G: A}", "f:3:13: E202 'G': expected list, found string 'A'"),
     ("trellis: 1\ntools: {}\nnme: x", "f:3:1: E201 unknown key 'nme' of a document (did you mean 'name'?)"),
     ("trellis: 1\ntools: {}\nname: 9x", f"f:3:7: E208 '9x' is no name ({DOTTED})"),
     ("trellis: 1\ntools: {}\nversion: [1]", "f:3:10: E202 'version': expected string, integer or number, found list of 1"),
@@ -41,7 +63,13 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {say: x, qqq: 5s}", "f:4:15: E201 unknown key 'qqq' of a node"),
     ("  a: {race: {b: {say: x}}}", "f:4:7: E201 unknown key 'race' of a node (not available in this version)"),
     ("  a: {use: ./x.yaml}", "f:4:7: E201 unknown key 'use' of a node (not available in this version)"),
-    ("  a: {wait: {states: [A]}, timeout: 1m}", "f:4:7: E201 unknown key 'wait' of a node (not available in this version)"),
+    ("  a: {wait: 5s}", "f:4:13: E202 'wait': expected map, found string '5s' (write {states: [State]})"),
+    ("  a: {wait: {}}", "f:4:7: E203 missing key 'states' of `wait` (write {states: [State]})"),
+    ("  a: {wait: {states: []}}", "f:4:14: E221 'states' is an empty list (give it at least one part)"),
+    ("  a: {wait: {states: [A]}, do: t}", "f:4:28: E206 a node does one thing, found 'wait' and 'do'"),
+    ("  a: {do: t, upon: {states: b}}", "f:4:29: E202 'states': expected map, found string 'b' (write {State: node})"),
+    ("  a: {do: t, upon: {states: {A: [b]}}}", "f:4:33: E202 'A': expected string, found list of 1 (write the name of a node, or $end, $fail, $rollback)"),
+    ("  a: {do: t, upon: {a b: c}}", f"f:4:21: E208 'a b' is no name for a signal ({DOTTED})"),
     ("  a: {do: t, heartbeat: 5s}", "f:4:14: E201 unknown key 'heartbeat' of a node (not available in this version)"),
     ("  a: 7", "f:4:6: E202 'a': expected map, found integer 7"),
     ("  a:", "f:4:3: E202 'a': expected map, found null (write a value, or remove the key)"),
@@ -86,8 +114,9 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {do: x, retry: {jitter: 2}}", "f:4:30: E220 'jitter': expected 1 or less, found 2"),
     ("  a: {do: x, retry: {attempts: 2}}", "f:4:22: E201 unknown key 'attempts' of `retry` (did you mean 'max_attempts'?)"),
     ("  a: {do: x, retry: {qqq: 2}}", "f:4:22: E201 unknown key 'qqq' of `retry` (known keys: max_attempts, initial_interval, backoff_coefficient, max_interval, jitter, non_retryable)"),
-    ("  a: {set: {add: [X], fields: {}}}", "f:4:13: E201 unknown key 'add' of `set` (not available in this version)"),
-    ("  a: {set: {x: 1}}", "f:4:7: E203 missing key 'fields' of `set` (write {fields: {field: expression}})\nf:4:13: E201 unknown key 'x' of `set` (known keys: fields)"),
+    ("  a: {set: {add: X}}", "f:4:18: E202 'add': expected list, found string 'X'"),
+    ("  a: {set: {}}", "f:4:7: E206 this `set` sets nothing (give it `fields`, `add` or `remove`)"),
+    ("  a: {set: {x: 1}}", "f:4:13: E201 unknown key 'x' of `set` (known keys: add, remove, fields)"),
     ("  a: {all: {b: {say: x, to: c}}}", "f:4:25: E201 unknown key 'to' of a body (a body of one node goes nowhere; write {start: …, nodes: …} for several)"),
     ("  a: {all: {b: {}}}", f"f:4:13: E206 this body does nothing ({BODY})"),
     ("  a: {all: {b: {start: c}}}", "f:4:13: E203 missing key 'nodes' of a body (`start` goes with `nodes`)"),

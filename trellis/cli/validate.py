@@ -26,7 +26,7 @@ INVALID = 3
     help="text: a line for each problem; json: one list; github: annotations of a workflow.",
 )
 def command(files: tuple[str, ...], form: str) -> int:
-    """Check graph files without running anything. Ends with 3 where one has an error; warnings alone are no error."""
+    """Check graphs and state schemas without running anything. Ends with 3 where one has an error; warnings alone are no error."""
     from trellis.project import validate
 
     problems = validate(files)

@@ -3,6 +3,8 @@
 The modules, in the order in which data flows:
 
     sites     the resolved view: what rules read
+    sources   a document beside those it names
+    states    which states there are
     guesses   what a name that means nothing is best taken for
     names     what a target means
     parts     the parts of a node that need nothing but themselves
@@ -10,24 +12,29 @@ The modules, in the order in which data flows:
     language  every text, compiled once
     scopes    what a text may name
     ways      where one can go from a node
+    walks     what can be reached, and what goes round
+    relations what the relations between states allow
     flow      which fields are surely written when a node is entered
     rules     one check a module, from the view to problems
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
 from trellis.compiler.flow import Flow, unproved, unset
 from trellis.compiler.lower import lower
+from trellis.compiler.relations import Relations
 from trellis.compiler.rules import RULES
+from trellis.compiler.sites import View
+from trellis.compiler.sources import Source as Source
 from trellis.model.documents import Document, Step
 from trellis.model.graph import Definition
 from trellis.model.problems import Problem
 
-__all__ = ["Compiled", "compile_document"]
+__all__ = ["Compiled", "Source", "compile_document", "compile_schema"]
 
 
 class Compiled:
@@ -44,16 +51,50 @@ def compile_document(
     *,
     pruned: Collection[tuple[Step, ...]] = frozenset(),
     tools: Collection[str] | None = None,
+    named: Mapping[tuple[Step, ...], Source | str | None] | None = None,
 ) -> Compiled:
     """Compile a graph document of the right shape.
 
     `pruned` are the steps to what was not, and is missing from it: what may hang on them is not reported again.
-    `tools` are the names that the host registers; None: any name may be registered later. Raises nothing.
+    `tools` are the names that the host registers; None: any name may be registered later. `named` holds the documents
+    behind its paths, see Source. Raises nothing.
     """
-    view = lower(document, pruned=pruned, tools=tools)
+    return _compiled(lower(_source(document, "graph", pruned, named), tools=tools))
+
+
+def compile_schema(
+    document: Document,
+    *,
+    pruned: Collection[tuple[Step, ...]] = frozenset(),
+    named: Mapping[tuple[Step, ...], Source | str | None] | None = None,
+) -> Compiled:
+    """Compile a state schema of the right shape: the definition has `name`, `states`, `groups`, and nodes for what they do.
+
+    Fields, signals and tools are those of the graphs that use it, so nothing is said of their names.
+    """
+    around = {("fields",), ("signals",), ("tools",)}
+    view = lower(_source(document, "state schema", {*pruned, *around}, named))
+    return _compiled(view, whole=not pruned)
+
+
+def _source(
+    document: Document,
+    kind: str,
+    pruned: Collection[tuple[Step, ...]],
+    named: Mapping[tuple[Step, ...], Source | str | None] | None,
+) -> Source:
+    source = Source(document, kind, pruned)
+    source.named.update(named or {})
+    return source
+
+
+def _compiled(view: View, *, whole: bool | None = None) -> Compiled:
+    """The definition of a view, if it is whole and without errors, and all problems."""
+    view.relations = Relations(view.definition.states, view.definition.nodes, view.required_nodes)
     flow = Flow(view)
     view.unset, view.unproved = unset(flow), unproved(flow)
     problems = sorted(problem for rule in RULES for problem in rule(view))
-    if pruned or any(problem.severity == "error" for problem in problems):
+    whole = not view.torn() and not view.open if whole is None else whole and not view.open
+    if not whole or any(problem.severity == "error" for problem in problems):
         return Compiled(None, problems)
     return Compiled(replace(view.definition, needs=tuple(view.unset)), problems)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from trellis.compiler.sites import Phase, Region, Site, Unset, View
+from trellis.compiler.sites import Declared, Phase, Region, Site, Text, Unset, View
 from trellis.model.graph import END, Node
 
-ACTING = ("ask", "do", "all", "each")
+ACTING = ("ask", "do", "all", "each", "wait")
 """Verbs that wait for something, so that an error or a signal may come meanwhile."""
 
 LOOKS = 100_000
@@ -50,7 +50,25 @@ class Flow:
         """The fields that every path has written when `site` is entered; all of them where no path leads to it."""
         found = self._local.get(site.node.id, self.every)
         owner = site.region.owner
-        return found | self.entry(self.view.sites[owner]) if owner else found
+        if owner:
+            return found | self.entry(self.view.sites[owner])
+        return found | self._come(site.region.state) if site.region.state else found
+
+    def _come(self, state: str) -> int:
+        """What is written whenever this state comes: by what every node that adds it has written when it goes on."""
+        relations = self.view.relations
+        if state in relations.autos or any(self._reacts(self.view.sites[name]) for name in relations.adders(state)):
+            return 0  # at any time
+        found = self.every
+        for name in relations.adders(state):
+            found &= self.surely(self.view.sites[name], "route")
+        return found
+
+    def _reacts(self, site: Site) -> bool:
+        """Whether a node works in the `entered` or `exited` of a state."""
+        while site.region.owner:
+            site = self.view.sites[site.region.owner]
+        return bool(site.region.state)
 
     def writes(self, site: Site) -> tuple[int, int]:
         """What a node surely writes: by acting, its bodies included, and by `set`."""
@@ -140,17 +158,21 @@ class Flow:
             found.append((END, acted | set_))
         found += [(to, 0) for to in node.catch.values()]
         found += [(to, 0) for to in node.upon.values()]
-        if not site.region.owner and node.verb in ACTING:
+        found += [(to, 0) for to in node.upon_states.values()]
+        if not site.region.inner and node.verb in ACTING:
             definition = self.view.definition
             if "*" not in node.catch:
                 found += [(to, 0) for code, to in definition.catch.items() if code not in node.catch]
             found += [(to, 0) for signal, to in definition.upon.items() if signal not in node.upon]
+            found += [(to, 0) for state, to in definition.upon_states.items() if state not in node.upon_states]
         self._ways[node.id] = found
         return found
 
     def path(self, site: Site, bit: int) -> list[str]:
         """A way to `site` on which nothing writes the field, as node ids; empty where looking for one takes too long."""
         owner = site.region.owner
+        if site.region.state:
+            return []  # it comes with a state, from wherever that does
         head = self.path(self.view.sites[owner], bit) if owner else []
         came: dict[str, str] = {site.region.start: ""}
         waiting = deque(came)
@@ -187,14 +209,29 @@ def unset(flow: Flow) -> dict[str, Unset]:
     """
     view, given = flow.view, flow.given(optional=True)
     found: dict[str, Unset] = {}
+
+    def look(site: Site, text: Text, declared: Declared | None = None) -> None:
+        for name in view.language.parse(text.kind, text.text).names:
+            bit = flow.bits.get(name)
+            if not bit or name in found or bit & (given | flow.surely(site, text.phase)):
+                continue
+            if text not in site.needs or not bit & flow.written:
+                found[name] = Unset(site, text, flow.path(site, bit), declared)
+
     for site in view.sites.values():
         for text in (*site.texts, *site.needs):
-            for name in view.language.parse(text.kind, text.text).names:
-                bit = flow.bits.get(name)
-                if not bit or name in found or bit & (given | flow.surely(site, text.phase)):
-                    continue
-                if text not in site.needs or not bit & flow.written:
-                    found[name] = Unset(site, text, flow.path(site, bit))
+            look(site, text)
+    relations = view.relations
+    for name, declared in view.states.items():
+        for text in declared.guards:
+            # It is read when a node that adds the state goes on. A state that comes by itself waits for what it reads,
+            # which is in vain only where nothing writes that.
+            for node in relations.adders(name):
+                look(view.sites[node], text, declared)
+            if name in relations.autos:
+                for field in view.language.parse(text.kind, text.text).names:
+                    if flow.bits.get(field, 0) & ~(given | flow.written):
+                        found.setdefault(field, Unset(None, text, [], declared))
     return dict(sorted(found.items()))
 
 

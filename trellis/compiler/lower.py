@@ -8,23 +8,30 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from msgspec.structs import replace
+
 from trellis.compiler import parts
-from trellis.compiler.names import resolve, resolve_start
-from trellis.compiler.sites import Phase, Region, Site, Steps, Text, View
-from trellis.model.documents import Document
-from trellis.model.graph import Body, Call, Definition, Edge, Node, Undo, Verb
+from trellis.compiler.names import resolve, resolve_start, resolve_state
+from trellis.compiler.sites import Declared, Mention, Phase, Region, Role, Site, Steps, Text, View
+from trellis.compiler.sources import Source
+from trellis.compiler.states import gather
+from trellis.model.graph import Body, Call, Definition, Edge, Node, Undo, Verb, Wait
+from trellis.model.states import EXCEPTION, DeclaredState
 from trellis.model.types import Type
 from trellis.model.values import Value
 
 BOOLEAN = Type("boolean")
 LIST = Type("list", item=parts.ANY)
-_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "each", "end", "say")
+_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "each", "wait", "end", "say")
+_RELATIONS: tuple[Role, ...] = ("require", "add", "remove", "after")
 
 
-def lower(document: Document, *, pruned: Collection[Steps] = frozenset(), tools: Collection[str] | None = None) -> View:
-    """The view of `document`, whose definition is complete when no rule finds an error."""
-    view = View(document, pruned, tools)
+def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
+    """The view of a document, whose definition is complete when no rule finds an error."""
+    document = source.document
+    view = View(document, source.pruned, tools)
     data: dict[str, Any] = document.data  # type: ignore[assignment]
+    gather(view, source)
     fields = {}
     for name, written in (data.get("fields") or {}).items():
         fields[name], view.fields[name] = parts.field(written)
@@ -35,6 +42,8 @@ def lower(document: Document, *, pruned: Collection[Steps] = frozenset(), tools:
         view.fields.setdefault(str(lost), parts.ANY)
     lowering = _Lowering(view, fields)
     root = lowering.region("", "", (), data, frozenset())
+    states = {name: lowering.state(declared) for name, declared in view.states.items()}
+    groups = {name: lowering.members("groups", group.members, group.steps) for name, group in view.groups.items()}
     nodes = {name: site.node for name, site in view.sites.items()}
     tools_written = data.get("tools") or {}
     for name, written in tools_written.items():
@@ -52,8 +61,19 @@ def lower(document: Document, *, pruned: Collection[Steps] = frozenset(), tools:
         tools={name: tool for name, tool in declared.items() if tool is not None},
         catch=lowering.routes(root, data, (), "catch"),
         upon=lowering.routes(root, data, (), "upon"),
+        upon_states=lowering.reactions(root, data, ()),
+        groups=groups,
         limits=parts.limits(data),
     )
+    if EXCEPTION not in states and any(mention.meant == EXCEPTION for mention in view.mentions):
+        # What names it would be dropped by a resolver that adds it only afterwards.
+        states[EXCEPTION] = DeclaredState(multi=True)
+    view.definition = replace(view.definition, states=states)
+    view.required_nodes = {
+        mention.meant
+        for mention in view.mentions
+        if mention.role == "require" and mention.meant in nodes and mention.meant not in states
+    }
     return view
 
 
@@ -110,6 +130,9 @@ class _Lowering:
             given["end"] = end = parts.end(data)
             if end.result is not None:
                 texts.append(Text("expression", end.result, (*steps, "end", "result"), "route"))
+        elif verb == "wait":
+            names = data["wait"].get("states") or ()
+            given["wait"] = Wait(self.members("wait", names, (*steps, "wait", "states")))
         elif verb in ("all", "each"):
             given["join"] = parts.join(data)
             if verb == "each":
@@ -125,12 +148,17 @@ class _Lowering:
         if "save" in data:
             given["save"] = data["save"]
         if data.get("set"):
+            for part, key in (("adds", "add"), ("removes", "remove")):
+                if key in data["set"]:
+                    given[part] = self.members("set", data["set"][key], (*steps, "set", key))
             given["set"] = self.writes(texts, data["set"].get("fields") or {}, (*steps, "set", "fields"))
         if "to" in data:
             given["to"] = self.edges(texts, region, data["to"], (*steps, "to"))
         for key in ("catch", "upon"):
             if data.get(key):
                 given[key] = self.routes(region, data, steps, key)
+        if data.get("upon"):
+            given["upon_states"] = self.reactions(region, data, steps)
         if data.get("commit"):
             given["commit"] = True
         site = Site(Node(id=name, verb=verb, region=region.id, **given), data, steps, region, texts)
@@ -150,8 +178,6 @@ class _Lowering:
             for name, written in site.data["all"].items():
                 body = self.body(f"{node.id}.{name}", node.id, (*steps, "all", name), written, region.locals)
                 made.append(Body(name, body.id, body.start))
-        from msgspec.structs import replace
-
         site.node = replace(node, bodies=tuple(made))
 
     def called(self, texts: list[Text], data: dict[str, Any], steps: Steps, phase: Phase) -> Call:
@@ -201,10 +227,64 @@ class _Lowering:
         """`catch` or `upon`: code or signal -> target."""
         routes = {}
         for word, name in (data.get(key) or {}).items():
-            to = resolve(self.view, region, name, (*steps, key, word))
-            if to is not None:
-                routes[word] = to
+            if isinstance(name, str):  # `states` of `upon` is no signal
+                to = resolve(self.view, region, name, (*steps, key, word))
+                if to is not None:
+                    routes[word] = to
         return routes
+
+    def reactions(self, region: Region, data: dict[str, Any], steps: Steps) -> dict[str, str]:
+        """`upon.states`: state -> target."""
+        written = (data.get("upon") or {}).get("states")
+        routes = {}
+        for name, target in written.items() if isinstance(written, dict) else ():
+            place = (*steps, "upon", "states", name)
+            to = resolve(self.view, region, target, place)
+            state = self.mention("upon", name, place, key=True)
+            if to is not None and state is not None:
+                routes[state] = to
+        return routes
+
+    def members(self, role: Role, names: Collection[str], steps: Steps) -> tuple[str, ...]:
+        """A list of states, each once, without what means none."""
+        meant = [self.mention(role, name, (*steps, place)) for place, name in enumerate(names)]
+        return tuple(dict.fromkeys(name for name in meant if name is not None))
+
+    def mention(
+        self, role: Role, name: str, steps: Steps, *, holder: Declared | None = None, key: bool = False
+    ) -> str | None:
+        """The state that a name means, or its best guess; noted for the rules."""
+        meant, sound = resolve_state(self.view, name, role)
+        self.view.mentions.append(Mention(name, role, steps, meant, sound=sound, holder=holder, key=key))
+        return meant
+
+    def state(self, declared: Declared) -> DeclaredState:
+        """A declared state, with a node for each of `entered` and `exited`."""
+        data, definition = declared.data, declared.definition
+        given: dict[str, Any] = {}
+        for role in _RELATIONS:
+            names = data.get(role, ()) if definition is None else getattr(definition, role)
+            meant = [
+                self.mention(role, name, declared.at(role, place), holder=declared) for place, name in enumerate(names)
+            ]
+            given[role] = tuple(name for name in meant if name is not None)
+        for mark in ("auto", "multi"):
+            given[mark] = bool(data.get(mark)) if definition is None else getattr(definition, mark)
+        given["tags"] = tuple(data.get("tags", ()))
+        for key in ("enter_if", "exit_if"):
+            if data.get(key) is not None:
+                given[key] = parts.expression(data[key])
+                declared.guards.append(Text("expression", given[key], declared.at(key), "route", BOOLEAN))
+        self.view.texts += declared.guards
+        for key in ("entered", "exited"):
+            if key in data:
+                given[key] = name = f"{declared.name}.{key}"
+                steps = declared.at(key)
+                region = Region(name, "", steps, frozenset(), single=True, state=declared.name)
+                self.view.regions[name], region.start = region, name
+                self.node(name, region, steps, data[key])
+        declared.state = DeclaredState(**given)
+        return declared.state
 
     def template(self, texts: list[Text], value: Value, steps: Steps, phase: Phase) -> None:
         """Note every text with `{{` in a value."""

@@ -1,9 +1,13 @@
-"""What a target means: a node of the same region, or one of the targets that are no nodes. A typo means its nearest name."""
+"""What a name means: a target is a node of the same region, or none; a state is one, or for `require` a node of the graph.
+
+A typo means its nearest name.
+"""
 
 from __future__ import annotations
 
-from trellis.compiler.sites import Reference, Region, Steps, View
+from trellis.compiler.sites import Reference, Region, Role, Steps, View
 from trellis.model.graph import TARGETS
+from trellis.model.states import EXCEPTION
 
 
 def resolve(view: View, region: Region, name: str, steps: Steps) -> str | None:
@@ -29,6 +33,24 @@ def guess(view: View, region: Region, name: str) -> str | None:
 def _guess(view: View, region: Region, name: str) -> str | None:
     near = guess(view, region, name)
     return near if near is None or near in TARGETS else region.names[near]
+
+
+def resolve_state(view: View, name: str, role: Role) -> tuple[str | None, bool]:
+    """The state that `name` means in this role, or the node; and whether it does: where not, its best guess or None."""
+    if name in view.states or name == EXCEPTION:
+        return name, True
+    root = view.regions[""].names
+    if role == "require" and name in root:
+        return name, True
+    if name in root:  # told of as what it is
+        return None, False
+    return near_state(view, name, role), False
+
+
+def near_state(view: View, name: str, role: Role) -> str | None:
+    """The state, or for `require` the node, that `name` is best taken for."""
+    nodes = view.regions[""].names if role == "require" else ()
+    return view.guesses.near("state or node" if nodes else "state", name, [*view.states, EXCEPTION, *nodes])
 
 
 def elsewhere(view: View) -> dict[str, Region]:

@@ -34,9 +34,11 @@ class Scopes:
         self._nodes: dict[tuple[int, bool, bool], Scope] = {}
 
     def of_declaration(self, text: Text) -> Scope:
-        """For the check of a field, or the words of a tool."""
+        """For the check of a field, the words of a tool, or the guard of a state."""
         if text.steps[0] == "tools":
             return self.args
+        if text.steps[0] != "fields":
+            return self.fields
         name = str(text.steps[1])
         if name not in self._checks:
             self._checks[name] = ChainMap({"value": self.fields.get(name, ANY)}, self.fields)
@@ -61,6 +63,8 @@ class Scopes:
 
     def _inside(self, region: Region) -> Scope:
         scope = self._regions.get(region.id)
+        if scope is None and region.state:
+            return self.fields
         if scope is None:
             owner = self.view.sites[region.owner]
             scope = self.of(owner)

@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from trellis.compiler.guesses import Guesses
 from trellis.compiler.language import Language
+from trellis.compiler.relations import Relations
 from trellis.model.documents import Document, Step
 from trellis.model.graph import Definition, Node
+from trellis.model.problems import Problem, Severity
+from trellis.model.states import DeclaredState, StateDef
 from trellis.model.types import Type
 
 Steps = tuple[Step, ...]
@@ -37,18 +40,77 @@ class Reference:
         self.name, self.region, self.steps, self.found = name, region, steps, found
 
 
+Role = Literal["require", "add", "remove", "after", "set", "wait", "upon", "groups"]
+"""Where a name stands that should mean a state; in the first four, among the relations of one."""
+
+
+class Mention:
+    """A name in a document that should mean a state: `meant` is the state or node it does, or its best guess."""
+
+    __slots__ = ("holder", "key", "meant", "name", "role", "sound", "steps")
+
+    def __init__(
+        self, name: str, role: Role, steps: Steps, meant: str | None, *, sound: bool, holder: Declared | None, key: bool
+    ) -> None:
+        self.name, self.role, self.steps, self.meant, self.sound = name, role, steps, meant, sound
+        self.holder, self.key = holder, key
+
+
+class Declared:
+    """One state: as written (`data` at `steps`), or as a mixin gives it, at the name of the mixin; and as lowered."""
+
+    __slots__ = ("data", "definition", "guards", "mixin", "name", "state", "steps")
+
+    def __init__(
+        self, name: str, data: dict[str, Any], steps: Steps, *, mixin: str = "", definition: StateDef | None = None
+    ) -> None:
+        self.name, self.data, self.steps, self.mixin, self.definition = name, data, steps, mixin, definition
+        self.state = DeclaredState()
+        self.guards: list[Text] = []
+        """`enter_if` and `exit_if`."""
+
+    @property
+    def shown(self) -> str:
+        """The state as messages name it."""
+        return f"state '{self.name}'" + (f" of '{self.mixin}'" if self.mixin else "")
+
+    def at(self, key: str, place: int | None = None) -> Steps:
+        """Where a part of it stands; for one of a mixin, where that is named."""
+        if self.mixin:
+            return self.steps
+        return (*self.steps, key) if place is None else (*self.steps, key, place)
+
+
+class Group:
+    """A named list of states, as written."""
+
+    __slots__ = ("members", "name", "steps")
+
+    def __init__(self, name: str, members: list[str], steps: Steps) -> None:
+        self.name, self.members, self.steps = name, members, steps
+
+
 class Region:
     """The nodes that may name each other: those of the graph (id "") or of one body. `single`: it is one node."""
 
-    __slots__ = ("assumed", "id", "locals", "names", "owner", "single", "start", "steps")
+    __slots__ = ("assumed", "id", "locals", "names", "owner", "single", "start", "state", "steps")
 
-    def __init__(self, id: str, owner: str, steps: Steps, local: frozenset[str], *, single: bool) -> None:
+    def __init__(
+        self, id: str, owner: str, steps: Steps, local: frozenset[str], *, single: bool, state: str = ""
+    ) -> None:
         self.id, self.owner, self.steps, self.locals, self.single = id, owner, steps, local, single
+        self.state = state
+        """The state whose `entered` or `exited` it is; such a region has no owner."""
         self.names: dict[str, str] = {}
         """Name as written -> id of the node. Names that could not be read are in it too."""
         self.start = ""
         self.assumed = False
         """Nothing says where to start, and there is more than one node."""
+
+    @property
+    def inner(self) -> bool:
+        """Whether it is a body, and not the graph itself."""
+        return bool(self.owner or self.state)
 
 
 class Site:
@@ -71,30 +133,31 @@ class Site:
 
 
 class Unset:
-    """A text that reads a field which nothing has written on `path` (node ids; empty where none was looked for)."""
+    """A text that reads a field which nothing has written on `path` (node ids; empty where none was looked for).
 
-    __slots__ = ("path", "site", "text")
+    `site` is None for a guard of a state that comes by itself; `state` is the state whose guard it is, or None.
+    """
 
-    def __init__(self, site: Site, text: Text, path: list[str]) -> None:
-        self.site, self.text, self.path = site, text, path
+    __slots__ = ("path", "site", "state", "text")
+
+    def __init__(self, site: Site | None, text: Text, path: list[str], state: Declared | None = None) -> None:
+        self.site, self.text, self.path, self.state = site, text, path, state
 
 
 class View:
     """One document, resolved and lowered. Rules read it; nothing is changed in it once it is made."""
 
     __slots__ = (
-        "_lost", "_torn", "definition", "document", "fields", "guesses", "language", "references", "regions", "sites", "texts",
-        "tools", "unproved", "unset",
+        "_included", "_lost", "_torn", "definition", "document", "fields", "groups", "guesses", "language", "mentions", "misnamed",
+        "open", "references", "regions", "relations", "required_nodes", "sites", "states", "texts", "tools", "unproved", "unset",
     )  # fmt: skip
 
     def __init__(self, document: Document, pruned: Collection[Steps], tools: Collection[str] | None) -> None:
         self.document = document
+        self._included: dict[Step, Document] = {}
         self._lost: dict[Steps, set[Step]] = {}
         self._torn: set[Steps] = set()
-        for steps in pruned:
-            if steps:
-                self._lost.setdefault(steps[:-1], set()).add(steps[-1])
-            self._torn.update(steps[:end] for end in range(len(steps) + 1))
+        self._lose((), pruned)
         self.tools = tools
         """Names the host registers; None: any name may be one."""
         self.definition: Definition
@@ -106,13 +169,58 @@ class View:
         self.references: list[Reference] = []
         """Every name that should mean a node, those that mean none included."""
         self.texts: list[Text] = []
-        """Texts outside nodes: the checks of fields, the words of tools."""
+        """Texts outside nodes: the checks of fields, the words of tools, the guards of states."""
+        self.states: dict[str, Declared] = {}
+        """The declared states, in order, those of other documents included."""
+        self.groups: dict[str, Group] = {}
+        self.mentions: list[Mention] = []
+        """Every name that should mean a state, those that mean none included."""
+        self.required_nodes: set[str] = set()
+        """The nodes that some state requires."""
+        self.misnamed: list[Problem] = []
+        """What is wrong with `extends` and `schema`, and with what they name."""
+        self.open = False
+        """Some states could not be read, so a name that means nothing may be one of them."""
         self.guesses = Guesses()
         self.language = Language()
+        self.relations: Relations
         self.unset: dict[str, Unset] = {}
         """The fields that a run needs at start, and who reads each first."""
         self.unproved: list[Unset] = []
         """The fields that a node says it needs, and that some path does not write."""
+
+    def include(self, mark: str, document: Document, pruned: Collection[Steps]) -> Steps:
+        """Make places in another document known; gives what steps in it begin with."""
+        self._included[mark] = document
+        self._lose((mark,), pruned)
+        return (mark,)
+
+    def _lose(self, prefix: Steps, pruned: Collection[Steps]) -> None:
+        for written in pruned:
+            steps = prefix + written
+            if steps:
+                self._lost.setdefault(steps[:-1], set()).add(steps[-1])
+            self._torn.update(steps[:end] for end in range(len(steps) + 1))
+
+    def is_included(self, steps: Steps) -> bool:
+        """Whether these are steps in another document."""
+        return bool(steps) and steps[0] in self._included
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        steps: Steps = (),
+        *,
+        key: bool = False,
+        hint: str = "",
+        severity: Severity = "error",
+    ) -> Problem:
+        """A problem of the part at `steps`, of this document or of an included one."""
+        document = self._included.get(steps[0]) if steps else None
+        if document is not None:
+            return document.problem(code, message, steps[1:], key=key, hint=hint, severity=severity)
+        return self.document.problem(code, message, steps, key=key, hint=hint, severity=severity)
 
     def lost(self, *steps: Step) -> set[Step]:
         """The keys at `steps` that could not be read and are missing from the document."""

@@ -9,12 +9,16 @@
     rules    the JSON Schema that ships with the package, prepared
     shape    values -> faults, by the rules
     places   where things stand, found once somebody asks
+    kinds    what a document is, and which files it names
     reading  all of it, in order
 
 A value that the schema knows nothing of is only held to be JSON: what it means is for the compiler to say.
 """
 
+from trellis.loaders.kinds import Kind as Kind
+from trellis.loaders.kinds import files_named as files_named
+from trellis.loaders.kinds import kind_of as kind_of
 from trellis.loaders.reading import Reading as Reading
 from trellis.loaders.reading import read as read
 
-__all__ = ["Reading", "read"]
+__all__ = ["Kind", "Reading", "files_named", "kind_of", "read"]

@@ -8,6 +8,7 @@ import msgspec
 
 from trellis.loaders.fast import parse_fast
 from trellis.loaders.judge import BROKEN, judge
+from trellis.loaders.kinds import Kind, kind_of
 from trellis.loaders.places import Places
 from trellis.loaders.shape import check_shape
 from trellis.loaders.text import decode
@@ -19,12 +20,14 @@ class Reading(msgspec.Struct, frozen=True):
     """What became of one file.
 
     `document` is None where nothing is readable. Its data has the right shape: what had not was left out, and
-    `pruned` holds the steps of each such part as they were in the file. `problems` are sorted by place.
+    `pruned` holds the steps of each such part as they were in the file. `problems` are sorted by place. `kind` is what
+    the document is, as far as it can be told.
     """
 
     document: Document | None
     problems: tuple[Problem, ...] = ()
     pruned: frozenset[tuple[Step, ...]] = frozenset()
+    kind: Kind = "graph"
 
 
 def read(path: str, data: bytes) -> Reading:
@@ -53,7 +56,8 @@ def read(path: str, data: bytes) -> Reading:
     shape = check_shape(document, broken=broken)
     problems += shape.problems
     places.removed = shape.removed
-    return Reading(document if shape.usable else None, tuple(sorted(set(problems))), frozenset(shape.pruned))
+    kind = kind_of(path, value, shape.pruned)
+    return Reading(document if shape.usable else None, tuple(sorted(set(problems))), frozenset(shape.pruned), kind)
 
 
 _UNREADABLE = frozenset(("E101", "E107", "E113", "E116", "E117"))

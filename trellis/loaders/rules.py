@@ -4,6 +4,7 @@ Understood is the part of draft 2020-12 that the schema uses, and nothing else: 
 error at once, so the schema and the walk cannot drift apart. What only we say stands in keywords that begin with `x-`:
 
     x-noun    what messages call a map, or the members of one        x-later   keys of versions to come
+    x-member  the members of a map that has keys of its own too
     x-hint    what to write where the kind of value is wrong         x-hints   what to do about one key
     x-one, x-none    the words for two of what there may be one of, and for none of what is needed
     x-expected       the words for a pattern
@@ -35,7 +36,7 @@ class Rule:
 
     __slots__ = (
         "closed", "enum", "exclusive", "expected", "expression", "form", "hint", "hints", "items", "kinds", "later", "least", "maximum",
-        "members", "minimum", "needed", "needs", "none", "noun", "one", "parse", "pattern", "plain", "properties",
+        "member", "members", "minimum", "needed", "needs", "none", "noun", "one", "parse", "pattern", "plain", "properties",
         "required", "rivals", "several", "whole", "words",
     )  # fmt: skip
 
@@ -46,7 +47,7 @@ class Rule:
         """The types about which there is no more to say."""
         self.words: list[str] = []
         self.expected = "a value"
-        self.noun = self.hint = self.one = self.none = ""
+        self.noun = self.member = self.hint = self.one = self.none = ""
         self.hints: dict[str, str] = {}
         self.later: frozenset[str] = frozenset()
         self.enum: tuple[Any, ...] = ()
@@ -217,6 +218,7 @@ _KEYWORDS: dict[str, Any] = {
     "if": _Compiler.take_several,
     "then": _Compiler.take_then,
     "x-noun": _put("noun"),
+    "x-member": _put("member"),
     "x-hint": _put("hint"),
     "x-hints": _put("hints"),
     "x-later": _put("later", frozenset),

@@ -1,23 +1,28 @@
 """Compiled graphs, kept by the content they were compiled from. Whatever is wrong with the cache, work goes on without.
 
-An entry is data only: the digest of a definition's bytes and the graph's hash, a line break, and those bytes. An entry that
-is stale, cut off, foreign or cannot be read is as good as none; one that cannot be written is not written.
+An entry is data only: a line with a digest of all that follows it, the graph's hash and, where the file names others, the
+digest of each by its path; and the bytes of the definition. An entry that is stale, cut off, foreign or cannot be read is as
+good as none; one that cannot be written is not written.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+
+import msgspec
 
 from trellis.model.graph import FORMAT, Graph
 from trellis.model.values import canonical, digest
+from trellis.project.including import unchanged
 
 KEPT = 256
 """How many entries a cache holds; with more, the oldest go."""
 _SUFFIX = ".graph"
-_SOURCES = ("compiler", "compiler/rules", "expr", "loaders", "loaders/schemas", "model")
+_digests = msgspec.json.Decoder(dict[str, str])
+_SOURCES = ("compiler", "compiler/rules", "expr", "loaders", "loaders/schemas", "model", "project")
 
 
 def folder_of(root: Path) -> Path:
@@ -49,22 +54,28 @@ def _program() -> list[str]:
 
 
 def recall(folder: Path, key: str, source: str) -> Graph | None:
-    """The graph kept under `key`, or None."""
+    """The graph kept under `key`, or None; where its file names others, only while those are as they were."""
     try:
         head, _, data = (folder / (key + _SUFFIX)).read_bytes().partition(b"\n")
-        kept, _, graph_hash = head.decode("ascii").partition(" ")
-        return Graph.decode(data, graph_hash, source=source) if digest(data) == kept else None
+        kept, graph_hash, *named = head.split(b" ", 2)
+        if digest(b"".join([*named, data])) != kept.decode("ascii"):
+            return None
+        if named and not unchanged(source, _digests.decode(named[0])):
+            return None
+        return Graph.decode(data, graph_hash.decode("ascii"), source=source)
     except (OSError, ValueError):
         return None
 
 
-def keep(folder: Path, key: str, graph: Graph) -> None:
-    """Keep `graph` under `key`: all of it or nothing, in one step."""
+def keep(folder: Path, key: str, graph: Graph, named: Mapping[str, str]) -> None:
+    """Keep `graph` under `key`: all of it or nothing, in one step. `named` are the digests of the files it names."""
     entry = folder / (key + _SUFFIX)
     unfinished = folder / f"{key}.{os.getpid()}.tmp"
     try:
         _make(folder)
-        unfinished.write_bytes(f"{digest(graph.data)} {graph.hash}\n".encode("ascii") + graph.data)
+        about = [msgspec.json.encode(named)] if named else []
+        head = [digest(b"".join([*about, graph.data])).encode("ascii"), graph.hash.encode("ascii"), *about]
+        unfinished.write_bytes(b" ".join(head) + b"\n" + graph.data)
         unfinished.replace(entry)
         _forget_oldest(folder)
     except OSError:

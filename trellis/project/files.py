@@ -15,10 +15,10 @@ LARGEST = 32 * 1024 * 1024
 
 
 class Unreadable(Exception):
-    """A file that cannot be read, as the problem it is."""
+    """A file that cannot be read, as the problem it is; `reason` is that in a few words."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, reason: str) -> None:
+        self.problem, self.reason = problem, reason
         super().__init__(str(problem))
 
 
@@ -31,14 +31,14 @@ def find_root(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The octets of a plain file inside its project. Raises Unreadable, with the problem to show."""
+def read_file(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> bytes:
+    """The octets of a plain file inside its project, or inside the one at `root`. Raises Unreadable, with the problem."""
     name = os.fspath(path)
     place = Path(os.path.abspath(name))
     try:
-        real, root = place.resolve(), find_root(place).resolve()
-        if not real.is_relative_to(root):
-            raise _unreadable(name, f"it leads outside the project's root {root}", "no path leaves the project")
+        real, around = place.resolve(), (find_root(place) if root is None else Path(root)).resolve()
+        if not real.is_relative_to(around):
+            raise _unreadable(name, f"it leads outside the project's root {around}", "no path leaves the project")
         kind = real.stat().st_mode
         if stat.S_ISDIR(kind):
             raise _unreadable(name, "it is a folder", "name a file in it")
@@ -54,7 +54,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def _unreadable(path: str, reason: str, hint: str) -> Unreadable:
-    return Unreadable(Problem(path, 1, 1, "E100", "error", f"cannot read this file: {reason}", hint))
+    return Unreadable(Problem(path, 1, 1, "E100", "error", f"cannot read this file: {reason}", hint), reason)
 
 
 def _reason(error: OSError) -> str:

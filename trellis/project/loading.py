@@ -1,4 +1,4 @@
-"""A file becomes a graph, or all its problems. What was compiled before is not compiled again."""
+"""A file becomes a graph, or states, or all its problems. What was compiled before is not compiled again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import gc
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from trellis.errors import InvalidGraph
 from trellis.model.graph import Definition, Graph
 from trellis.model.problems import Problem
+from trellis.model.states import DeclaredState
 from trellis.project.cache import folder_of, keep, key_of, recall
 from trellis.project.files import Unreadable, find_root, read_file
+from trellis.project.including import include
 
-TEST = (".test.yaml", ".test.yml")
+INSTEAD = {
+    "test": "name the graph that it tests",
+    "state schema": "only graphs run: give it `nodes`",
+    "tool catalogue": "copy what you need into the `tools:` of a graph",
+}
+"""Kind of a document that is no graph -> what to do with it."""
 
 PathText = str | os.PathLike[str]
 
@@ -47,13 +55,31 @@ def load(path: PathText, *, tools: Collection[str] | None = None, cache: bool = 
     graph = recall(folder, key, source) if cache else None
     if graph is not None:
         return graph
-    definition, problems = _compile(name, data, tools)
+    definition, problems, named = _compile(name, data, tools)
     if definition is None:
         raise InvalidGraph(problems)
     graph = Graph(definition, source=source)
     if cache:
-        keep(folder, key, graph)
+        keep(folder, key, graph, named)
     return graph
+
+
+@_uncollected()
+def load_states(path: PathText) -> tuple[dict[str, DeclaredState], dict[str, tuple[str, ...]], str]:
+    """The states, in order, the groups and the name of the state schema in the file at `path`.
+
+    Raises InvalidGraph with every problem, warnings too, where there is an error; the same for a file that is absent
+    or no state schema.
+    """
+    name = os.fspath(path)
+    try:
+        data = read_file(path)
+    except Unreadable as error:
+        raise InvalidGraph([error.problem]) from error
+    definition, problems, _ = _compile(name, data, None, wanted="state schema")
+    if definition is None:
+        raise InvalidGraph(problems)
+    return definition.states, definition.groups, definition.name
 
 
 @_uncollected()
@@ -66,45 +92,45 @@ def validate(paths: Iterable[PathText], *, tools: Collection[str] | None = froze
     problems: list[Problem] = []
     for path in paths:
         try:
-            problems += _compile(os.fspath(path), read_file(path), tools)[1]
+            problems += _compile(os.fspath(path), read_file(path), tools, wanted="any")[1]
         except Unreadable as error:
             problems.append(error.problem)
-    return sorted(problems)
+    return sorted(set(problems))
 
 
-def _compile(path: str, data: bytes, tools: Collection[str] | None) -> tuple[Definition | None, list[Problem]]:
-    """The definition in a file, None where it has errors, and all its problems."""
-    from trellis.compiler import compile_document  # a graph that was compiled before needs neither
-    from trellis.loaders import read
+def _compile(
+    path: str, data: bytes, tools: Collection[str] | None, *, wanted: Literal["graph", "state schema", "any"] = "graph"
+) -> tuple[Definition | None, list[Problem], dict[str, str]]:
+    """The definition in a file, None where it has errors; all problems; and the digests of the files it names.
 
-    if path.endswith(TEST):
-        return None, [_no_graph(path, "a test", "name the graph that it tests")]
+    Of a state schema only `name`, `states` and `groups` of the definition mean anything, and `needs` nothing.
+    """
+    from trellis.compiler import compile_document, compile_schema  # a graph that was compiled before needs neither
+    from trellis.loaders import kind_of, read
+
+    if kind_of(path, None) == "test":
+        return None, [_other(path, "test", wanted)], {}
     reading = read(path, data)
-    document = reading.document
+    document, kind = reading.document, reading.kind
     if document is None:
-        return None, sorted(reading.problems)
-    other = _other_kind(document.data, reading.pruned)
-    if other is not None:
-        # As a graph it has faults of shape, which nobody wants to read of.
-        return None, sorted([_no_graph(path, *other), *(found for found in reading.problems if found.code < "E2")])
-    compiled = compile_document(document, pruned=reading.pruned, tools=tools)
-    problems = sorted([*reading.problems, *compiled.problems])
+        return None, sorted(reading.problems), {}
+    if kind != wanted and (wanted != "any" or kind == "tool catalogue"):
+        # As what it is not it has faults of shape, which nobody wants to read of.
+        textual = [found for found in reading.problems if found.code < "E2"]
+        return None, sorted([_other(path, kind, wanted), *textual]), {}
+    included = include(path, reading)
+    if kind == "state schema":
+        compiled = compile_schema(document, pruned=reading.pruned, named=included.named)
+    else:
+        compiled = compile_document(document, pruned=reading.pruned, tools=tools, named=included.named)
+    problems = sorted([*reading.problems, *included.problems, *compiled.problems])
     broken = any(problem.severity == "error" for problem in problems)
-    return (None if broken else compiled.definition), problems
+    return (None if broken else compiled.definition), problems, included.digests
 
 
-def _other_kind(data: object, pruned: Collection[tuple[str | int, ...]]) -> tuple[str, str] | None:
-    """What a document without nodes is, and what to do with it; None where it may be a graph."""
-    keys = {*data} if isinstance(data, dict) else set()
-    keys |= {steps[0] for steps in pruned if steps}
-    if "nodes" in keys:
-        return None
-    if keys & {"states", "components"}:
-        return "a state schema", "only graphs run: give it `nodes`"
-    if "tools" in keys:
-        return "a tool catalogue", "copy what you need into the `tools:` of a graph"
-    return None
-
-
-def _no_graph(path: str, kind: str, hint: str) -> Problem:
-    return Problem(path, 1, 1, "E118", "error", f"this is {kind}, not a graph", hint)
+def _other(path: str, kind: str, wanted: str) -> Problem:
+    """That a document is of another kind than what is wanted."""
+    if wanted == "state schema":
+        hint = "a state schema has `states`, or `extends`, and no `nodes`"
+        return Problem(path, 1, 1, "E118", "error", f"this is a {kind}, not a state schema", hint)
+    return Problem(path, 1, 1, "E118", "error", f"this is a {kind}, not a graph", INSTEAD[kind])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trellis.compiler.sites import Site, Text, View
+from trellis.model.graph import Definition, Node
 from trellis.model.problems import Problem
 
 BRINGS = {"error": "catch", "signal": "upon"}
@@ -18,7 +19,7 @@ def check(view: View) -> Iterator[Problem]:
         if not readers:
             continue
         brought = _led_to(view, way)
-        bare = _led_to(view, "to") | _led_to(view, "upon" if way == "catch" else "catch")
+        bare = _led_to(view, "to") | _led_to(view, "upon" if way == "catch" else "catch") | _led_to(view, "upon.states")
         for region in view.regions.values():
             bare.setdefault(region.start, "the start leads there")
         for site, text in readers:
@@ -26,7 +27,7 @@ def check(view: View) -> Iterator[Problem]:
             if target in bare:
                 message = f"{site.shown} reads `{name}`, which is not there when {bare[target]}"
                 hint = f"give it a node of its own for `{way}`, or write default({name}, …)"
-                yield view.document.problem("W308", message, text.steps, hint=hint, severity="warning")
+                yield view.problem("W308", message, text.steps, hint=hint, severity="warning")
 
 
 def _readers(view: View, name: str) -> Iterator[tuple[Site, Text]]:
@@ -42,16 +43,17 @@ def _led_to(view: View, way: str) -> dict[str, str]:
     found: dict[str, str] = {}
     definition = view.definition
     for site in view.sites.values():
-        node = site.node
-        targets = (
-            [edge.to for edge in node.to] if way == "to" else [*(node.catch if way == "catch" else node.upon).values()]
-        )
+        targets = [edge.to for edge in site.node.to] if way == "to" else _routes(site.node, way).values()
         for to in targets:
             found.setdefault(to, f"`{way}` of {site.shown} leads there")
     if way != "to":
-        for to in (definition.catch if way == "catch" else definition.upon).values():
+        for to in _routes(definition, way).values():
             found.setdefault(to, f"`{way}` of the graph leads there")
     return found
+
+
+def _routes(part: Node | Definition, way: str) -> dict[str, str]:
+    return {"catch": part.catch, "upon": part.upon, "upon.states": part.upon_states}[way]
 
 
 def _bringer(view: View, site: Site, brought: dict[str, str]) -> str:

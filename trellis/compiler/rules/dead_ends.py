@@ -19,6 +19,6 @@ def check(view: View) -> Iterator[Problem]:
         if site.data.get("to") or may_lead(view, site.steps):
             continue
         hint = "write to: $end"
-        if node.catch or node.upon:
+        if node.catch or node.upon or node.upon_states:
             hint += "; `catch` and `upon` only lead away from what goes wrong or comes between"
-        yield view.document.problem("E302", f"node {site.shown} has no way on", site.steps, key=True, hint=hint)
+        yield view.problem("E302", f"node {site.shown} has no way on", site.steps, key=True, hint=hint)

@@ -36,7 +36,7 @@ def check(view: View) -> Iterator[Problem]:
 
 
 def _field(view: View, name: str, data: dict[str, Any], steps: Steps) -> Iterator[Problem]:
-    problem = view.document.problem
+    problem = view.problem
     wrong = list(_type(view, f"field '{name}'", data.get("type", "any"), (*steps, "type")))
     yield from wrong
     if wrong or "type" in view.lost(*steps):
@@ -59,7 +59,7 @@ def _field(view: View, name: str, data: dict[str, Any], steps: Steps) -> Iterato
 
 
 def _secret(view: View, name: str, declared: Type, data: dict[str, Any], steps: Steps) -> Iterator[Problem]:
-    problem = view.document.problem
+    problem = view.problem
     if declared.kind != "string":
         message = f"secret field '{name}' is {describe(declared)}, and a secret is a text"
         yield problem("E219", message, (*steps, "type"), hint="write type: string")
@@ -75,16 +75,16 @@ def _default(view: View, name: str, declared: Type, default: Any, steps: Steps) 
     try:
         stored = fit(declared, default)
     except ValueError as error:
-        yield view.document.problem("E219", f"the default of field '{name}': {error}", steps)
+        yield view.problem("E219", f"the default of field '{name}': {error}", steps)
         return
     check = view.definition.fields[name].check
     if check is not None and view.language.refuses(check, stored):
         message = f"the default of field '{name}' does not pass its own check `{check}`"
-        yield view.document.problem("E219", message, steps)
+        yield view.problem("E219", message, steps)
 
 
 def _type(view: View, whose: str, written: Any, steps: Steps) -> Iterator[Problem]:
     try:
         parse_type(written)
     except ValueError as error:
-        yield view.document.problem("E219", f"the type of {whose}: {error}", steps)
+        yield view.problem("E219", f"the type of {whose}: {error}", steps)

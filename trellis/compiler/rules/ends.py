@@ -11,7 +11,7 @@ from trellis.model.problems import Problem
 def check(view: View) -> Iterator[Problem]:
     """One problem for each `end` inside a body."""
     for site in view.sites.values():
-        if site.node.verb == "end" and site.region.owner:
+        if site.node.verb == "end" and site.region.inner:
             message = f"`end` would end the run from inside the body '{site.region.id}'"
             hint = "write to: $end to end the body, to: $fail to fail"
-            yield view.document.problem("E216", message, (*site.steps, "end"), key=True, hint=hint)
+            yield view.problem("E216", message, (*site.steps, "end"), key=True, hint=hint)

@@ -31,7 +31,7 @@ def check(view: View) -> Iterator[Problem]:
 
 
 def _text(view: View, text: Text, scope: Scope) -> Iterator[Problem]:
-    problem = view.document.problem
+    problem = view.problem
     parsed = view.language.parse(text.kind, text.text)
     if parsed.reason:
         at = f" (at character {parsed.offset + 1})" if parsed.offset else ""

@@ -23,8 +23,8 @@ def check(view: View) -> Iterator[Problem]:
         if sure is None and NO_EDGE not in site.node.catch:
             message = f"if no condition of {site.shown} holds, it fails with no_edge"
             hint = "end the list with {to: …} without `if`"
-            yield view.document.problem("W304", message, (*site.steps, "to"), hint=hint, severity="warning")
+            yield view.problem("W304", message, (*site.steps, "to"), hint=hint, severity="warning")
         elif sure is not None and sure < len(written) - 1:
             message = f"this edge of {site.shown} is never taken: the one before it always is"
             hint = "put the edge without `if` last"
-            yield view.document.problem("W307", message, (*site.steps, "to", sure + 1), hint=hint, severity="warning")
+            yield view.problem("W307", message, (*site.steps, "to", sure + 1), hint=hint, severity="warning")

@@ -16,7 +16,7 @@ def check(view: View) -> Iterator[Problem]:
         for name, steps, key in (*written(site), *needed(site)):
             if name not in view.fields:
                 hint = view.guesses.hint("field", name, view.fields) or f"declare it: fields: {{{name}: {{type: …}}}}"
-                yield view.document.problem("E211", f"no field named '{name}'", steps, key=key, hint=hint)
+                yield view.problem("E211", f"no field named '{name}'", steps, key=key, hint=hint)
 
 
 def written(site: Site) -> Iterator[tuple[str, Steps, bool]]:

@@ -13,9 +13,9 @@ BELONGS: dict[str, tuple[Verb, ...]] = {
     "retry": ("do",),
     "save": ("do", "all", "each"),
     "undo": ("do", "ask", "all", "each"),
-    "timeout": ("do", "ask", "all", "each"),
-    "deadline": ("do", "ask", "all", "each"),
-    "upon": ("do", "ask", "all", "each"),
+    "timeout": ("do", "ask", "all", "each", "wait"),
+    "deadline": ("do", "ask", "all", "each", "wait"),
+    "upon": ("do", "ask", "all", "each", "wait"),
     "join": ("all", "each"),
 }
 """Key of a node -> the verbs it goes with."""
@@ -46,7 +46,7 @@ def check(view: View) -> Iterator[Problem]:
                 yield _misplaced(view, site, key, verbs)
         if site.node.verb == "end" and "to" in site.data:
             message = f"{site.shown} ends the run, so its `to` is never taken"
-            yield view.document.problem("E217", message, (*site.steps, "to"), key=True, hint="remove one of the two")
+            yield view.problem("E217", message, (*site.steps, "to"), key=True, hint="remove one of the two")
         for code in site.node.catch:
             yield from _caught(view, site, code, (*site.steps, "catch", code))
 
@@ -56,33 +56,34 @@ def _misplaced(view: View, site: Site, key: str, verbs: tuple[Verb, ...]) -> Pro
     acts = {"say": "only says something", "pass": "does nothing itself", "end": "ends the run"}
     what = acts.get(site.node.verb, f"has `{site.node.verb}`")
     message = f"`{key}` goes with {_listed(verbs)}, and {site.shown} {what}"
-    return view.document.problem("E217", message, (*site.steps, key), key=True, hint=why or f"remove `{key}`")
+    return view.problem("E217", message, (*site.steps, key), key=True, hint=why or f"remove `{key}`")
 
 
 def _caught(view: View, site: Site, code: str, steps: Steps) -> Iterator[Problem]:
     wrong = list(_code(view, code, steps))
     yield from wrong
-    may_fail = FROM_GRAPH | {"*"} if site.node.set else FROM_GRAPH
-    if any(edge.undo for edge in site.node.to):
+    node = site.node
+    may_fail = FROM_GRAPH | {"*"} if node.set else FROM_GRAPH
+    if node.adds or node.removes or node.id in view.required_nodes:
+        may_fail |= {"*", "states_refused"}
+    if any(edge.undo for edge in node.to):
         may_fail |= {"*", "undo_failed"}
-    if not wrong and site.node.verb in ("say", "pass", "end") and code not in may_fail and not view.torn(*site.steps):
+    if not wrong and node.verb in ("say", "pass", "end") and code not in may_fail and not view.torn(*site.steps):
         message = f"nothing in {site.shown} can fail {'in a way that * takes' if code == '*' else f'with {code}'}"
-        yield view.document.problem("E217", message, steps, key=True, hint="catch it where something acts")
+        yield view.problem("E217", message, steps, key=True, hint="catch it where something acts")
 
 
 def _code(view: View, code: str, steps: Steps) -> Iterator[Problem]:
     if code in UNCAUGHT:
         message = f"{code} cannot be caught: {UNCAUGHT[code]}"
-        yield view.document.problem("E217", message, steps, key=True, hint="raise it in `limits`, or mend the loop")
+        yield view.problem("E217", message, steps, key=True, hint="raise it in `limits`, or mend the loop")
     elif code == "deadline":
         message = "no error has the code deadline"
-        yield view.document.problem(
-            "E217", message, steps, key=True, hint="an exceeded deadline has the code `timeout`"
-        )
+        yield view.problem("E217", message, steps, key=True, hint="an exceeded deadline has the code `timeout`")
     elif code != "*" and not code.translate(JOINTS).isalnum():
         message = f"'{code}' is no word that an error could have as its code"
         hint = 'codes are words such as timeout, denied or failed; "*" takes all of them'
-        yield view.document.problem("E217", message, steps, key=True, hint=hint)
+        yield view.problem("E217", message, steps, key=True, hint=hint)
 
 
 def _listed(verbs: tuple[str, ...]) -> str:

@@ -15,14 +15,14 @@ def check(view: View) -> Iterator[Problem]:
         if node.join is None:
             continue
         if node.verb == "all" and not node.bodies and not view.lost(*site.steps, "all"):
-            yield view.document.problem("E218", f"{site.shown} has no branch to wait for", (*site.steps, "all"))
+            yield view.problem("E218", f"{site.shown} has no branch to wait for", (*site.steps, "all"))
             continue
         if node.join.mode != "count":
             continue
         steps = (*site.steps, "join", "n") if isinstance(site.data["join"], dict) else (*site.steps, "join")
         if node.join.count < 1:
             message = f"{site.shown} waits for {node.join.count} of its branches"
-            yield view.document.problem("E218", message, steps, hint="n is at least 1")
+            yield view.problem("E218", message, steps, hint="n is at least 1")
         elif node.verb == "all" and node.join.count > len(node.bodies) + len(view.lost(*site.steps, "all")):
             message = f"{site.shown} waits for {node.join.count} branches and has {len(node.bodies)}"
-            yield view.document.problem("E218", message, steps, hint=f"n is at most {len(node.bodies)}")
+            yield view.problem("E218", message, steps, hint=f"n is at most {len(node.bodies)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trellis.compiler.sites import View
-from trellis.compiler.ways import rounds
+from trellis.compiler.walks import rounds
 from trellis.model.graph import Node
 from trellis.model.problems import Problem
 
@@ -27,7 +27,7 @@ def check(view: View) -> Iterator[Problem]:
         if not any(_taken(node, loop) for node in nodes):
             message = f"{named} for ever: no edge leads out, and nothing in it waits"
             hint = "let one of its edges lead out, or let one of its nodes wait"
-            yield view.document.problem("E305", message, (*site.steps, "to"), hint=hint)
+            yield view.problem("E305", message, (*site.steps, "to"), hint=hint)
             continue
         written = {name for node in nodes for name in node.set}
         read = {name for edge in outside if edge.when for name in _names(view, edge.when)}
@@ -35,7 +35,7 @@ def check(view: View) -> Iterator[Problem]:
             message = f"{named} for ever unless its first round leads out: nothing in it changes its conditions"
             listed = ", ".join(f"'{name}'" for name in sorted(read))
             hint = f"let one of its nodes set {listed}" if read else "its conditions read no field"
-            yield view.document.problem("W305", message, (*site.steps, "to"), hint=hint, severity="warning")
+            yield view.problem("W305", message, (*site.steps, "to"), hint=hint, severity="warning")
 
 
 def _taken(node: Node, loop: set[str]) -> bool:

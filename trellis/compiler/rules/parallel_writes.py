@@ -45,4 +45,4 @@ def check(view: View) -> Iterator[Problem]:
 
 def _warning(view: View, message: str, name: str, steps: Steps, *, key: bool) -> Problem:
     hint = f"say how they join, as in {name}: {{merge: append}}, or use `save` of the node around them"
-    return view.document.problem("W306", message, steps, key=key, hint=hint, severity="warning")
+    return view.problem("W306", message, steps, key=key, hint=hint, severity="warning")

@@ -34,7 +34,7 @@ def check(view: View) -> Iterator[Problem]:
 
 
 def _question(view: View, site: Site, ask: Ask, declared: Type, steps: Steps) -> Iterator[Problem]:
-    problem = view.document.problem
+    problem = view.problem
     if view.definition.fields[ask.field].secret:
         yield from _secret(view, site, ask, steps)
         return
@@ -58,7 +58,7 @@ def _question(view: View, site: Site, ask: Ask, declared: Type, steps: Steps) ->
 
 
 def _secret(view: View, site: Site, ask: Ask, steps: Steps) -> Iterator[Problem]:
-    problem = view.document.problem
+    problem = view.problem
     if ask.kind != "secret":
         message = f"a question of kind {ask.kind} shows its answer, and field '{ask.field}' is a secret"
         yield problem("E214", message, (*steps, ask.kind), key=True, hint=f"ask: {{secret: {ask.field}}}")
@@ -72,7 +72,7 @@ def _options(view: View, site: Site, ask: Ask, declared: Type, steps: Steps) -> 
     if not ask.options and not view.lost(*steps) and not view.lost(*steps, "options"):
         message = f"{site.shown} offers nothing to choose from"
         hint = f"give it options: […], or the field '{ask.field}' an enum"
-        yield view.document.problem("E214", message, (*steps, "choice"), hint=hint)
+        yield view.problem("E214", message, (*steps, "choice"), hint=hint)
     if "options" not in site.data["ask"]:
         return
     for place, option in enumerate(ask.options):
@@ -81,7 +81,7 @@ def _options(view: View, site: Site, ask: Ask, declared: Type, steps: Steps) -> 
             reason = f"{found(option)} is there twice"
         if reason is not None:
             message = f"an option of {site.shown} does not fit '{ask.field}': {reason}"
-            yield view.document.problem("E214", message, (*steps, "options", place))
+            yield view.problem("E214", message, (*steps, "options", place))
 
 
 def _misfit(declared: Type, value: object) -> str | None:

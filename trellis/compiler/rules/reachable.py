@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from trellis.compiler.names import elsewhere
 from trellis.compiler.sites import Region, View
-from trellis.compiler.ways import entries, may_lead, reach, targets
+from trellis.compiler.walks import reach
+from trellis.compiler.ways import entries, may_lead, targets
 from trellis.model.problems import Problem
 
 
@@ -42,13 +43,13 @@ def _region(view: View, region: Region, names: list[str], named: list[str]) -> I
             message += f", nor to the {behind} behind it" if behind > 1 else ", nor to the one behind it"
         start = region.start.rpartition(".")[2]
         hint = f"the start is '{start}'" if start else ""
-        yield view.document.problem("E301", message, site.steps, key=True, hint=hint)
+        yield view.problem("E301", message, site.steps, key=True, hint=hint)
 
 
 def _unsure(view: View, region: Region, names: list[str]) -> bool:
     """Whether something in this region could not be read that may have led to a node."""
     if region.assumed or region.start not in view.sites or view.lost(*region.steps, "nodes"):
         return True
-    if not region.owner and may_lead(view, ()):
+    if not region.inner and may_lead(view, ()):
         return True
     return any(may_lead(view, view.sites[name].steps) for name in names)

@@ -1,4 +1,4 @@
-"""E213: no name hides another: fields keep off the names we give meaning to, `as` off fields and outer items."""
+"""E213: no name hides another: fields and signals keep off names with a meaning, `as` off fields and outer items."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ WORDS = frozenset({"true", "false", "null"})
 
 
 def check(view: View) -> Iterator[Problem]:
-    """One problem for each field and each `as` whose name means something else already."""
+    """One problem for each field, signal and `as` whose name means something else already."""
+    if "states" in view.definition.signals:
+        message = "a signal cannot be named 'states': `upon: {states: …}` is for declared states"
+        yield view.problem("E213", message, ("signals", "states"), key=True, hint="choose another name")
     for name in view.definition.fields:
         why = _taken(name)
         if why:
             message = f"a field cannot be named '{name}': {why}"
-            yield view.document.problem("E213", message, ("fields", name), key=True, hint="choose another name")
+            yield view.problem("E213", message, ("fields", name), key=True, hint="choose another name")
     for site in view.sites.values():
         each = site.node.each
         if each is None:
@@ -40,7 +43,7 @@ def check(view: View) -> Iterator[Problem]:
             written = "as" in site.data["each"]
             steps = (*site.steps, "each", "as") if written else (*site.steps, "each")
             hint = "choose another name" if written else "name it with `as`"
-            yield view.document.problem("E213", message, steps, hint=hint)
+            yield view.problem("E213", message, steps, hint=hint)
 
 
 def _taken(name: str) -> str:

@@ -24,4 +24,4 @@ def _bound(view: View, retry: dict[str, Any], steps: Steps, wanted: str) -> Iter
     if retry.get("max_attempts") or "max_attempts" in view.lost(*steps):
         return
     found = "max_attempts 0 is unlimited" if "max_attempts" in retry else "nothing says when it gives up"
-    yield view.document.problem("E210", f"this retry has no end: {found}", steps, key=True, hint=f"give it {wanted}")
+    yield view.problem("E210", f"this retry has no end: {found}", steps, key=True, hint=f"give it {wanted}")

@@ -22,4 +22,4 @@ def check(view: View) -> Iterator[Problem]:
             if node.join.mode == "collect":
                 gives = "a map {done: […], failed: […]}"
             message = f"{site.shown} gives {gives}, and field '{node.save}' is {describe(declared)}"
-            yield view.document.problem("E402", message, (*site.steps, "save"))
+            yield view.problem("E402", message, (*site.steps, "save"))

@@ -52,10 +52,10 @@ def _read(view: View, text: Text, secret: frozenset[str], also: dict[str, str]) 
     read = parsed.names | parsed.soft_names
     for name in sorted((read & secret) | {also[name] for name in read & also.keys()}):
         message = f"secret field '{name}' can only be passed on whole, as {{{{ {name} }}}}"
-        yield view.document.problem("E404", message, text.steps, hint=HINT)
+        yield view.problem("E404", message, text.steps, hint=HINT)
 
 
 def _set(view: View, name: str, steps: Steps) -> Problem:
     message = f"secret field '{name}' cannot be set by an expression, whose value is no secret"
     hint = f"a secret comes from `ask: {{secret: {name}}}`, from a tool by `save: {name}`, or from the start"
-    return view.document.problem("E404", message, steps, key=True, hint=hint)
+    return view.problem("E404", message, steps, key=True, hint=hint)

@@ -21,8 +21,6 @@ def check(view: View) -> Iterator[Problem]:
     places += [(site.data, site.steps) for site in view.sites.values() if "upon" in site.data]
     for written, steps in places:
         for name in written.get("upon") or ():
-            if name not in known:
+            if name != "states" and name not in known:
                 hint = view.guesses.hint("signal", name, known) or f"declare it: signals: {{{name}: {{}}}}"
-                yield view.document.problem(
-                    "E212", f"no signal named '{name}'", (*steps, "upon", name), key=True, hint=hint
-                )
+                yield view.problem("E212", f"no signal named '{name}'", (*steps, "upon", name), key=True, hint=hint)

@@ -18,16 +18,16 @@ def check(view: View) -> Iterator[Problem]:
     for reference in view.references:
         if reference.found is None:
             region = view.regions[reference.region]
-            message = f"no node named '{reference.name}'" + (f" in {_body(region)}" if region.owner else "")
+            message = f"no node named '{reference.name}'" + (f" in {_body(region)}" if region.inner else "")
             hint = _hint(view, reference, region, homes.get(reference.name))
-            yield view.document.problem("E204", message, reference.steps, hint=hint)
+            yield view.problem("E204", message, reference.steps, hint=hint)
 
 
 def _hint(view: View, reference: Reference, region: Region, home: Region | None) -> str:
     if reference.name in TARGETS:
         return "it starts at one of its nodes"
     if home is not None:
-        place = _body(home) if home.owner else "the graph itself"
+        place = _body(home) if home.inner else "the graph itself"
         return f"'{reference.name}' is a node of {place}; from here one goes to nodes of {_here(region)}, {TARGET_LIST}"
     near = guess(view, region, reference.name)
     if near is not None:
@@ -42,4 +42,4 @@ def _body(region: Region) -> str:
 
 
 def _here(region: Region) -> str:
-    return "the same body" if region.owner else "the graph"
+    return "the same body" if region.inner else "the graph"

@@ -29,7 +29,7 @@ def _call(
     if "{{" in call.tool and not call.allow:
         message = f"data chooses the tool of {site.shown}, but nothing says which it may choose"
         hint = 'write do: {tool: "…", allow: [name, …]}'
-        yield view.document.problem("E205", message, here, hint=hint)
+        yield view.problem("E205", message, here, hint=hint)
         return
     if view.tools is None or view.lost() & {"tools"}:
         return
@@ -38,4 +38,4 @@ def _call(
     for name, place in named:
         if name not in declared and name not in view.tools:
             hint = view.guesses.hint("tool", name, map(str, (*declared, *view.tools))) or "declare it in `tools`"
-            yield view.document.problem("E205", f"no tool named '{name}'", place, hint=hint)
+            yield view.problem("E205", f"no tool named '{name}'", place, hint=hint)

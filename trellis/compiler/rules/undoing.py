@@ -18,11 +18,11 @@ def check(view: View) -> Iterator[Problem]:
             if not isinstance(edge, dict) or not edge.get("undo"):
                 continue
             steps = (*site.steps, "to", place, "undo") if isinstance(edges, list) else (*site.steps, "to", "undo")
-            if site.region.owner:
+            if site.region.inner:
                 message = f"an edge inside the body '{site.region.id}' cannot undo"
                 hint = "let the body fail, catch that where the body is, and undo from there"
-                yield view.document.problem("E215", message, steps, key=True, hint=hint)
+                yield view.problem("E215", message, steps, key=True, hint=hint)
             elif edge.get("to") in TARGETS:
                 message = f"an edge to {edge['to']} has nothing to go back to"
                 hint = "to undo everything, go to $rollback"
-                yield view.document.problem("E215", message, steps, key=True, hint=hint)
+                yield view.problem("E215", message, steps, key=True, hint=hint)

@@ -16,18 +16,24 @@ def check(view: View) -> Iterator[Problem]:
     """A warning for each field that some path reads before any write, at the first place that does; E306 for `needs`."""
     writers = {name for site in view.sites.values() for name, _, _ in written(site)}
     for name, unset in view.unset.items():
+        guard = f"the guard of {unset.state.shown} reads field '{name}', which" if unset.state else ""
         hint = f"give it a default, make it optional, or start with --set {name}=…"
-        if name in writers:
-            message = f"field '{name}' may be unset in {unset.site.shown}{_way(unset)}: a run needs it at start"
+        if name in writers and unset.site is not None:
+            message = (
+                f"{guard or f'field {name!r}'} may be unset in {unset.site.shown}{_way(unset)}: a run needs it at start"
+            )
             hint = f"write it on that path, {hint}"
+        elif unset.site is None or guard:
+            message = f"{guard} no node writes: a run needs it at start"
         else:
             message = f"{unset.site.shown} reads field '{name}', which no node writes: a run needs it at start"
-        yield view.document.problem("W303", message, unset.text.steps, hint=hint, severity="warning")
+        yield view.problem("W303", message, unset.text.steps, hint=hint, severity="warning")
     for unset in view.unproved:
         name = unset.text.text
+        assert unset.site is not None
         message = f"{unset.site.shown} needs '{name}', which may be unset{_way(unset)}"
         hint = "write it on that path, or give it a default" if name in writers else "no node writes it"
-        yield view.document.problem("E306", message, unset.text.steps, hint=hint)
+        yield view.problem("E306", message, unset.text.steps, hint=hint)
 
 
 def _way(unset: Unset) -> str:
