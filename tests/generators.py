@@ -1,17 +1,20 @@
 """Random valid graphs: everything an author may combine, and every one of them comes to an end whatever happens.
 
 Ways lead forward, from a node to a later one of its region; the few that lead back count a field up and stop at a
-bound. So no sequence of events keeps a run going for ever, and property tests of the engine may send any.
+bound. So no sequence of events keeps a run going for ever, and property tests of the engine may send any. Half of them
+declare states; such a run may wait for states that never come.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-from trellis.compiler import compile_document
+from trellis.compiler import Compiled, compile_document
 from trellis.model.documents import Document
 from trellis.model.graph import Graph
 from trellis.model.problems import Place
@@ -46,6 +49,7 @@ VALUES = {
 ASKED = {"text": "s", "choice": "env", "confirm": "ok", "int": "m", "number": "rate", "secret": "word"}
 DEEPEST = 3
 """How many bodies may hold each other."""
+STATES = tuple("ABCDEFG")
 ROUNDS = 3
 """How often the ways back of a graph are taken, all together."""
 
@@ -68,14 +72,102 @@ def generate(random: Random) -> Data:
     if random.random() < 0.2:
         document["limits"] = {"visits": 50}
     _lead_to(nodes, "bye")
-    return document
+    return _with_states(random, document) if random.random() < 0.5 else document
 
 
 def compiled(document: Data) -> Graph:
     """The graph of a document. Raises AssertionError with its problems where it has errors."""
-    done = compile_document(Document("g.yaml", document, lambda _steps, _key: Place()))
+    done = _compile(document)
     assert done.definition is not None, "\n".join(map(str, done.problems))
     return Graph(done.definition)
+
+
+def _compile(document: Data) -> Compiled:
+    return compile_document(Document("g.yaml", document, lambda _steps, _key: Place()))
+
+
+def _with_states(random: Random, document: Data) -> Data:
+    """The same graph with declared states; as it is where those that were thought of contradict each other too often."""
+    for _ in range(10):
+        changed: Data = json.loads(json.dumps(document))
+        roots = list(changed["nodes"])
+        names = STATES[: random.randint(1, len(STATES))]
+        changed["states"] = {name: _state(random, name, names, roots) for name in names}
+        for node in _all_nodes(changed["nodes"]):
+            _use_states(random, node, names)
+        if random.random() < 0.4:
+            changed.setdefault("upon", {})["states"] = {random.choice(names): random.choice(["bye", "$rollback"])}
+        if not any(problem.severity == "error" for problem in _compile(changed).problems):
+            return changed
+    return document
+
+
+def _state(random: Random, name: str, names: tuple[str, ...], roots: list[str]) -> Data:
+    others = [other for other in names if other != name]
+    earlier = [other for other in others if other < name]
+    state: Data = {}
+    for flag in ("auto", "multi"):
+        if random.random() < 0.3:
+            state[flag] = True
+    for key, among, chance in (("require", earlier + roots[:1], 0.3), ("add", others, 0.25), ("remove", others, 0.3)):
+        taken = {*state.get("require", ()), *state.get("add", ())}
+        free = [other for other in among if other not in taken]
+        if free and random.random() < chance:
+            state[key] = random.sample(free, random.randint(1, min(2, len(free))))
+    if earlier and random.random() < 0.2:
+        state["after"] = [random.choice(earlier)]
+    for guard in ("enter_if", "exit_if"):
+        if random.random() < 0.15:
+            state[guard] = random.choice(CONDITIONS)
+    for body in ("entered", "exited"):
+        if random.random() < 0.3:
+            state[body] = _reaction(random, [other for other in others if other > name] if body == "entered" else [])
+    return state
+
+
+def _reaction(random: Random, later: list[str]) -> Data:
+    """What a state does. It adds later states only, so that what states do comes to an end."""
+    node: Data = {"do": random.choice(TOOLS)} if random.random() < 0.7 else {"say": "{{ m }}"}
+    if "do" in node:
+        if random.random() < 0.4:
+            _with_undo(random, node)
+        if random.random() < 0.3:
+            node["catch"] = {random.choice(CODES): random.choice(["$end", "$fail", "$rollback"])}
+        if random.random() < 0.4:
+            node["save"] = "m" if random.random() < 0.5 else "out"
+        _with_time(random, node)
+    if later and random.random() < 0.4:
+        node["set"] = {"add": [random.choice(later)]}
+    return node
+
+
+def _use_states(random: Random, node: Data, names: tuple[str, ...]) -> None:
+    """Let a node set states, wait for them where it would only speak, and leave by them where it works."""
+    if random.random() < 0.4:
+        chosen = random.sample(names, min(len(names), random.randint(1, 2)))
+        wanted = {"add": chosen} if random.random() < 0.6 else {"remove": chosen}
+        if len(chosen) == 2 and random.random() < 0.4:
+            wanted = {"add": chosen[:1], "remove": chosen[1:]}
+        node.setdefault("set", {}).update(wanted)
+        if random.random() < 0.4:
+            node.setdefault("catch", {})["states_refused"] = "$end"
+    if not _works(node) and "end" not in node and random.random() < 0.3:
+        node["wait"] = {"states": random.sample(names, min(len(names), random.randint(1, 2)))}
+        _with_time(random, node)
+    if (_works(node) or "wait" in node) and random.random() < 0.2:
+        node.setdefault("upon", {})["states"] = {random.choice(names): random.choice(["$end", "$rollback"])}
+
+
+def _all_nodes(nodes: Data) -> Iterator[Data]:
+    """These nodes and all in their bodies."""
+    for node in nodes.values():
+        yield node
+        bodies = list(node.get("all", {}).values()) + ([node["each"]] if "each" in node else [])
+        for body in bodies:
+            if "nodes" in body:
+                yield from _all_nodes(body["nodes"])
+            elif body is not node.get("each"):
+                yield from _all_nodes({"": body})
 
 
 def _lead_to(nodes: Data, name: str) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.generators import compiled, graphs
 from trellis.engine import State, Step, apply, replay, start
+from trellis.engine.program import program_of
+from trellis.engine.state import shown_states
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
@@ -64,9 +66,10 @@ def illegal(state: State, seen: list[str], draw: Any) -> list[Event]:
     return events
 
 
-def unbroken(step: Step) -> None:
+def unbroken(graph: Graph, step: Step) -> None:
     """What holds after every step."""
     state = step.state
+    consistent(graph, step)
     for path, token in state.tokens.items():
         assert token.path == path
         assert not token.parent or token.parent in state.tokens
@@ -83,8 +86,46 @@ def unbroken(step: Step) -> None:
         assert (state.tokens, state.open, state.timers, state.rollback) == ({}, {}, {}, None)
         assert step.trace[-1][0] == "run.finished"
     else:
-        assert state.open or state.timers or state.rollback is not None, "a run that is open waits for something"
+        waits = any(graph.definition.nodes[token.node].wait for token in state.tokens.values())
+        assert state.open or state.timers or state.rollback is not None or waits, (
+            "a run that is open waits for something"
+        )
     assert len({request.id for request in step.requests}) == len(step.requests)
+
+
+def consistent(graph: Graph, step: Step) -> None:
+    """What holds of the declared states after every step."""
+    state, definition = step.state, graph.definition
+    declared, active = definition.states, set(state.active)
+    assert len(state.active) == len(active)
+    assert {name for name, tick in state.clock.items() if tick % 2} == active
+    required = {other for written in declared.values() for other in written.require}
+    assert active - set(declared) == {name for name in state.tokens if name in required and name not in declared}
+    brought = {other for written in declared.values() for other in written.add}
+    for name in active & set(declared):
+        assert set(declared[name].require) <= active, "a state lacks what it requires"
+        for other in set(declared[name].remove) - set(declared[name].add) - {name}:
+            # The reference does not look at what those remove that the last ones bring.
+            assert other not in active or name in brought, f"{name} removes {other}"
+    for name, written in declared.items():
+        assert written.entered not in state.tokens or name in active, "what a state does outlives it"
+    told = [facts["states"] for kind, facts in step.trace if kind == "states.changed"]
+    if told:
+        assert set(told[-1]) == set(shown_states(program_of(graph), state))
+    for kind, facts in step.trace:
+        if kind == "states.changed":
+            assert set(facts["added"]) <= set(facts["states"])
+            assert not set(facts["removed"]) & set(facts["states"])
+
+
+def settled(graph: Graph, state: State) -> None:
+    """Nobody waits for states that are there, and nobody stays where a route leads away."""
+    if state.closed or state.rollback is not None:
+        return
+    for token in state.tokens.values():
+        node = graph.definition.nodes[token.node]
+        assert node.wait is None or not set(node.wait.states) <= set(state.active), "a wait is over, and stays"
+        assert not set(node.upon_states) & set(state.active), "a route leads away, and is not taken"
 
 
 @given(document=graphs(), data=st.data())
@@ -93,7 +134,8 @@ def test_a_refused_event_leaves_the_state_and_replay_equals_the_live_run(documen
     graph = compiled(document)
     begun = RunStarted(1.0, "r", graph.hash)
     step = start(graph, begun)
-    unbroken(step)
+    unbroken(graph, step)
+    settled(graph, step.state)
     journal: list[Event] = [begun]
     lines = len(step.trace)
     seen = [request.id for request in step.requests]
@@ -111,7 +153,8 @@ def test_a_refused_event_leaves_the_state_and_replay_equals_the_live_run(documen
             assert after.state is state
             continue
         step = after
-        unbroken(step)
+        unbroken(graph, step)
+        settled(graph, step.state)
         journal.append(event)
         lines += len(step.trace)
         seen += [request.id for request in step.requests]
@@ -134,7 +177,7 @@ def test_cancelling_at_any_moment_leaves_nothing_open(document: dict[str, Any], 
     if step.state.closed:
         return
     ended = apply(graph, step.state, CancelRequested(step.state.at, "enough"))
-    unbroken(ended)
+    unbroken(graph, ended)
     assert ended.state.status == "cancelled"
     assert apply(graph, ended.state, CancelRequested(9.0)).refusal is not None
 
@@ -163,3 +206,21 @@ def test_only_what_completed_is_undone_last_first_and_once(document: dict[str, A
             undone.append(entry)
         step = after
     assert len(undone) == len(set(undone))
+
+
+@given(document=graphs(), data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_lines_alone_tell_which_states_are_active(document: dict[str, Any], data: Any) -> None:
+    graph = compiled(document)
+    step = start(graph, RunStarted(1.0, "r", graph.hash))
+    known: set[str] = set()
+    for _ in range(EVENTS):
+        for kind, facts in step.trace:
+            if kind == "states.changed":
+                known = known - set(facts["removed"]) | set(facts["added"])
+                assert known == set(facts["states"])
+        assert known == set(shown_states(program_of(graph), step.state))
+        if step.state.closed:
+            return
+        after = apply(graph, step.state, data.draw(st.sampled_from(legal(step.state, data.draw))))
+        step = after if after.refusal is None else Step(step.state)

@@ -15,7 +15,7 @@ from trellis.errors import InvalidGraph, TrellisError
 COMMANDS = {
     "run": "Run a graph, or go on with a run of it.",
     "resume": "Go on with a run where it stopped.",
-    "validate": "Check graph files; every problem, with its place.",
+    "validate": "Check documents; every problem, with its place.",
     "graph": "Draw a graph, or where a run of it is.",
     "version": "Show the version.",
 }

@@ -18,7 +18,7 @@ from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, wanted
-from trellis.errors import Refused, RunClosed, SecretsNeeded, StoreError, StoreFull, UnknownRun
+from trellis.errors import Refused, RunClosed, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.local import Host, Run, inspect_run
 from trellis.model.values import Value
 from trellis.stores.base import Store
@@ -245,6 +245,9 @@ class Session:
                 raise outcome
         if self._ended is not None:
             return EXIT_CODES[self._ended["status"]]
+        if not self.stopping and self._run.state.waiting:
+            tell(f"input needed: {SignalNeeded(self._run.id, self._run.waits)}")
+            return INPUT_NEEDED
         if self.stopping or not self._lacking:
             tell("interrupted")
             return INTERRUPTED

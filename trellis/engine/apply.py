@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from trellis.engine import attempts, rollback
+from trellis.engine import attempts, bodies, rollback
 from trellis.engine.answers import answer
 from trellis.engine.moves import change, finish
 from trellis.engine.nodes import WORK
@@ -50,13 +50,31 @@ def apply(graph: Graph, state: State, event: Event) -> Step:
 
 def settle(turn: Turn) -> Step:
     """Do all that is left to do in this turn, the newest piece of work first."""
-    agenda = turn.agenda
+    agenda, states = turn.agenda, turn.states
     while True:
         while agenda:
+            if states is not None and states.moved:
+                bodies.begin(turn)
+                continue
             name, *facts = agenda.pop()
             WORK[name](turn, *facts)
+        if states is not None and _settled_states(turn):
+            continue
         if not (turn.buffer and take_buffered(turn)):
             return turn.step()
+
+
+def _settled_states(turn: Turn) -> bool:
+    """Whether the declared states gave the turn more to do."""
+    from trellis.engine.reactions import react
+
+    states = turn.states
+    if states is None:
+        return False
+    if states.moved:
+        bodies.begin(turn)
+        return True
+    return react(turn, states)
 
 
 def _completed(program: Program, state: State, event: ActionCompleted) -> Turn | Step:
@@ -67,12 +85,12 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     request = pending.request
     save = program.node(pending.token.node).node.save
     value = MASK if save in program.secrets and not request.undo else mask(event.value)
-    turn.note("tool.returned", {**_returned(request), "value": value})
+    turn.note("tool.returned", _returned(request, "value", value))
     if pending.cancelling:
         _close_cancelling(turn, request)
         names = scope(turn, pending.token)
         rollback.push(turn, pending.token, names if save is None else {**names, save: event.value})
-    elif state.rollback is not None:
+    elif request.undo:
         rollback.undone(turn)
     else:
         token = state.tokens[request.node]
@@ -88,12 +106,12 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     turn = Turn(program, state, event.at, event.noise)
     request = pending.request
     error = {"code": event.code, "message": mask(event.message)}
-    turn.note("tool.returned", {**_returned(request), "error": error})
+    turn.note("tool.returned", _returned(request, "error", error))
     if pending.cancelling:
         _close_cancelling(turn, request)
         if event.code == "uncertain":
             rollback.push(turn, pending.token, scope(turn, pending.token))
-    elif state.rollback is not None:
+    elif request.undo:
         rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable)
     else:
         attempts.failed(turn, state.tokens[request.node], event.code, event.message, event.retryable)
@@ -140,12 +158,13 @@ def _close_cancelling(turn: Turn, request: CallTool) -> None:
         turn.later("unwind")
 
 
-def _returned(request: CallTool) -> dict[str, Any]:
+def _returned(request: CallTool, key: str, outcome: Any) -> dict[str, Any]:
     return {
         "node": request.node,
         "tool": request.tool,
         "attempt": request.attempt,
         "key": request.idempotency_key,
+        key: outcome,
     }
 
 

@@ -33,6 +33,7 @@ def begin(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
             run=turn.before.run,
             args=args,  # type: ignore[arg-type]
         ),
+        linked.node.timeout,
     )
 
 
@@ -41,7 +42,8 @@ def again(turn: Turn, token: Token) -> None:
     call = token.call
     assert call is not None
     number = token.attempt + 1
-    _send(turn, change(turn, token, attempt=number), replace(call, id=turn.next_id(), attempt=number))
+    timeout = turn.program.node(token.node).node.timeout
+    _send(turn, change(turn, token, attempt=number), replace(call, id=turn.next_id(), attempt=number), timeout)
 
 
 def succeeded(turn: Turn, token: Token) -> None:
@@ -80,10 +82,9 @@ def _wait(turn: Turn, token: Token, delay: float) -> None:
     change(turn, token, timers=(*token.timers, timer))
 
 
-def _send(turn: Turn, token: Token, request: CallTool) -> None:
+def _send(turn: Turn, token: Token, request: CallTool, timeout: float | None) -> None:
     facts = {"node": token.path, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key}
     turn.emit(request, "tool.called", facts)
-    timeout = turn.program.node(token.node).node.timeout
     timers = token.timers
     if timeout is not None:
         timers = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trellis.engine.chain import Chain
-from trellis.engine.moves import change, enter, inside, leave, over_visits
+from trellis.engine.moves import change, enter, inside, leave, over_visits, shift
 from trellis.engine.program import LinkedNode
-from trellis.engine.routes import fail, route
-from trellis.engine.state import ErrorFacts, Joining, Token
+from trellis.engine.routes import fail, raise_error, route
+from trellis.engine.state import NOTHING, ErrorFacts, Joining, Setting, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, scope
 from trellis.model.graph import Join, Node
@@ -42,8 +42,20 @@ def open_each(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
         turn.later("complete", token.path, token.entry, _value(linked.node, token.join or Joining(0, 0)))
 
 
-def arrive(turn: Turn, path: str, entry: int, index: int, outcome: ErrorFacts | tuple[Value]) -> None:
-    """A body has ended, with an error or with (its value,)."""
+def arrive(
+    turn: Turn,
+    path: str,
+    entry: int,
+    index: int,
+    outcome: ErrorFacts | tuple[Value],
+    last: Token | None = None,
+    setting: Setting = NOTHING,
+) -> None:
+    """A body has ended, with an error or with (its value,); then its token `last` is still there, with what it sets.
+
+    What it sets is a change of its own, unless the join has waited for this body: then it is part of the move
+    that follows.
+    """
     token = turn.tokens.get(path)
     if token is None or token.entry != entry or token.join is None:
         return
@@ -61,8 +73,12 @@ def arrive(turn: Turn, path: str, entry: int, index: int, outcome: ErrorFacts | 
     else:
         enough, impossible = done >= needed, joining.total - failed < needed
     if not (enough or impossible):
-        _go_on(turn, token, joining, node)
+        if last is not None and not _kept(turn, last, setting):
+            return
+        _go_on(turn, turn.tokens[path], joining, node)
         return
+    if last is not None:
+        leave(turn, last)
     token = change(turn, token, join=joining)
     if joining.running:
         for inner in inside(turn, token):
@@ -72,7 +88,18 @@ def arrive(turn: Turn, path: str, entry: int, index: int, outcome: ErrorFacts | 
     if impossible and isinstance(outcome, ErrorFacts):
         route(turn, token, outcome)
     else:
-        turn.later("complete", token.path, token.entry, _value(node, joining))
+        turn.later("complete", token.path, token.entry, _value(node, joining), setting)
+
+
+def _kept(turn: Turn, token: Token, setting: Setting) -> bool:
+    """Leave the body, and what it sets stays; False where states refuse that, and its node has failed."""
+    try:
+        shift(turn, token, setting)
+    except Fault as fault:
+        raise_error(turn, token, fault.code, fault.message)
+        return False
+    leave(turn, token)
+    return True
 
 
 def _go_on(turn: Turn, token: Token, joining: Joining, node: Node) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from trellis.engine.state import ErrorFacts, Open, Status, Token
+from trellis.engine.state import NOTHING, ErrorFacts, Open, Setting, Status, Token
 from trellis.engine.turn import Turn
+from trellis.engine.writes import Fault
 from trellis.model.actions import CallTool
 from trellis.model.secrets import MASK, mask
 from trellis.model.values import Value
@@ -15,33 +16,57 @@ def move(
     turn: Turn,
     token: Token,
     target: str,
-    writes: dict[str, Value] | None = None,
+    setting: Setting = NOTHING,
     local: dict[str, Value] | None = None,
     *,
     caught: bool = False,
 ) -> None:
-    """Write `writes`, leave `token` with all that is inside it, and enter the node `target` of the same region.
+    """Make `setting` true, leave `token` with all that is inside it, and enter the node `target` of the same region.
 
     `local` are names that only the target reads (`error`, `signal`). A move to the node itself enters it again.
+    Raises Fault `states_refused`, and then nothing has changed.
     """
     turn.steps += 1
-    if writes:
-        write(turn, writes)
+    if turn.states is not None:
+        shift(turn, token, setting, leaving=token.node, entering=target)
+    elif setting.fields:
+        write(turn, setting.fields)
     leave(turn, token)
-    region = turn.program.node(token.node).node.region
-    path = target if not region else _sibling(token.path, token.node, target, region)
-    inherited = turn.tokens[token.parent].locals if token.parent else {}
-    inherited = {**inherited, **_item_locals(turn, token)} if token.parent else inherited
+    path, inherited = target, local or {}
+    if token.parent:
+        path = _sibling(token.path, token.node, target, turn.program.node(token.node).node.region)
+        inherited = {**turn.tokens[token.parent].locals, **_item_locals(turn, token), **inherited}
     enter(
         turn,
         path,
         target,
         token.parent,
         token.index,
-        {**inherited, **local} if local else inherited,
+        inherited,
         value=token.value,
         caught=caught,
     )
+
+
+def shift(turn: Turn, token: Token, setting: Setting, *, leaving: str = "", entering: str = "") -> None:
+    """Write the fields and change the declared states of one move, then let the auto states follow.
+
+    `leaving` and `entering` are nodes, which states may require. Raises Fault `states_refused` where a relation or a
+    guard refuses; then nothing has changed.
+    """
+    states = turn.states
+    if states is None:
+        if setting.fields:
+            write(turn, setting.fields)
+        return
+    change = states.negotiate(setting, {**turn.fields, **setting.fields}, leaving, entering)
+    if isinstance(change, str):
+        raise Fault("states_refused", change)
+    if setting.fields:
+        write(turn, setting.fields)
+    states.commit(turn, change, token.path)
+    if change.ticks or states.written:
+        states.follow(turn)
 
 
 def enter(
@@ -57,15 +82,18 @@ def enter(
 ) -> None:
     """Put a token on a node, with a new entry sequence, and let the node act next."""
     turn.entries += 1
-    linked = turn.program.node(node)
+    program = turn.program
+    linked = program.node(node)
     if linked.remembered:
         turn.marks = {**turn.marks, node: turn.entries}
-    if turn.program.definition.limits.visits:
+    if program.definition.limits.visits:
         turn.visits = turn.visits.plus(node)
     token = Token(path, node, turn.entries, parent, index, locals=local or {}, value=value, caught=caught)
     turn.write_tokens()[path] = token
     turn.note("node.entered", {"node": path})
     turn.later("act", path, token.entry)
+    if linked.reacts and turn.states is not None:
+        turn.states.stirred = True
 
 
 def over_limit(turn: Turn, node: str, path: str) -> ErrorFacts | None:
@@ -94,6 +122,8 @@ def leave(turn: Turn, token: Token) -> None:
 
 def leave_all(turn: Turn, *, awaiting: bool) -> None:
     """Take every token away. `awaiting`: the results of cancelled calls that have an undo still count."""
+    if turn.states is not None:
+        turn.states.leave_nodes(turn)
     for token in _inner_first(turn, list(turn.tokens.values())):
         _take(turn, token, awaiting=awaiting)
 
@@ -114,6 +144,8 @@ def _inner_first(turn: Turn, tokens: list[Token]) -> list[Token]:
 def write(turn: Turn, writes: dict[str, Value]) -> None:
     """Write these fields. What is written is noted even where it is equal: the trace depends on nothing but facts."""
     turn.write_fields({**turn.fields, **writes})
+    if turn.states is not None:
+        turn.states.written = True
     secrets = turn.program.secrets
     if secrets:
         writes = {name: MASK if name in secrets else mask(value) for name, value in writes.items()}

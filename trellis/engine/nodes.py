@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trellis.engine import attempts, joins, rollback
-from trellis.engine.moves import change, finish, write
+from trellis.engine.moves import change, finish, shift, write
 from trellis.engine.program import LinkedNode
 from trellis.engine.routes import follow, raise_error, remember_value
-from trellis.engine.state import ErrorFacts, Open, Status, Token
+from trellis.engine.state import NOTHING, ErrorFacts, Open, Setting, Status, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
 from trellis.errors import ExpressionError
@@ -35,8 +35,8 @@ def act(turn: Turn, path: str, entry: int) -> None:
         raise_error(turn, turn.tokens[path], "expression", str(error))
 
 
-def complete(turn: Turn, path: str, entry: int, value: Value) -> None:
-    """The node's work succeeded with `value`."""
+def complete(turn: Turn, path: str, entry: int, value: Value, ahead: Setting = NOTHING) -> None:
+    """The node's work succeeded with `value`. `ahead` is what the last of its bodies sets, as part of the move."""
     token = turn.tokens.get(path)
     if token is None or token.entry != entry:
         return
@@ -47,52 +47,83 @@ def complete(turn: Turn, path: str, entry: int, value: Value) -> None:
         field = node.ask.field if node.ask is not None else node.save
         if field is not None:
             # The fact is kept whatever becomes of the move.
-            write(turn, {field: fitted(turn, token, field, value)})
-        if node.undo is not None or node.commit:
-            _keep_undo(turn, token, linked)
-        _leave_by_edge(turn, token, linked)
+            write(turn, {field: fitted(turn, token, field, value, ahead)})
+            if ahead is not NOTHING:
+                ahead = ahead.without(field)
+        _leave(turn, token, linked, ahead)
     except Fault as fault:
         raise_error(turn, token, fault.code, fault.message)
     except ExpressionError as error:
         raise_error(turn, token, "expression", str(error))
 
 
-def back(turn: Turn, path: str, target: str, writes: dict[str, Value], failures: tuple[object, ...]) -> None:
+def proceed(turn: Turn, path: str, entry: int) -> None:
+    """The states that the node waited for are there."""
+    token = turn.tokens.get(path)
+    if token is None or token.entry != entry:
+        return
+    try:
+        _leave(turn, token, turn.program.node(token.node))
+    except Fault as fault:
+        raise_error(turn, token, fault.code, fault.message)
+    except ExpressionError as error:
+        raise_error(turn, token, "expression", str(error))
+
+
+def back(turn: Turn, path: str, target: str, setting: Setting, failures: tuple[object, ...]) -> None:
     """What an edge with `undo: true` had to undo is undone, as far as it could be."""
     token = turn.tokens[path]
+    if turn.states is not None:
+        turn.states.stirred = True  # nobody could go on meanwhile
     if failures:
         raise_error(turn, token, "undo_failed", f"{len(failures)} of what completed could not be undone")
-    else:
-        follow(turn, token, target, writes=writes)
+        return
+    try:
+        follow(turn, token, target, setting=setting)
+    except Fault as fault:
+        raise_error(turn, token, fault.code, fault.message)
 
 
-def _leave_by_edge(turn: Turn, token: Token, linked: LinkedNode) -> None:
-    names = scope(turn, token)
-    writes: dict[str, Value] = {}
-    if linked.set:
-        for field, evaluate in linked.set:
-            writes[field] = fitted(turn, token, field, evaluate(names))
-        names = {**names, **writes}
+def _leave(turn: Turn, token: Token, linked: LinkedNode, ahead: Setting = NOTHING) -> None:
+    """Keep the undo, evaluate what is set, and take the way on. Raises Fault or ExpressionError."""
+    if linked.node.undo is not None or linked.node.commit:
+        _keep_undo(turn, token, linked, ahead)
+    names = scope(turn, token, ahead)
+    setting = ahead
+    if linked.sets:
+        own = _own_setting(turn, token, linked, names, ahead)
+        if own.fields:
+            names = {**names, **own.fields}
+        setting = own if ahead is NOTHING else ahead.then(own)
     if linked.simple_to is not None:
-        follow(turn, token, linked.simple_to, writes=writes)
+        follow(turn, token, linked.simple_to, setting=setting)
         return
     if not linked.edges:  # the only node of a body
-        follow(turn, token, END, writes=writes)
+        follow(turn, token, END, setting=setting)
         return
     for edge in linked.edges:
         if edge.when is None or edge.when(names):
             if edge.undo:
-                rollback.begin_back(turn, token, edge.to, writes)
+                rollback.begin_back(turn, token, edge.to, setting)
             else:
-                follow(turn, token, edge.to, writes=writes)
+                follow(turn, token, edge.to, setting=setting)
             return
     raise Fault("no_edge", f"no `if` of node '{token.path}' holds, and it has no way on without one")
 
 
-def _keep_undo(turn: Turn, token: Token, linked: LinkedNode) -> None:
+def _own_setting(
+    turn: Turn, token: Token, linked: LinkedNode, names: dict[str, Value], ahead: Setting = NOTHING
+) -> Setting:
+    writes: dict[str, Value] = {}
+    for field, evaluate in linked.set:
+        writes[field] = fitted(turn, token, field, evaluate(names), ahead)
+    return Setting(writes, linked.node.adds, linked.node.removes)
+
+
+def _keep_undo(turn: Turn, token: Token, linked: LinkedNode, ahead: Setting = NOTHING) -> None:
     if linked.node.commit:
         turn.undo = None
-    problem = rollback.push(turn, token, scope(turn, token))
+    problem = rollback.push(turn, token, scope(turn, token, ahead))
     if problem:
         raise Fault("expression", f"its undo: {problem}")
 
@@ -126,15 +157,12 @@ def _as_text(value: Value) -> str:
     return text_of(value)
 
 
-def _pass(turn: Turn, token: Token, _linked: LinkedNode, _text: str) -> None:
-    _leave_or_fail(turn, token)
+def _pass(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
+    _leave(turn, token, linked)
 
 
-def _leave_or_fail(turn: Turn, token: Token) -> None:
-    linked = turn.program.node(token.node)
-    if linked.node.commit or linked.node.undo is not None:
-        _keep_undo(turn, token, linked)
-    _leave_by_edge(turn, token, linked)
+def _wait(_turn: Turn, _token: Token, _linked: LinkedNode, _text: str) -> None:
+    """Nothing: waits are looked at when all has settled."""
 
 
 def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
@@ -171,12 +199,9 @@ def _end(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     end = linked.node.end
     assert end is not None
     names = scope(turn, token)
-    writes: dict[str, Value] = {}
-    for field, evaluate in linked.set:
-        writes[field] = fitted(turn, token, field, evaluate(names))
-    result = linked.result({**names, **writes}) if linked.result is not None else None
-    if writes:
-        write(turn, writes)
+    setting = _own_setting(turn, token, linked, names) if linked.sets else NOTHING
+    result = linked.result({**names, **setting.fields}) if linked.result is not None else None
+    shift(turn, token, setting)
     statuses: dict[str, Status] = {"ok": "completed", "failed": "failed", "cancelled": "cancelled"}
     if end.status == "failed":
         turn.error = _ended_by(token)
@@ -197,6 +222,7 @@ ACTS: dict[str, Callable[[Turn, Token, LinkedNode, str], None]] = {
     "do": attempts.begin,
     "all": joins.open_all,
     "each": joins.open_each,
+    "wait": _wait,
     "end": _end,
 }
 """What each verb does. Every entry may raise Fault or ExpressionError."""
@@ -204,6 +230,7 @@ ACTS: dict[str, Callable[[Turn, Token, LinkedNode, str], None]] = {
 WORK: dict[str, Callable[..., None]] = {
     "act": act,
     "complete": complete,
+    "proceed": proceed,
     "arrive": joins.arrive,
     "unwind": rollback.unwind,
     "back": back,

@@ -7,11 +7,14 @@ runs of a graph share it; it holds nothing of any run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trellis.model.graph import Definition, Field, Graph, Node
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value
+
+if TYPE_CHECKING:
+    from trellis.engine.declared import Declared
 
 Scope = Mapping[str, Value]
 Evaluate = Callable[[Scope], Value]
@@ -42,8 +45,8 @@ class LinkedNode:
     """One node with its texts compiled."""
 
     __slots__ = (
-        "args", "edges", "items", "node", "remembered", "result", "say", "set", "simple_to", "timed", "tool",
-        "undo_args", "undo_tool",
+        "args", "edges", "items", "node", "reacts", "remembered", "result", "say", "set", "sets", "simple_to", "timed",
+        "tool", "undo_args", "undo_tool",
     )  # fmt: skip
 
     def __init__(self, node: Node, program: Program) -> None:
@@ -56,6 +59,7 @@ class LinkedNode:
         self.items = program.expression(node.each.items) if node.each else None
         self.result = program.expression(node.end.result) if node.end and node.end.result is not None else None
         self.set = [(field, program.expression(text)) for field, text in node.set.items()]
+        self.sets = bool(node.set or node.adds or node.removes)
         self.edges = [
             LinkedEdge(edge.to, None if edge.when is None else program.expression(edge.when), edge.undo)
             for edge in node.to
@@ -64,12 +68,13 @@ class LinkedNode:
         self.simple_to = first.to if first is not None and first.when is None and not first.undo else None
         self.timed = node.timeout is not None or node.deadline is not None
         self.remembered = node.id in program.marked
+        self.reacts = node.wait is not None or bool(node.upon_states)
 
 
 class Program:
     """The linked nodes and fields of one definition."""
 
-    __slots__ = ("_compiled", "_nodes", "definition", "fields", "marked", "secrets")
+    __slots__ = ("_compiled", "_nodes", "declared", "definition", "fields", "marked", "secrets")
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
@@ -78,6 +83,12 @@ class Program:
         self.marked = frozenset(edge.to for node in definition.nodes.values() for edge in node.to if edge.undo)
         self.secrets = frozenset(name for name, field in definition.fields.items() if field.secret)
         self.fields = {name: LinkedField(name, field, self) for name, field in definition.fields.items()}
+        self.declared = self._declared() if definition.states else None
+
+    def _declared(self) -> Declared:
+        from trellis.engine.declared import Declared  # a graph without states never loads the resolver
+
+        return Declared(self.definition, self.expression)
 
     def node(self, name: str) -> LinkedNode:
         """The linked node of this static id."""

@@ -39,6 +39,8 @@ def start(graph: Graph, event: RunStarted) -> Step:
     shown = {name: MASK if name in program.secrets else value for name, value in shown_fields(fields).items()}
     turn.note("run.started", {"graph": graph.hash, "name": graph.name, "fields": shown})
     first = program.definition.start
+    if turn.states is not None:
+        turn.states.begin(turn, first)
     enter(turn, first, first)
     return settle(turn)
 

@@ -8,7 +8,7 @@ from trellis.engine.chain import Chain
 from trellis.engine.moves import change, finish, leave_all
 from trellis.engine.program import Evaluate
 from trellis.engine.retries import delay_before
-from trellis.engine.state import ErrorFacts, Open, Rollback, Token, UndoEntry, UndoFailure
+from trellis.engine.state import ErrorFacts, Open, Rollback, Setting, Token, UndoEntry, UndoFailure
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
 from trellis.errors import ExpressionError
@@ -45,19 +45,20 @@ def chosen_tool(name: str, allow: tuple[str, ...], template: Evaluate | None, sc
 
 
 def begin(turn: Turn, error: ErrorFacts | None) -> None:
-    """Leave every node and undo all that completed; the run ends with it."""
+    """Leave every node and undo all that completed; the run ends with it. What an edge undoes just now goes on in it."""
     leave_all(turn, awaiting=True)
     turn.agenda.clear()
     turn.error = error
-    turn.rollback = Rollback(error=error)
+    rolling = turn.rollback or Rollback()
+    turn.rollback = replace(rolling, since=0, error=error, back=None)
     turn.later("unwind")
 
 
-def begin_back(turn: Turn, token: Token, target: str, writes: dict[str, Value]) -> None:
-    """Undo what completed since the last visit of `target`, then go there."""
+def begin_back(turn: Turn, token: Token, target: str, setting: Setting) -> None:
+    """Undo what completed since the last visit of `target`, then go there and make `setting` true."""
     turn.drop_timers(token.timers)
     token = change(turn, token, request="", timers=())
-    turn.rollback = Rollback(since=turn.marks.get(target, 0), back=(token, target, writes))
+    turn.rollback = Rollback(since=turn.marks.get(target, 0), back=(token, target, setting))
     turn.later("unwind")
 
 
@@ -153,8 +154,8 @@ def _end(turn: Turn, rolling: Rollback) -> None:
     if rolling.back is None:
         finish(turn, "rollback_failed" if turn.undo_failures else "rolled_back")
         return
-    token, target, writes = rolling.back
-    turn.later("back", token.path, target, writes, rolling.failures)
+    token, target, setting = rolling.back
+    turn.later("back", token.path, target, setting, rolling.failures)
 
 
 def _settle_request(turn: Turn, rolling: Rollback) -> None:

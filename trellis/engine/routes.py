@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from trellis.engine import rollback
-from trellis.engine.moves import change, finish, leave, move, over_limit, write
-from trellis.engine.state import ErrorFacts, Status, Token
+from trellis.engine.moves import change, finish, leave, move, over_limit, shift
+from trellis.engine.state import NOTHING, ErrorFacts, Setting, Status, Token
 from trellis.engine.turn import Turn
-from trellis.model.graph import END, FAIL, ROLLBACK
+from trellis.engine.writes import Fault
+from trellis.model.graph import END, FAIL, TARGETS
 from trellis.model.values import Value
 
 ENGINE_ERRORS = frozenset({"no_edge", "expression"})
@@ -21,29 +22,48 @@ def follow(
     token: Token,
     target: str,
     *,
-    writes: dict[str, Value] | None = None,
+    setting: Setting = NOTHING,
     local: dict[str, Value] | None = None,
     error: ErrorFacts | None = None,
 ) -> None:
-    """Go from `token` to a node of its region, or end the region, or end the run."""
-    if target not in (END, FAIL, ROLLBACK):
+    """Go from `token` to a node of its region, or end the region, or end the run.
+
+    Raises Fault `states_refused`, and then nothing has changed.
+    """
+    if target not in TARGETS:
         over = over_limit(turn, target, token.path)
         if over is not None:
             fail(turn, over)
             return
-        move(turn, token, target, writes, local, caught=error is not None)
+        move(turn, token, target, setting, local, caught=error is not None)
         return
-    if writes:
-        write(turn, writes)
-    if target == END and token.parent:
+    if target == END and token.parent:  # the join decides what becomes of what it sets
+        turn.later("arrive", token.parent, turn.tokens[token.parent].entry, token.index, (token.value,), token, setting)
+        return
+    shift(turn, token, setting, leaving=token.node if target == END else "")
+    if target == END and turn.program.node(token.node).node.region:  # what a state did when it came or went
         leave(turn, token)
-        turn.later("arrive", token.parent, turn.tokens[token.parent].entry, token.index, (token.value,))
     elif target == END:
         finish(turn, "completed")
     elif target == FAIL:
         fail(turn, error or ErrorFacts("failed", f"node '{token.path}' went to $fail", token.path, token.attempt))
     else:
         rollback.begin(turn, error)
+
+
+def go(turn: Turn, token: Token, target: str, local: dict[str, Value] | None = None) -> None:
+    """Go to `target`; where states refuse that, the node of `token` has failed."""
+    try:
+        follow(turn, token, target, local=local)
+    except Fault as fault:
+        raise_error(turn, token, fault.code, fault.message)
+
+
+def root_token(turn: Turn) -> Token:
+    """The token of the root. There is one as long as the run goes on and nothing is rolled back."""
+    return next(
+        token for token in turn.tokens.values() if not (token.parent or turn.program.node(token.node).node.region)
+    )
 
 
 def raise_error(turn: Turn, token: Token, code: str, message: str) -> None:
@@ -54,22 +74,30 @@ def raise_error(turn: Turn, token: Token, code: str, message: str) -> None:
 def route(turn: Turn, token: Token, error: ErrorFacts) -> None:
     """An error takes the node's own `catch`, else the join it is in, else the graph's `catch`, else the run fails.
 
-    A node that was itself reached by `catch` does not take the graph's again.
+    A node that was itself reached by `catch` does not take the graph's again. What a state does takes the graph's
+    in the place of the root. Where states refuse the way, the run fails.
     """
     target = _caught(turn.program.node(token.node).node.catch, error.code)
     if target is None and token.parent:
         leave(turn, token)
         turn.later("arrive", token.parent, turn.tokens[token.parent].entry, token.index, error)
         return
-    if target is None and not token.caught:
-        target = _caught(turn.program.definition.catch, error.code)
     if target is None:
-        fail(turn, error)
-    else:
-        facts: Value = {
-            "code": error.code, "message": error.message, "node": error.node, "attempt": error.attempt,
-        }  # fmt: skip
+        if turn.program.node(token.node).node.region:
+            leave(turn, token)
+            token = root_token(turn)
+        if not token.caught:
+            target = _caught(turn.program.definition.catch, error.code)
+    if target is None or (turn.rollback is not None and target not in TARGETS):
+        fail(turn, error)  # while an edge undoes, its node cannot be left
+        return
+    facts: Value = {
+        "code": error.code, "message": error.message, "node": error.node, "attempt": error.attempt,
+    }  # fmt: skip
+    try:
         follow(turn, token, target, local={"error": facts}, error=error)
+    except Fault as fault:
+        fail(turn, ErrorFacts(fault.code, fault.message, token.path, token.attempt))
 
 
 def fail(turn: Turn, error: ErrorFacts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trellis.engine.program import Program
-from trellis.engine.routes import follow
+from trellis.engine.routes import go
 from trellis.engine.state import Arrived, Refusal, State, Step, Token
 from trellis.engine.turn import Turn
 from trellis.model.events import SignalReceived
@@ -48,7 +48,7 @@ def deliver(turn: Turn, name: str, data: dict[str, Value]) -> bool:
         return False
     token, target = found
     turn.note("signal", {"name": name, "data": data, "node": token.path})
-    follow(turn, token, target, local={"signal": {"name": name, "data": data}})
+    go(turn, token, target, {"signal": {"name": name, "data": data}})
     return True
 
 
@@ -56,21 +56,29 @@ def taker(program: Program, tokens: dict[str, Token], name: str) -> tuple[Token,
     """The token that takes a signal, and where it goes: the innermost, of several the first in the document."""
     routed = [token for token in tokens.values() if name in program.node(token.node).node.upon]
     if routed:
-        places = {token.path: _place(tokens, token) for token in routed}
+        places = {token.path: _place(program, tokens, token) for token in routed}
         found = min(routed, key=lambda token: (-len(places[token.path]), places[token.path]))
         return found, program.node(found.node).node.upon[name]
     target = program.definition.upon.get(name)
     if target is None:
         return None
-    return next(((token, target) for token in tokens.values() if not token.parent), None)
+    roots = (token for token in tokens.values() if not (token.parent or program.node(token.node).node.region))
+    return next(((token, target) for token in roots), None)
 
 
-def _place(tokens: dict[str, Token], token: Token) -> list[int]:
-    """Where in the document: which body of which body. Longer is further in."""
+def in_document_order(program: Program, tokens: dict[str, Token], some: list[Token]) -> list[Token]:
+    """These tokens: the root's with what is inside it, each before what is inside; then what states do."""
+    return sorted(some, key=lambda token: _place(program, tokens, token))
+
+
+def _place(program: Program, tokens: dict[str, Token], token: Token) -> list[int]:
+    """Where in the document: the root or what some state does, then which body of which body. Longer is further in."""
     place: list[int] = []
     while token.parent:
         place.insert(0, token.index)
         token = tokens[token.parent]
+    declared = program.declared
+    place.insert(0, declared.places.get(token.node, 0) if declared is not None else 0)
     return place
 
 

@@ -5,7 +5,7 @@ Nothing here is ever changed in place. Dictionaries are shared between states; a
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -13,6 +13,9 @@ from trellis.engine.chain import Chain
 from trellis.engine.tally import Tally
 from trellis.model.actions import ActionRequest, CallTool, RequestInput
 from trellis.model.values import Value
+
+if TYPE_CHECKING:
+    from trellis.engine.program import Program
 
 Status = Literal["running", "completed", "failed", "denied", "timed_out", "cancelled", "rolled_back", "rollback_failed"]
 
@@ -104,10 +107,37 @@ class UndoFailure(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
 
+class Setting(msgspec.Struct, frozen=True, gc=False):
+    """What one move sets: the fields that it writes, the declared states that it adds and those that it removes."""
+
+    fields: dict[str, Value] = {}
+    adds: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+    def then(self, later: Setting) -> Setting:
+        """Both as one; where they speak of the same, the later counts."""
+        adds = [name for name in self.adds if name not in later.removes]
+        removes = [name for name in self.removes if name not in later.adds]
+        return Setting(
+            {**self.fields, **later.fields},
+            tuple(dict.fromkeys((*adds, *later.adds))),
+            tuple(dict.fromkeys((*removes, *later.removes))),
+        )
+
+    def without(self, field: str) -> Setting:
+        """All but what it writes to this field."""
+        kept = {name: value for name, value in self.fields.items() if name != field}
+        return Setting(kept, self.adds, self.removes)
+
+
+NOTHING = Setting()
+"""What a move sets that only moves. Compare with `is`."""
+
+
 class Rollback(msgspec.Struct, frozen=True):
     """An undo in progress: newest first, one at a time, of what completed in or after visit number `since`.
 
-    `back` is set for an edge with `undo: true`: the visit that waits, where it goes then, and the fields to write.
+    `back` is set for an edge with `undo: true`: the visit that waits, where it goes then, and what that move sets.
     """
 
     since: int = 0
@@ -117,7 +147,7 @@ class Rollback(msgspec.Struct, frozen=True):
     attempt: int = 0
     timers: tuple[str, ...] = ()
     failures: tuple[UndoFailure, ...] = ()
-    back: tuple[Token, str, dict[str, Value]] | None = None
+    back: tuple[Token, str, Setting] | None = None
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -128,7 +158,11 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """One run after `seq` events. `lines` counts the trace entries so far."""
+    """One run after `seq` events. `lines` counts the trace entries so far.
+
+    `active` names what is active of the declared states, and of the nodes that relations name, in the order that
+    decides outcomes; `clock` how often each came and went, for those that ever did: odd is active.
+    """
 
     run: str
     root: str
@@ -150,6 +184,8 @@ class State(msgspec.Struct, frozen=True):
     result: Value = None
     error: ErrorFacts | None = None
     undo_failures: tuple[UndoFailure, ...] = ()
+    active: tuple[str, ...] = ()
+    clock: dict[str, int] = {}
 
     @property
     def closed(self) -> bool:
@@ -159,6 +195,11 @@ class State(msgspec.Struct, frozen=True):
     def position(self) -> dict[str, int]:
         """The token map: path of each active node -> the sequence number of its visit."""
         return {path: token.entry for path, token in self.tokens.items()}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing is under way, asked or timed: all there is waits for states, and only a signal helps."""
+        return not (self.closed or self.open or self.timers)
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -179,3 +220,9 @@ class Step(msgspec.Struct, frozen=True):
     requests: tuple[ActionRequest, ...] = ()
     trace: tuple[TraceEntry, ...] = ()
     refusal: Refusal | None = None
+
+
+def shown_states(program: Program, state: State) -> list[str]:
+    """The declared states that are active, in their order: all that is active but the nodes."""
+    declared = program.declared
+    return [] if declared is None else [name for name in state.active if name not in declared.nodes]

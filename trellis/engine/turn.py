@@ -6,7 +6,7 @@ that ends is joined before its sibling begins, and no call grows the stack with 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trellis.engine.chain import Chain
 from trellis.engine.program import Program
@@ -26,6 +26,10 @@ from trellis.engine.state import (
 )
 from trellis.model.actions import ActionRequest, CallTool, Cancel, RequestInput, StartTimer
 from trellis.model.values import Value
+
+if TYPE_CHECKING:
+    from trellis.engine.declared import Declared
+    from trellis.engine.states import Active
 
 Task = tuple[Any, ...]
 """The name of a piece of work (see `apply.WORK`) and its arguments."""
@@ -56,6 +60,7 @@ class Turn:
         "result",
         "rollback",
         "seq",
+        "states",
         "status",
         "steps",
         "trace",
@@ -91,6 +96,8 @@ class Turn:
         self.result: Value = state.result
         self.error: ErrorFacts | None = state.error
         self.undo_failures: tuple[UndoFailure, ...] = state.undo_failures
+        self.states: Active | None = None if program.declared is None else _active(program.declared, state)
+        """The declared states; None where the graph has none."""
 
     # What is read is shared with the state before; what is written is copied first.
 
@@ -201,6 +208,7 @@ class Turn:
         if self._withdrawn:
             self.requests = [request for request in self.requests if request.id not in self._withdrawn]
             self.trace = [entry for entry in self.trace if id(entry[1]) not in self._untold]
+        states = self.states
         state = State(
             before.run,
             before.root,
@@ -222,5 +230,13 @@ class Turn:
             self.result,
             self.error,
             self.undo_failures,
+            before.active if states is None else states.named(),
+            before.clock if states is None else states.clock,
         )
         return Step(state, tuple(self.requests), tuple(self.trace))
+
+
+def _active(declared: Declared, state: State) -> Active:
+    from trellis.engine.states import Active
+
+    return Active(declared, state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trellis.engine.program import LinkedField
-from trellis.engine.state import Token
+from trellis.engine.state import NOTHING, Setting, Token
 from trellis.engine.turn import Turn
 from trellis.errors import ExpressionError
 from trellis.model.values import Value
@@ -17,16 +17,20 @@ class Fault(Exception):
         super().__init__(f"{code}: {message}")
 
 
-def fitted(turn: Turn, token: Token | None, name: str, value: Value) -> Value:
-    """The value as the field stores it. Raises Fault `invalid` where its type or its check says no."""
+def fitted(turn: Turn, token: Token | None, name: str, value: Value, ahead: Setting = NOTHING) -> Value:
+    """The value as the field stores it. Raises Fault `invalid` where its type or its check says no.
+
+    `ahead` is what the same move sets besides; it counts as written.
+    """
     linked = turn.program.fields[name]
+    fields = turn.fields if ahead is NOTHING else {**turn.fields, **ahead.fields}
     try:
         stored = linked.fit(value)
         if token is not None and token.parent and linked.field.merge is not None:
-            stored = linked.fit(_merged(linked, turn.fields.get(name), stored))
+            stored = linked.fit(_merged(linked, fields.get(name), stored))
     except ValueError as error:
         raise Fault("invalid", f"field '{name}': {error}") from error
-    reason = failed_check(linked, stored, turn.fields)
+    reason = failed_check(linked, stored, fields)
     if reason:
         raise Fault("invalid", f"field '{name}': {reason}")
     return stored
@@ -43,8 +47,10 @@ def failed_check(linked: LinkedField, value: Value, fields: dict[str, Value]) ->
     return "" if holds else f"{_shown(value)} does not pass its check `{linked.field.check}`"
 
 
-def scope(turn: Turn, token: Token) -> dict[str, Value]:
-    """The names that the texts of this visit read: the fields, and what is local."""
+def scope(turn: Turn, token: Token, ahead: Setting = NOTHING) -> dict[str, Value]:
+    """The names that the texts of this visit read: the fields, those of `ahead` as it sets them, and what is local."""
+    if ahead is not NOTHING:
+        return {**turn.fields, **ahead.fields, **token.locals}
     return {**turn.fields, **token.locals} if token.locals else turn.fields
 
 

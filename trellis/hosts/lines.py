@@ -9,6 +9,7 @@ from trellis.engine import State, Step
 from trellis.engine.nodes import asked
 from trellis.engine.program import Program, program_of
 from trellis.engine.replay import shown_fields
+from trellis.engine.state import shown_states
 from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph
 from trellis.model.secrets import MASK, mask
@@ -56,7 +57,7 @@ class Scribe:
         elif kind == "run.finished":
             line["result"] = mask(state.result)
             line["fields"] = public_fields(self._program, state)
-            line["states"] = []
+            line["states"] = shown_states(self._program, state)
             line["visited"] = list(self.visited)
             if state.error is not None:
                 line["error"] = error_facts(state)

@@ -12,7 +12,7 @@ from trellis.engine import State, Step, fold
 from trellis.engine.nodes import asked
 from trellis.engine.program import program_of
 from trellis.engine.signals import taker
-from trellis.engine.state import Refusal
+from trellis.engine.state import Refusal, shown_states
 from trellis.errors import Refused
 from trellis.hosts.clock import Clock
 from trellis.hosts.driver import Driver
@@ -30,7 +30,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a run ended. A failed run is a value, not an exception.
 
     `status` is completed, failed, denied, timed_out, cancelled, rolled_back or rollback_failed; `error` has code,
-    message, node and attempt; `visited` names the nodes in order of entry.
+    message, node and attempt; `visited` names the nodes in order of entry, `states` the declared states that were
+    active at the end, in the order that decides outcomes.
     """
 
     status: str
@@ -38,6 +39,7 @@ class Outcome(msgspec.Struct, frozen=True):
     fields: dict[str, Value]
     error: dict[str, Value] | None
     visited: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -74,9 +76,23 @@ class Run:
 
     @property
     def stuck(self) -> bool:
-        """Whether the run waits for an answer that no time limit ends, and no call is under way meanwhile."""
+        """Whether only somebody outside can move the run on.
+
+        It waits for an answer that no time limit ends, or for nothing but states, and no call is under way meanwhile.
+        """
         state, asked = self._live.state, self.questions
+        if state.waiting:
+            return True
         return len(asked) == len(state.open) and any(not _limited(state, question.node) for question in asked)
+
+    @property
+    def waits(self) -> dict[str, list[str]]:
+        """The nodes that wait for states, by path, each with the states that are not active yet."""
+        state, nodes = self._live.state, self._live.graph.definition.nodes
+        waits = [(token.path, nodes[token.node].wait) for token in state.tokens.values()]
+        return {
+            path: [name for name in wait.states if name not in state.active] for path, wait in waits if wait is not None
+        }
 
     def takes(self, signal: str) -> bool:
         """Whether some node, or the graph, would take this signal now."""
@@ -155,7 +171,8 @@ class Run:
         state = live.state
         fields = public_fields(program_of(live.graph), state)
         error = error_facts(state) or None
-        return Outcome(state.status, mask(state.result), fields, error, tuple(live.visited))
+        states = shown_states(program_of(live.graph), state)
+        return Outcome(state.status, mask(state.result), fields, error, tuple(live.visited), tuple(states))
 
     async def events(self) -> AsyncIterator[Line]:
         """The event lines of this run, from this host's start or resume of it to `run.finished`.

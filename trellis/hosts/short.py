@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from trellis.errors import AnswerNeeded
+from trellis.errors import AnswerNeeded, SignalNeeded
 from trellis.hosts.local import Host, Outcome, Run
 from trellis.model.graph import Graph
 from trellis.model.values import Value
@@ -62,7 +62,8 @@ def run(
 ) -> Outcome:
     """Run a graph, or the file of one, to its end. Not to be called where an event loop runs.
 
-    Raises AnswerNeeded at a question without an answer and without a timeout; InvalidGraph, and what `Host.start` does.
+    Raises AnswerNeeded at a question without an answer and without a timeout; SignalNeeded where all that is left waits
+    for states; InvalidGraph, and what `Host.start` does.
     """
     import asyncio
 
@@ -88,7 +89,10 @@ def run(
 
 
 async def feed(run: Run, answers: AnswerSheet) -> None:
-    """Answer each question of a run as it comes. Raises AnswerNeeded where only an answer could move it on."""
+    """Answer each question of a run as it comes.
+
+    Raises AnswerNeeded where only an answer could move it on, SignalNeeded where only a signal could.
+    """
     lacking: dict[str, str] = {}
     async for line in run.events():
         if line["type"] == "ask":
@@ -100,3 +104,5 @@ async def feed(run: Run, answers: AnswerSheet) -> None:
         asking = [request.node for request in run.questions]
         if run.stuck and asking and all(node in lacking for node in asking):
             raise AnswerNeeded(run.id, asking[0], lacking[asking[0]])
+        if run.state.waiting:
+            raise SignalNeeded(run.id, run.waits)

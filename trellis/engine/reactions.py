@@ -1,0 +1,73 @@
+"""What waits for states goes on once everything else has settled: first along routes, then out of waits.
+
+A state is not used up: every token whose route names it leaves. A wait is looked at anew after each that went on,
+since what went on may have changed the states.
+"""
+
+from __future__ import annotations
+
+from trellis.engine.routes import go, root_token
+from trellis.engine.signals import in_document_order
+from trellis.engine.state import Token
+from trellis.engine.states import Active
+from trellis.engine.turn import Turn
+
+
+def react(turn: Turn, active: Active) -> bool:
+    """Let go on what can; False where nothing can."""
+    if turn.status != "running":
+        return False
+    if active.written:
+        active.follow(turn)
+    if active.moved:
+        return True
+    if turn.rollback is not None or not active.stirred:
+        return False
+    program = turn.program
+    reacting = [token for token in turn.tokens.values() if program.node(token.node).reacts]
+    tokens = in_document_order(program, turn.tokens, reacting)
+    leaving = _leaving(turn, active, tokens)
+    active.fresh = 0
+    if leaving:
+        _leave(turn, leaving)
+        return True
+    for token in tokens:
+        wait = program.node(token.node).node.wait
+        if wait is not None and all(map(active.holds, wait.states)):
+            turn.later("proceed", token.path, token.entry)
+            return True
+    active.stirred = False
+    return False
+
+
+def _leaving(turn: Turn, active: Active, tokens: list[Token]) -> list[tuple[Token, str]]:
+    """Who leaves by which route: a node's own where the state is active, the graph's where no node had one for it.
+
+    A route that leads to where the token is, and every route of the graph, is taken only when the state was entered
+    just now: else it would be taken for ever.
+    """
+    mask, fresh, taken = active.config.mask, active.fresh & active.config.mask, 0
+    leaving: list[tuple[Token, str]] = []
+    for token in tokens:
+        for name, target in turn.program.node(token.node).node.upon_states.items():
+            bit = active.bit(name)
+            if bit & (mask if target != token.node else fresh):
+                leaving.append((token, target))
+                taken |= bit
+                break
+    for name, target in turn.program.definition.upon_states.items() if fresh else ():
+        root = root_token(turn)
+        if active.bit(name) & fresh & ~taken and target != root.node:
+            leaving.append((root, target))
+            break
+    return leaving
+
+
+def _leave(turn: Turn, leaving: list[tuple[Token, str]]) -> None:
+    waiting = len(turn.agenda)
+    for token, target in leaving:
+        now = turn.tokens.get(token.path)
+        if now is not None and now.entry == token.entry and turn.rollback is None:
+            go(turn, now, target)
+    # The agenda takes the newest first; the first of the document is to act first.
+    turn.agenda[waiting:] = reversed(turn.agenda[waiting:])
