@@ -47,6 +47,8 @@ def _told(line: Line) -> str:
         words.append(f"error {line['error']['code']}")
     if line["type"] == "fields.changed":
         words.append(", ".join(line["fields"]))
+    if line["type"] == "states.changed":
+        words += [f"+{state}" for state in line["added"]] + [f"-{state}" for state in line["removed"]]
     if line["type"] == "run.finished":
         words.append(line["status"])
         words += [f"error {line['error']['code']} at {line['error']['node']}"] if "error" in line else []

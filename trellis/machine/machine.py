@@ -139,7 +139,7 @@ class Machine(Core[Result]):
             self.drop_queue()
             self.rest()
             raise
-        if change.auto is not None or self.queue or self.waits is not None or self.disposed:
+        if change.auto is not None or self.queue or self.disposed or (self.waits is not None and self.waits.pending):
             self._drive(self._followed(change, args))
         else:
             self.running, self.current, self._plain = False, None, self._rested

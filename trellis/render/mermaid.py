@@ -18,6 +18,7 @@ _SHAPES = {
     "say": '("{}")',
     "ask": '[/"{}"/]',
     "do": '["{}"]',
+    "wait": '[\\"{}"\\]',
     "end": '(["{}"])',
     "pass": '{{{{"{}"}}}}',
 }
@@ -76,16 +77,29 @@ class _Flowchart:
 
     def lines(self, visited: Collection[str], current: Collection[str]) -> Iterator[str]:
         definition = self.definition
-        shared = bool(definition.catch or definition.upon)
+        shared = bool(definition.catch or definition.upon or definition.upon_states)
         self._edge("start", "-->", definition.start, "")
         for name, node in definition.nodes.items():
             self._leave(name, node)
-        self._routes("any", definition.catch, definition.upon, "")
+        self._routes("any", definition, "")
+        acting = [name for name, state in definition.states.items() if state.entered or state.exited]
+        for index, name in enumerate(acting):
+            for word, body in (
+                ("entered", definition.states[name].entered),
+                ("exited", definition.states[name].exited),
+            ):
+                if body is not None:
+                    self._edge(f"s{index}", "-->", body, "", word)
         yield "flowchart TD"
         yield '  start(("start"))'
         if shared:
             yield '  any>"any node"]'
         yield from self._region("", "  ")
+        for index, name in enumerate(acting):
+            yield f'  s{index}>"state {escape(name)}"]'
+            for body in (definition.states[name].entered, definition.states[name].exited):
+                if body is not None:
+                    yield from self._region(body, "  ")
         for target, number in self.terminals.items():
             yield f"  {number}{_TARGET_SHAPES[target].format(target)}"
         for edge in self.edges:
@@ -106,26 +120,30 @@ class _Flowchart:
         for edge in node.to:
             words = ([] if edge.when is None else [edge.when]) + (["(undo)"] if edge.undo else [])
             self._edge(way_out, "-->", edge.to, node.region, " ".join(words))
-        if not node.to and node.region and node.verb != "end":
+        if not node.to and node.region in self.joins and node.verb != "end":
             self._edge(way_out, "-->", END, node.region)
-        self._routes(way_out, node.catch, node.upon, node.region)
+        self._routes(way_out, node, node.region)
         if node.undo is not None:
             self.edges.append(f'{way_out} -. "undo" .- u{self.ids[name]}')
 
     def _exit(self, name: str, node: Node) -> str:
         return self.ids[name].replace("n", "j") if node.bodies else self.ids[name]
 
-    def _routes(self, source: str, catch: dict[str, str], upon: dict[str, str], region: str) -> None:
-        for code, target in catch.items():
+    def _routes(self, source: str, part: Node | Definition, region: str) -> None:
+        for code, target in part.catch.items():
             self._edge(source, "-.->", target, region, f"catch {code}")
-        for signal, target in upon.items():
+        for signal, target in part.upon.items():
             self._edge(source, "==>", target, region, f"upon {signal}")
+        for state, target in part.upon_states.items():
+            self._edge(source, "==>", target, region, f"upon state {state}")
 
     def _edge(self, source: str, arrow: str, target: str, region: str, label: str = "") -> None:
         """An edge to a node, to the join of `region` where it ends a body, or to a terminal of the run."""
-        text = f'|"{_escape(label)}"|' if label else ""
-        if target == END and region:
+        text = f'|"{escape(label)}"|' if label else ""
+        if target == END and region in self.joins:
             number = self.joins[region]
+        elif target == END and region:
+            return  # what a state does leads nowhere
         elif target in TARGETS:
             number = self.terminals.setdefault(target, f"t{len(self.terminals)}")
         else:
@@ -140,15 +158,15 @@ class _Flowchart:
             else:
                 yield f"{indent}{number}{_shape(node)}"
             if node.undo is not None:
-                yield f'{indent}u{number}[["{_escape(_short(node.undo.call.tool))}"]]'
+                yield f'{indent}u{number}[["{escape(_short(node.undo.call.tool))}"]]'
 
     def _frame(self, node: Node, number: str, indent: str) -> Iterator[str]:
         inner = indent + "  "
-        yield f'{indent}subgraph f{number} ["{_escape(_title(node))}"]'
+        yield f'{indent}subgraph f{number} ["{escape(_title(node))}"]'
         yield f'{inner}{number}(("{node.verb}"))'
         for index, body in enumerate(node.bodies):
             if body.name and len(self.members[body.region]) > 1:
-                yield f'{inner}subgraph b{number}_{index} ["{_escape(body.name)}"]'
+                yield f'{inner}subgraph b{number}_{index} ["{escape(body.name)}"]'
                 yield from self._region(body.region, inner + "  ")
                 yield f"{inner}end"
             else:
@@ -166,11 +184,14 @@ def _shape(node: Node) -> str:
         words.append(f"do {node.do.tool}")
     elif node.verb == "end" and node.end is not None:
         words.append(f"end {node.end.status}")
-    elif node.verb == "pass" and node.set:
-        words.append(f"set {', '.join(node.set)}")
+    elif node.verb == "wait" and node.wait is not None:
+        words.append(f"wait {', '.join(node.wait.states)}")
+    elif node.verb == "pass" and (node.set or node.adds or node.removes):
+        states = [*(f"+{state}" for state in node.adds), *(f"-{state}" for state in node.removes)]
+        words.append(f"set {', '.join([*node.set, *states])}")
     if node.say is not None:
         words.append(node.say)
-    return _SHAPES[node.verb].format("<br/>".join(_escape(_short(word)) for word in words))
+    return _SHAPES[node.verb].format("<br/>".join(escape(_short(word)) for word in words))
 
 
 def _title(node: Node) -> str:
@@ -196,7 +217,7 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """`text` as one line that may stand between quotes; what cannot be printed becomes a blank."""
     line = "".join(mark if mark.isprintable() else " " for mark in " ".join(text.split()))
     line = _TIGHT_STAR.sub("\u2217", _BREAK.sub(_INVISIBLE, line))
