@@ -133,6 +133,11 @@ SAID: list[tuple[TrellisError, str, int]] = [
         2,
     ),
     (errors.AsyncHandler("OpenState"), "handler 'OpenState' must be awaited; bind it to an AsyncMachine", 1),
+    (
+        errors.HandlerCancelled("OpenState"),
+        "handler 'OpenState' ended cancelled, though nobody cancelled the machine",
+        1,
+    ),
     (errors.HandlerTimeout("OpenState", 1.2345, 0.5), "handler 'OpenState' ran for 1.23 s, longer than 0.5 s", 1),
     (
         errors.ExceptionFailed("door", "AnyState", ValueError("x")),
@@ -143,7 +148,7 @@ SAID: list[tuple[TrellisError, str, int]] = [
         errors.LoopLimit("door", 1000, "add Open"),
         (
             "machine 'door' made 1000 transitions in one call, at last [add Open]; "
-            "a handler calls for itself without end"
+            "a handler calls for itself without end, or transition_limit is too small"
         ),
         1,
     ),

@@ -27,6 +27,7 @@
     │   ├── BadArguments      arguments that a called state does not take; nothing changed
     │   ├── WrongThread       a mutation from a thread that does not own the machine; nothing changed
     │   ├── AsyncHandler      a handler that must be awaited, on a machine that does not wait
+    │   ├── HandlerCancelled  a handler was cancelled by something that it awaited
     │   ├── HandlerTimeout    a handler ran longer than its machine allows
     │   ├── ExceptionFailed   a handler of the state Exception raised itself
     │   ├── LoopLimit         one call led to more transitions than its machine allows
@@ -270,14 +271,15 @@ class AnswerNeeded(UsageError):
 
 
 class SignalNeeded(UsageError):
-    """`waits` names the nodes that wait, each with the states that it lacks."""
+    """`waits` names the nodes that wait, each with the states that it lacks; `hopeless`: no signal is taken either."""
 
     exit_code = 7
 
-    def __init__(self, run: str, waits: Mapping[str, Sequence[str]]) -> None:
-        self.run, self.waits = run, waits
+    def __init__(self, run: str, waits: Mapping[str, Sequence[str]], *, hopeless: bool = False) -> None:
+        self.run, self.waits, self.hopeless = run, waits, hopeless
         waiting = "; ".join(f"at '{node}' for {', '.join(states)}" for node, states in waits.items())
-        super().__init__(f"run '{run}' waits {waiting}: only a signal can move it on")
+        why = "nothing in the graph can activate that now" if hopeless else "only a signal can move it on"
+        super().__init__(f"run '{run}' waits {waiting}: {why}")
 
 
 class MachineError(TrellisError):
@@ -363,6 +365,14 @@ class HandlerTimeout(MachineError):
         super().__init__(f"handler '{handler}' ran for {seconds:.3g} s, longer than {limit:.3g} s")
 
 
+class HandlerCancelled(MachineError):
+    """`handler` was cancelled by something that it awaited, not with its machine: it has failed."""
+
+    def __init__(self, handler: str) -> None:
+        self.handler = handler
+        super().__init__(f"handler '{handler}' ended cancelled, though nobody cancelled the machine")
+
+
 class ExceptionFailed(MachineError):
     """`handler` raised while the machine went into Exception; the cause is what it raised. The machine goes on."""
 
@@ -381,7 +391,11 @@ class LoopLimit(MachineError):
         self.machine, self.limit, self.last, self.error = machine, limit, last, error
         super().__init__(
             f"machine '{machine}' made {limit} transitions in one call, at last [{last}]; "
-            + ("a handler calls for itself without end" if error is None else f"its latest error is {error!r}")
+            + (
+                "a handler calls for itself without end, or transition_limit is too small"
+                if error is None
+                else f"its latest error is {error!r}"
+            )
         )
 
 

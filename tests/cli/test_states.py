@@ -28,6 +28,14 @@ def test_a_run_that_can_only_be_moved_by_a_signal_ends_the_command_and_stays_ope
     assert (again.code, again.err) == (7, done.err)
 
 
+def test_a_run_that_nothing_can_move_on_says_so(project: Path) -> None:
+    (project / "w.yaml").write_text(WAITING.replace("WAYS, ", "").replace("  c: {set: {add: [Ready]}, to: $end}\n", ""))
+    done = trellis("run", "w.yaml", "--id", "r", cwd=project)
+    assert done.code == 7
+    told = "input needed: run 'r' waits at 'b' for Ready: nothing in the graph can activate that now"
+    assert done.err.splitlines()[0] == told
+
+
 def test_changes_of_states_are_lines_and_the_last_line_has_what_stays(project: Path) -> None:
     (project / "w.yaml").write_text(WAITING.replace("WAYS", "timeout: 1ms, catch: {timeout: c}"))
     done = trellis("run", "w.yaml", "--output", "json", cwd=project)

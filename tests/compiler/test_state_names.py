@@ -96,3 +96,15 @@ nodes: {n: {set: {add: [Redy], remove: [Busy]}, to: w}, w: {wait: {states: [Read
 start: n
 """
     assert problems(text) == ["2:25: E501 no state named 'Redy' (did you mean 'Ready'?)"]
+
+
+def test_a_group_in_a_group_is_told_with_its_states() -> None:
+    text = """states: {A: {}, B: {}}
+groups: {G: [A, B, A], H: [G], I: [I]}
+nodes: {n: {set: {add: [A, B]}, to: $end}}
+"""
+    assert problems(text) == [
+        "2:20: W505 group 'G' names 'A' twice (remove one of them)",
+        "2:28: E501 no state named 'G' (it is a group; name states: A, B)",
+        "2:36: E501 no state named 'I' (it is a group; name states)",
+    ]

@@ -328,7 +328,7 @@ def test_what_was_kept_can_be_asked_when_the_machine_has_ended(make: Callable[..
 
 
 def test_a_file_that_is_opened_again_goes_on(tmp_path: Path) -> None:
-    path, clock = tmp_path / "deep" / "history.db", Clock()
+    path, clock = tmp_path / "history.db", Clock()
     first = Machine(SCHEMA, ORDER, id="m")
     history = SqliteHistory(first, path, clock=clock)
     first.add("A")
@@ -429,3 +429,56 @@ def test_definitions_survive_the_file(tmp_path: Path) -> None:
     assert stored is not None
     assert stored.schema is None  # this time tracking did not ask for it
     history.close()
+
+
+@pytest.mark.parametrize(
+    ("ask", "fault"),
+    [
+        (lambda history: history.find_latest("x"), "limit: expected 0 (all) or more, found str"),
+        (
+            lambda history: history.find_latest(Query()),
+            "limit: expected 0 (all) or more, found Query; write find_latest(query=…)",
+        ),
+        (
+            lambda history: history.find_latest(1, "A"),
+            "query: expected a Query, such as Query(active=('A',)), found 'A'",
+        ),
+        (
+            lambda history: history.find_latest(1, Query(active="A")),  # type: ignore[arg-type]
+            "query.active: expected a tuple of names, write ('A',)",
+        ),
+        (
+            lambda history: history.find_latest(1, Query(activated=5)),  # type: ignore[arg-type]
+            "query.activated: expected a tuple of names, found 5",
+        ),
+        (lambda history: history.active_between(["A"], BEGIN, BEGIN), "query.active: names are texts, found ['A']"),
+        (
+            lambda history: history.activated_between("A", "2030-01-01", BEGIN),
+            "query.start.at: expected a datetime with a time zone, found '2030-01-01'",
+        ),
+        (
+            lambda history: history.find_latest(1, Query(end=BEGIN)),  # type: ignore[arg-type]
+            f"query.end: expected a Bound, found {BEGIN!r}; write end=Bound(at=…)",
+        ),
+        (
+            lambda history: history.find_latest(1, Query(end=Bound(ticks=["A"], diff="1"))),  # type: ignore[arg-type]
+            (
+                "query.end.ticks: expected a tick for each state, such as {'A': 5}, found ['A']; "
+                "query.end.diff: expected a whole number, found '1'"
+            ),
+        ),
+    ],
+)
+def test_a_question_of_the_wrong_kind_is_refused_with_what_to_give(ask: Callable[[Any], object], fault: str) -> None:
+    with pytest.raises(BadHistory) as caught:
+        ask(MemoryHistory(Machine(SCHEMA, ORDER)))
+    assert str(caught.value) == fault
+
+
+def test_a_text_is_no_list_of_states_to_track() -> None:
+    with pytest.raises(BadHistory) as caught:
+        MemoryHistory(Machine(SCHEMA, ORDER), Tracking(states="AB", args="id"))  # type: ignore[arg-type]
+    assert caught.value.faults == (
+        "tracking.states: expected a tuple of names, write ('AB',)",
+        "tracking.args: expected a tuple of names, write ('id',)",
+    )

@@ -148,3 +148,22 @@ def test_a_logger_gets_levels_of_its_own(caplog: pytest.LogCaptureFixture) -> No
         ("states", logging.DEBUG, "[add] A"),
         ("states", logging.INFO, "[state] +A"),
     ]
+
+
+def test_a_check_does_not_read_as_a_mutation() -> None:
+    lines: list[str] = []
+    machine = Machine({"A": {}, "B": {"require": ["A"]}})
+    machine.trace(Log(lines.append, Level.OPERATIONS))
+    machine.can_add("A")
+    machine.can_remove("A")
+    machine.can_add("B")
+    assert lines == [
+        "[prepend:check:add] A",
+        "[check:add] A",
+        "[prepend:check:remove] A",
+        "[check:remove] A",
+        "[prepend:check:add] B",
+        "[check:add] B",
+        "[reject] B(-A)",
+        "[cancel:reject] B",
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trellis import Machine
-from trellis.errors import BadSchema, LoopLimit, UnknownState
+from trellis.errors import BadSchema, LoopLimit, MachineError, UnknownState
 from trellis.machine import AsyncMachine, ThreadSafe, pipes
 from trellis.machine.pipes import Link, Pipe
 from trellis.machine.states import Basic, Connected
@@ -356,3 +356,24 @@ def test_a_source_on_another_thread_lets_go_of_a_pipe_whose_target_has_ended() -
         assert await working == (True, True)
 
     asyncio.run(main())
+
+
+def test_a_pipe_follows_what_was_settled_also_where_a_state_is_named_like_a_moment() -> None:
+    a, b = machine("a", "A", "State", "End", "Any"), machine("b", "A", "B")
+    pipes.bind(a, b, "A", "A", "B")
+    a.add("A")
+    b.set("B")
+    assert a.can_add("State")
+    a.add("State", "End")  # `AState` and `AEnd` are pairs of states here
+    assert str(b) == "(B:1)"
+    a.remove("A")
+    assert str(b) == "()"
+
+
+@pytest.mark.parametrize("ended", ["a", "b"])
+def test_a_machine_that_has_ended_takes_no_pipe(ended: str) -> None:
+    a, b = machine("a", "A"), machine("b", "A")
+    {"a": a, "b": b}[ended].dispose()
+    with pytest.raises(MachineError, match=f"^machine '{ended}' has ended, so nothing can be piped from it or to it$"):
+        pipes.bind(a, b, "A")
+    assert (a.pipes, b.pipes, a.handlers) == ((), (), None)

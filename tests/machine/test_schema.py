@@ -220,6 +220,23 @@ def test_verified_states_become_the_index_order_and_nothing_else_changes() -> No
     assert machine.is_("A", "B", "C")
 
 
+@pytest.mark.parametrize("how", ["verify", "import", "schema", "relations"])
+def test_relations_mean_the_same_in_another_order(how: str) -> None:
+    schema = {"A": {"remove": ["A", "A"], "after": ["A", "A", "B"]}, "B": {"require": ["B"]}}
+    machine = Machine(schema, id="m")
+    before = dict(machine.schema)
+    for order in (["Exception", "B", "A"], ["B", "A", "Exception"]):
+        if how == "verify":
+            machine.verify_states(order)
+        elif how == "import":
+            machine.import_({"id": "m", "state_names": order, "time": [0, 0, 0]})
+        else:
+            more = {**schema, **{f"More{number}": {} for number in range(len(machine.names))}}
+            machine.set_schema(Machine(more).relations if how == "relations" else more)
+    assert {name: machine.schema[name] for name in before} == before
+    assert machine.add("A").value == Machine(schema).add("A").value == "canceled"
+
+
 def test_handlers_stay_with_their_states_in_another_order() -> None:
     called: list[str] = []
     machine = Machine({"A": {}, "B": {}, "C": {}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trellis.engine.relations import Relations
+from trellis.errors import ExceptionFailed, LoopLimit
 from trellis.machine import Machine
 from trellis.machine.steps import Recount, Step, resolution, steps
 from trellis.model.states import StateDef
@@ -89,10 +91,66 @@ def test_an_auto_state_that_a_handler_refused_is_rejected_alone() -> None:
         "called X",
         "called Y",
         "add Z by X",
-        "handler XEnter",
+        "veto XEnter",
         "reject X",
         "activate Y",
     ]
+
+
+def test_of_two_bindings_the_one_that_refused_is_told() -> None:
+    machine = Machine({"A": {}})
+    machine.bind({"AEnter": lambda _event: None})
+    machine.bind({"AEnter": lambda _event: False})
+    machine.add("A")
+    assert list(map(str, steps(machine.seen[0]))) == ["called A", "handler AEnter", "veto AEnter"]
+    machine.bind({"AnyEnter": lambda _event: None})  # the same handlers, bound anew
+    assert list(map(str, steps(machine.seen[0]))) == ["called A", "handler AEnter", "veto AEnter"]
+
+
+def test_a_veto_of_a_handler_that_is_gone_is_all_that_is_known_of_handlers() -> None:
+    machine = Machine({"A": {}})
+    machine.bind({"AEnter": lambda _event: False}, id="refusing")
+    machine.bind({"AEnter": lambda _event: None})
+    machine.add("A")
+    machine.detach("refusing")
+    assert list(map(str, steps(machine.seen[0]))) == ["called A", "veto AEnter"]
+
+
+def test_where_two_handlers_could_have_refused_an_auto_state_none_is_told() -> None:
+    schema: dict[str, Any] = {"A": {}, "X": {"auto": True}, "Y": {"auto": True}}
+    nothing: dict[str, Any] = dict.fromkeys(("YEnter", "AX", "AnyEnter"), lambda _event: None)
+    assert told(schema, ("add", "A"), handlers={"XEnter": lambda _event: False, **nothing})[1] == [
+        "called X",
+        "called Y",
+        "handler YEnter",
+        "handler AnyEnter",
+        "reject X",
+        "activate Y",
+    ]
+
+
+def test_a_handler_of_one_name_that_was_not_asked_again_is_not_told_again() -> None:
+    schema: dict[str, Any] = {"AB": {}, "A": {}, "BC": {}, "C": {"auto": True}}
+    called: list[str] = []
+
+    def refuse(_event: object) -> bool:
+        called.append("ABC")
+        return False
+
+    handlers: dict[str, Any] = {"ABC": refuse}  # AB and C, then A and BC
+    assert told(schema, ("add", "AB", "A", "BC"), handlers=handlers)[1] == ["called C", "veto ABC", "reject C"]
+    assert called == ["ABC"]
+
+
+def test_steps_are_those_of_the_relations_that_the_transition_had() -> None:
+    machine = Machine({"A": {"add": ["B"]}, "B": {}, "C": {}})
+    machine.bind({"AEnter": lambda _event: None, "BState": lambda _event: None})
+    machine.add("A")
+    tx = machine.seen[0]
+    before = steps(tx)
+    machine.set_schema({"D": {"add": ["B"]}, "C": {}, "B": {}, "A": {}}, ["D", "C", "B", "A", "Exception"])
+    machine.bind({"DEnter": lambda _event: None})
+    assert steps(tx) == before
 
 
 def test_steps_are_values() -> None:
@@ -133,3 +191,32 @@ def test_the_resolution_that_is_told_is_the_one_that_was_made(states: dict[str, 
             if tx.accepted and change is tx.change:
                 lost = (set(tx.before) | set(tx.called)) - set(tx.after)
                 assert lost - gone <= set(tx.called if tx.type == "remove" else tx.before if tx.type == "set" else ())
+
+
+MOMENTS = [*(name + moment for name in NAMES for moment in ("Enter", "Exit")), *(a + b for a in NAMES for b in NAMES)]
+SAYS = st.dictionaries(st.sampled_from([*MOMENTS, "AnyEnter"]), st.sampled_from(["yes", "no", "fail"]), max_size=6)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(NAMES, STATES)), st.lists(SAYS, min_size=1, max_size=3), CALLS)
+def test_what_is_told_of_handlers_is_what_they_did(states: Any, bindings: list[dict[str, str]], calls: Any) -> None:
+    machine, did = Machine(states, list(NAMES), transition_limit=20), dict[str, list[str]]()
+
+    def handler(name: str, says: str) -> Any:
+        def called(event: Any, **_args: object) -> bool:
+            did.setdefault(event.id, []).append({"yes": "handler", "no": "veto", "fail": "fail"}[says] + " " + name)
+            return says == "yes" or (says == "fail" and 1 / 0 > 0)
+
+        return called
+
+    for number, says in enumerate(bindings):
+        machine.bind({name: handler(name, said) for name, said in says.items()}, id=str(number))
+    for kind, called in calls:
+        did.clear()
+        with suppress(ExceptionFailed, LoopLimit):
+            getattr(machine, kind)(*called)
+        for tx in machine.seen:
+            found = [str(step) for step in steps(tx) if step.kind in ("handler", "veto", "fail")]
+            really = iter(did.get(tx.id, []))
+            assert all(step in really for step in found)  # in that order
+            if not tx.auto:
+                assert found == did.get(tx.id, [])

@@ -112,6 +112,49 @@ def test_a_kept_transition_does_not_change_when_the_machine_goes_on() -> None:
     assert (tx.completed, tx.is_valid) == (True, False)
 
 
+@pytest.mark.parametrize("bound", [False, True], ids=["alone", "with handlers"])
+def test_a_kept_transition_does_not_change_when_the_machine_gets_other_states(bound: bool) -> None:
+    machine = Machine({"A": {"add": ["B"]}, "B": {}, "C": {}})
+    kept: list[Transition] = []
+
+    class Keeps:
+        def transition_end(self, tx: Transition) -> None:
+            kept.append(tx)
+
+    machine.trace(Keeps())
+    if bound:
+        machine.bind({"BState": lambda _event: None})
+    machine.add("A")
+    (tx,) = kept
+
+    def facts() -> object:
+        return tx.record(), tx.called, tx.after, tx.diff, tx.added, tx.touched, tx.state, tx.time_after
+
+    before = facts()
+    machine.verify_states(["Exception", "C", "B", "A"])
+    assert facts() == before
+    machine.set_schema({"D": {}, "C": {}, "B": {}, "A": {}}, ["D", "C", "B", "A", "Exception"])
+    assert facts() == before
+
+
+def test_a_transition_toggles_as_the_cause() -> None:
+    machine = Machine({"A": {}, "B": {}, "C": {}})
+    sources: list[object] = []
+    machine.bind(
+        {
+            "AState": lambda event: event.toggle("B"),
+            "AEnd": lambda event: event.toggle("B"),
+            "BState": lambda event: sources.append(event.source),
+            "BEnd": lambda event: sources.append(event.source),
+        }
+    )
+    machine.add("A")
+    assert str(machine) == "(A:1 B:1)"
+    machine.remove("A")
+    assert str(machine) == "()"
+    assert sources == [(machine.id, f"{machine.id}/1", 0), (machine.id, f"{machine.id}/3", 2)]
+
+
 @pytest.mark.covers("AM12")
 def test_a_handler_sees_what_waits() -> None:
     def look(event: Transition) -> dict[str, object]:

@@ -246,7 +246,8 @@ class Session:
         if self._ended is not None:
             return EXIT_CODES[self._ended["status"]]
         if not self.stopping and self._run.state.waiting:
-            tell(f"input needed: {SignalNeeded(self._run.id, self._run.waits)}")
+            run = self._run
+            tell(f"input needed: {SignalNeeded(run.id, run.waits, hopeless=run.hopeless)}")
             return INPUT_NEEDED
         if self.stopping or not self._lacking:
             tell("interrupted")

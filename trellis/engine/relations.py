@@ -33,7 +33,7 @@ Ticks = tuple[tuple[int, int], ...]
 HEALTH: Final = ("Healthcheck", "Heartbeat")
 """Adding exactly one of these is no reason for an auto pass."""
 WEIGHT_LIMIT: Final = 1_000_000
-"""How much is remembered before all is forgotten: the sum of the lengths of remembered targets."""
+"""How much is remembered before all is forgotten: the sum of the lengths of configurations and targets, each and 8."""
 
 
 class Config:
@@ -60,8 +60,7 @@ class Change(msgspec.Struct, eq=False):
     """One resolved mutation of one configuration. States are numbers, in `Relations.names`.
 
     `target` is what the relations gave, also where it was not accepted; `after` is `before` then. `ticks` holds each
-    state whose clock moves, and by how much. `done`: what was called for is so at the end of it. Of a change that is
-    remembered, `auto` is the auto pass that follows (None: none does); `last` and `moves` are `after` and `ticks` of
+    state whose clock moves, and by how much. Of a change that is remembered, `auto` is the auto pass that follows (None: none does); `last` and `moves` are `after` and `ticks` of
     both together. Of an auto pass that was accepted in part, `tried` is the whole of it, as it is negotiated.
     """
 
@@ -76,7 +75,6 @@ class Change(msgspec.Struct, eq=False):
     ticks: Ticks = ()
     moves: Ticks = ()
     accepted: bool = False
-    done: bool = False
     is_auto: bool = False
     auto: Change | None = None
     tried: Change | None = None
@@ -185,7 +183,7 @@ class Relations:
         if found is None:
             mask = sum(map(self.bits.__getitem__, order))
             closed = all(not self._required[state] & ~mask for state in order)
-            found = self.configs[order] = Config(order, mask, self._removes(mask, order), closed)
+            found = self._keep(order, mask, self._removes(mask, order), closed)
         return found
 
     def _removes(self, mask: int, order: Iterable[int]) -> int:
@@ -196,8 +194,14 @@ class Relations:
                 removes |= removed[state]
         return removes
 
-    def _remember(self, change: Change) -> None:
-        self._weight += len(change.target) + 8
+    def _keep(self, order: tuple[int, ...], mask: int, removes: int, closed: bool) -> Config:
+        self._weigh(order)
+        kept = self.configs[order] = Config(order, mask, removes, closed)
+        return kept
+
+    def _weigh(self, states: tuple[int, ...]) -> None:
+        """Something with so many states is kept. Where it is too much, all is forgotten."""
+        self._weight += len(states) + 8
         if self._weight > WEIGHT_LIMIT:
             for config in self.configs.values():  # machines hold some of them, and go on from there
                 config.add = config.remove = config.set = _NOTHING
@@ -217,7 +221,7 @@ class Relations:
                 follow = self.follows(change)
                 if follow is not None:
                     change.auto, change.last, change.moves = follow, follow.after, change.ticks + follow.ticks
-            self._remember(change)
+            self._weigh(change.target)
             if known is _NOTHING:
                 known = {}
                 setattr(before, kind, known)
@@ -268,7 +272,7 @@ class Relations:
         called = tuple([state for state in self.autos if mask & self.bits[state]])
         target, active, removes = self._target(before, self._joined(called, mask, before), mask | before.mask, 0)
         tried = self._change("add", before, called, mask, target, active, removes, bool(mask & active), True)
-        self._remember(tried)
+        self._weigh(tried.target)
         if not mask & ~active:
             return tried
         change = self.auto_without(tried, mask & ~active)
@@ -439,10 +443,9 @@ class Relations:
             exits = self._sort([state for state in before.order if leaving & bits[state]], leaving)
             ticks += map(self._once.__getitem__, exits)
         if not accepted:
-            return Change(kind, before, before, before, called, target, exits, enters, (), (), False, False, is_auto)
+            return Change(kind, before, before, before, called, target, exits, enters, (), (), False, is_auto)
         after = self.configs.get(target)
         if after is None:
-            after = self.configs[target] = Config(target, mask, removes, True)
-        done = kind != "remove" or not wanted & mask
+            after = self._keep(target, mask, removes, True)
         moved = tuple(ticks)
-        return Change(kind, before, after, after, called, target, exits, enters, moved, moved, True, done, is_auto)
+        return Change(kind, before, after, after, called, target, exits, enters, moved, moved, True, is_auto)

@@ -11,7 +11,7 @@ import msgspec
 from trellis.engine import State, Step, fold
 from trellis.engine.nodes import asked
 from trellis.engine.program import program_of
-from trellis.engine.signals import taker
+from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Refusal, shown_states
 from trellis.errors import Refused
 from trellis.hosts.clock import Clock
@@ -84,6 +84,12 @@ class Run:
         if state.waiting:
             return True
         return len(asked) == len(state.open) and any(not _limited(state, question.node) for question in asked)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the run only waits for states, and takes no signal: nothing that is in its graph brings them."""
+        declared = self._live.graph.definition.signals
+        return self._live.state.waiting and not any(self.takes(name) for name in (*declared, INTERRUPT))
 
     @property
     def waits(self) -> dict[str, list[str]]:

@@ -105,4 +105,4 @@ async def feed(run: Run, answers: AnswerSheet) -> None:
         if run.stuck and asking and all(node in lacking for node in asking):
             raise AnswerNeeded(run.id, asking[0], lacking[asking[0]])
         if run.state.waiting:
-            raise SignalNeeded(run.id, run.waits)
+            raise SignalNeeded(run.id, run.waits, hopeless=run.hopeless)

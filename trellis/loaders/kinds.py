@@ -10,6 +10,7 @@ from trellis.model.documents import Step
 Kind = Literal["graph", "state schema", "tool catalogue", "test"]
 
 TEST = (".test.yaml", ".test.yml")
+_OF_GRAPHS = frozenset(("nodes", "start", "fields", "signals", "limits", "upon", "catch", "schema"))
 _OF_SCHEMAS = frozenset(("states", "components", "extends"))
 
 
@@ -19,7 +20,7 @@ def kind_of(path: str, data: object, pruned: Collection[tuple[Step, ...]] = ()) 
         return "test"
     keys = {*data} if isinstance(data, dict) else set()
     keys |= {steps[0] for steps in pruned if steps}
-    if "nodes" in keys:
+    if keys & _OF_GRAPHS:
         return "graph"
     if keys & _OF_SCHEMAS:
         return "state schema"

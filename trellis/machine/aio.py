@@ -9,15 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future as ThreadFuture
+from contextvars import ContextVar
 from typing import Any
 
 from trellis.engine.relations import Kind
-from trellis.errors import HandlerTimeout, MachineError
+from trellis.errors import AsyncHandler, HandlerCancelled, HandlerTimeout, MachineError, TracerFailed
 from trellis.machine.arguments import checked
 from trellis.machine.core import Core
+from trellis.machine.enqueue import enqueue
+from trellis.machine.handlers import COROUTINE, flags_of
 from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, PREPENDED, Result
 from trellis.machine.running import NO_ARGS, Work, work
+
+_within: ContextVar[frozenset[object]] = ContextVar("within", default=frozenset())
+"""The runs of queues that the current task is a part of: those whose handlers it is, or was begun by."""
 
 
 class AsyncMachine(Core["asyncio.Future[Result]"]):
@@ -28,7 +34,7 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
     A handler that is still awaited after `handler_timeout` seconds is cancelled, and has failed.
     """
 
-    __slots__ = ("_loop", "_stepping", "_task")
+    __slots__ = ("_drain", "_loop", "_stepping", "_task")
 
     def __init__(self, schema: object, order: Any = None, **options: Any) -> None:
         try:
@@ -36,7 +42,7 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         except RuntimeError:
             raise MachineError("an AsyncMachine belongs to an event loop: make it in a coroutine") from None
         self._task: asyncio.Task[None] | None = None
-        self._stepping = False
+        self._stepping, self._drain = False, object()
         super().__init__(schema, order, **options)
 
     def mutate(
@@ -50,6 +56,7 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         check: bool = False,
     ) -> asyncio.Future[Result]:
         """What all mutations come down to: run it now, or queue it while a transition runs."""
+        self._check_here()
         if self.disposed:
             return self.answer(CANCELED)
         if self.arguments is not None and kind != "remove":
@@ -57,14 +64,11 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         done: asyncio.Future[Result] = self._loop.create_future()
         if self.running:
             inside = self._inside()
-            result = self.enqueue(kind, names, args, source, prepend, check, None if inside else done.set_result)
+            result = enqueue(self, kind, names, args, source, prepend, check, None if inside else _teller(done))
             if inside or result.value != "queued":
                 done.set_result(result)
             return done
-        self._run(
-            work(self, self.begin(kind, names, args, source, prepend, check), args, source, check, done.set_result),
-            done,
-        )
+        self._run(work(self, self.begin(kind, names, args, source, prepend, check), args, source, check), done)
         return done
 
     def answer(self, result: Result) -> asyncio.Future[Result]:
@@ -74,28 +78,41 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         return done
 
     def eval(self, call: Callable[[], object]) -> asyncio.Future[Result]:
-        """Call a function when no transition runs, before everything that waits."""
-        self._check_thread()
+        """Call a function when no transition runs, before everything that waits. Raises AsyncHandler for a coroutine's."""
+        self._check_here()
+        if flags_of(call) & COROUTINE:
+            raise AsyncHandler(call.__name__)
         if self.disposed:
             return self.answer(CANCELED)
-        if self.running:
-            self.queue.insert(0, Mutation("add", (), call=call))
-            return self.answer(PREPENDED)
         done: asyncio.Future[Result] = self._loop.create_future()
+        if self.running:
+            inside = self._inside()
+            self.queue.insert(0, Mutation("add", (), call=call, tell=None if inside else _teller(done)))
+            return self.answer(PREPENDED) if inside else done
         self.start()
         self._run(self.called(call), done)
         return done
 
+    def _check_here(self) -> None:
+        self._check_thread()
+        if self._loop.is_closed():
+            raise MachineError(f"the event loop of machine '{self.id}' is closed; make a machine for each loop")
+
     def _inside(self) -> bool:
-        """Whether the caller is a handler of the transition that runs, or something that it awaits."""
-        return self._stepping or (self._task is not None and asyncio.current_task() is self._task)
+        """Whether the caller is a handler of the transition that runs, or a task that it began: such a one would wait
+        for itself."""
+        return self._stepping or self._drain in _within.get()
 
     def _run(self, steps: Work, done: asyncio.Future[Result]) -> None:
         """Take all steps up to the first that must be awaited; a task takes the others."""
+        self._drain = object()
         try:
             awaited = self._advance(lambda: next(steps))
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - goes to whoever awaits the mutation
             self._end(done, error)
+            return
+        except BaseException:
+            self._stop()
             raise
         if awaited is None:
             self._end(done)
@@ -103,12 +120,13 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
             self._task = self._loop.create_task(self._go_on(steps, awaited, done), name=f"machine {self.id}")
 
     async def _go_on(self, steps: Work, awaited: Awaitable[object] | None, done: asyncio.Future[Result]) -> None:
+        _within.set(_within.get() | {self._drain})
         try:
             while awaited is not None:
                 try:
                     got = await self._limited(awaited)
                 except BaseException as raised:  # noqa: BLE001 - the steps decide what becomes of it
-                    error = raised
+                    error = self._failure(raised)
                     awaited = self._advance(lambda: steps.throw(error))  # noqa: B023 - called at once
                 else:
                     value = got
@@ -120,6 +138,16 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
             raise
         else:
             self._end(done)
+
+    def _failure(self, raised: BaseException) -> BaseException:
+        """What an awaited handler raised. One that was cancelled while this task was not has failed like any other."""
+        task = asyncio.current_task()
+        if isinstance(raised, asyncio.CancelledError) and task is not None and not task.cancelling():
+            assert self.current is not None
+            failure = HandlerCancelled(self.current.name)
+            failure.__cause__ = raised
+            return failure
+        return raised
 
     def _advance(self, resume: Callable[[], Awaitable[object]]) -> Awaitable[object] | None:
         """One stretch without waiting: what must be awaited next, None at the end."""
@@ -142,12 +170,19 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
                 raise
             raise HandlerTimeout(self.current.name, limit, limit) from None
 
-    def _end(self, done: asyncio.Future[Result], error: BaseException | None = None) -> None:
+    def _stop(self) -> TracerFailed | None:
+        """Nothing more is run. What waits is canceled; gives what a tracer raised."""
         self._task = None
-        if error is not None:
-            self.drop_queue()
-        failed = self.rest()
-        error = error or failed
+        self.drop_queue()
+        return self.rest()
+
+    def _end(self, done: asyncio.Future[Result], error: BaseException | None = None) -> None:
+        result = self.result
+        try:
+            failed = self._stop()
+            error = failed if error is None else error
+        except Exception as closing:  # noqa: BLE001 - of what was called at the end; it has nobody else
+            error = error or closing
         if done.done():
             if isinstance(error, Exception):
                 self._loop.call_exception_handler({"message": f"machine {self.id} failed", "exception": error})
@@ -156,7 +191,17 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         elif error is not None:
             done.cancel()
         else:
-            done.set_result(self.result)
+            done.set_result(result)
+
+
+def _teller(done: asyncio.Future[Result]) -> Callable[[Result], None]:
+    """What tells a future its result, unless who waited for it is gone: a caller who gives up changes nothing."""
+
+    def tell(result: Result) -> None:
+        if not done.done():
+            done.set_result(result)
+
+    return tell
 
 
 class ThreadSafe:

@@ -40,6 +40,7 @@ class Body(Waiting, Generic[R]):
         "machine_tick",
         "made",
         "parent",
+        "pending",
         "pipes",
         "queue",
         "queue_limit",
@@ -86,6 +87,15 @@ class Body(Waiting, Generic[R]):
     handler_timeout: float | None
     time_source: Callable[[], float]
     transition_limit: int
+    queue_limit: int
+
+    pending: int
+    """Mutations that wait and count as queue ticks."""
+
+    @property
+    @abstractmethod
+    def owned_here(self) -> bool:
+        """Whether the machine belongs to the calling thread."""
 
     @property
     @abstractmethod

@@ -12,19 +12,20 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from time import perf_counter
-from typing import Any, Final, Self
+from typing import Any, Final, Self, SupportsIndex
 
-from trellis.engine.relations import Change, Kind, no_names
-from trellis.errors import BadSchema, TracerFailed, WrongThread
+from trellis.engine.relations import Change, Kind, Relations, no_names
+from trellis.errors import BadSchema, MachineError, TracerFailed, WrongThread
 from trellis.machine import reschema
 from trellis.machine.body import Body, R
 from trellis.machine.breakpoints import Breakpoint
 from trellis.machine.export import exported, import_into
 from trellis.machine.handlers import Binding, Handlers, found_on
 from trellis.machine.mutation import Mutation, Source
+from trellis.machine.options import check_options, no_event
 from trellis.machine.queued import Position, queued
-from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
-from trellis.machine.running import NO_ARGS, Tell, Work, work
+from trellis.machine.result import CANCELED, EXECUTED, Result
+from trellis.machine.running import NO_ARGS, Work, work
 from trellis.machine.schema import compiled, declared_with
 from trellis.machine.submachines import adopt, end
 from trellis.machine.tracing import Hooks
@@ -46,7 +47,7 @@ class Core(Body[R]):
     `err`.
     """
 
-    __slots__ = ("__weakref__", "_owner", "_pending", "_plain", "_queue_tick", "_rested")
+    __slots__ = ("__weakref__", "_owner", "_plain", "_queue_tick", "_rested")
 
     def __init__(
         self,
@@ -60,6 +61,9 @@ class Core(Body[R]):
         transition_limit: int = 1000,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
+        check_options(queue_limit=queue_limit, transition_limit=transition_limit, handler_timeout=handler_timeout)
+        if order is not None and isinstance(schema, Relations):
+            raise BadSchema(["compiled relations have an order already; leave it out, or give the states"])
         self.relations = compiled(schema, order)
         self.config = self.relations.empty
         self.ticks = [0] * len(self.relations.names)
@@ -69,7 +73,7 @@ class Core(Body[R]):
         self.handler_timeout, self.time_source = handler_timeout, clock
         self.queue_limit, self.transition_limit = queue_limit, transition_limit
         self.queue: list[Mutation] = []
-        self._queue_tick, self._pending, self.machine_tick, self.made = 1, 0, 0, 0
+        self._queue_tick, self.pending, self.machine_tick, self.made = 1, 0, 0, 0
         self.err: BaseException | None = None
         self.disposed = self.running = False
         self.handlers: Handlers | None = None
@@ -149,6 +153,7 @@ class Core(Body[R]):
 
         Canceled where there is no error, or only that a task was cancelled.
         """
+        self._check_thread()
         if err is None or isinstance(err, CancelledError) or self.disposed:
             return self.answer(CANCELED)
         self.relations.numbers(states)
@@ -164,6 +169,8 @@ class Core(Body[R]):
         """The change that a mutation of the idle machine makes; from here on the machine runs."""
         if get_ident() != self._owner:
             raise WrongThread(self.id)
+        if args and "event" in args:
+            raise no_event(names)
         if check:
             change = self.relations.check(kind, self.config, names)
         else:
@@ -182,9 +189,9 @@ class Core(Body[R]):
     def called(self, call: Callable[[], object]) -> Work:
         """Call a function, then make what waits."""
         call()
+        if (next_ := self.take_next()) is not None:
+            yield from work(self, self.change_of(next_), next_.args, next_.source, next_.check, next_.tell)
         self.result = EXECUTED
-        if (mutation := self.take_next()) is not None:
-            yield from work(self, self.change_of(mutation), mutation.args, mutation.source, mutation.check)
 
     def change_for(self, kind: Kind, names: tuple[str, ...]) -> Change:
         """The change that calling for `names` makes of the machine as it is."""
@@ -198,60 +205,17 @@ class Core(Body[R]):
         """The machine runs from here on."""
         self._plain, self.running, self._last, self.seen = 0, True, None, []
 
-    def enqueue(
-        self, kind: Kind, names: tuple[str, ...], args: Mapping[str, Any], source: Source | None,
-        prepend: bool, check: bool, tell: Tell | None = None,
-    ) -> Result:  # fmt: skip
-        """Queue a mutation while a transition runs. If it is queued, `tell` is told what came of it.
-
-        Where nobody is to be told, a handler made it, and the transition that runs is its source.
-        """
-        if get_ident() != self._owner:
-            raise WrongThread(self.id)
-        if source is None and tell is None and self.current is not None:
-            source = self.current.as_source()
-        relations = self.relations
-        called = frozenset(relations.numbers(names))
-        if prepend:
-            mutation = Mutation(kind, names, called, args, 0, check, source, None, tell)
-            self.queue.insert(0, mutation)
-            result = PREPENDED
-        else:
-            if len(self.queue) >= self.queue_limit and not self._lets_in(kind, names):
-                return CANCELED
-            if kind == "remove" and not self.queue and not any(self.config.mask >> state & 1 for state in called):
-                return EXECUTED
-            if (
-                not args
-                and not any(relations.multi >> state & 1 for state in called)
-                and self._queued_already(kind, called)
-            ):
-                return EXECUTED
-            self._pending += 1
-            tick = self._pending + self._queue_tick
-            mutation = Mutation(kind, names, called, args, tick, check, source, None, tell)
-            self.queue.append(mutation)
-            result = Result("queued", mutation.tick)
-        if self.hooks is not None:
-            self.hooks.enqueued(mutation)
-        return result
-
-    def _lets_in(self, kind: Kind, names: tuple[str, ...]) -> bool:
-        """Whether a mutation of Exception passes the limit of the queue, once."""
-        return EXCEPTION in names and kind != "set" and self.is_(EXCEPTION) == (kind == "remove")
-
-    def _queued_already(self, kind: Kind, called: frozenset[int]) -> bool:
-        return any(
-            entry.kind == kind and entry.called == called and not entry.args and not entry.check and entry.call is None
-            for entry in self.queue
-        )
-
     def own(self) -> None:
-        """Hand the machine over to the calling thread. Raises WrongThread while a transition runs."""
+        """Hand the machine over to the calling thread. Raises MachineError while a transition runs."""
         if self.running:
-            raise WrongThread(self.id)
+            raise MachineError(f"machine '{self.id}' is in a transition; take it over when that has ended")
         self._owner = get_ident()
         self.replan()
+
+    @property
+    def owned_here(self) -> bool:
+        """Whether the machine belongs to the calling thread."""
+        return get_ident() == self._owner
 
     def _check_thread(self) -> None:
         if get_ident() != self._owner:
@@ -282,13 +246,25 @@ class Core(Body[R]):
         while self.queue:
             mutation = self.queue.pop(0)
             if mutation.call is not None:
-                mutation.call()
+                self._call(mutation)
                 continue
             if mutation.tick:
-                self._pending -= 1
+                self.pending -= 1
                 self._queue_tick += 1
             return mutation
         return None
+
+    def _call(self, mutation: Mutation) -> None:
+        """Call a function that was queued. Where it raises, that is an error of the machine."""
+        assert mutation.call is not None
+        result = EXECUTED
+        try:
+            mutation.call()
+        except Exception as error:  # noqa: BLE001 - nobody waits for it but the machine
+            result, self.err = CANCELED, error
+            self.queue.insert(0, Mutation("add", (EXCEPTION,), args={"err": error}))
+        if mutation.tell is not None:
+            mutation.tell(result)
 
     def change_of(self, mutation: Mutation) -> Change:
         """What a queued mutation makes of the machine as it is now."""
@@ -314,7 +290,8 @@ class Core(Body[R]):
 
     def drop_queue(self) -> None:
         """Forget everything that waits; it is canceled."""
-        dropped, self.queue, self._pending = self.queue, [], 0
+        self._check_thread()
+        dropped, self.queue, self.pending = self.queue, [], 0
         for mutation in dropped:
             if mutation.tell is not None:
                 mutation.tell(CANCELED)
@@ -324,6 +301,9 @@ class Core(Body[R]):
         return f"{change.kind} {' '.join(self.relations.named(change.called))}"
 
     # What can be asked
+
+    def __reduce_ex__(self, _protocol: SupportsIndex) -> str:
+        raise TypeError("a machine cannot be copied or pickled; use export() and import_()")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r}, {self})"
@@ -477,6 +457,7 @@ class Core(Body[R]):
 
     def on_dispose(self, call: Callable[[], object]) -> None:
         """Call a function when the machine is disposed; at once where it is."""
+        self._check_thread()
         if self.disposed and not self.running:
             call()
         else:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from trellis.errors import BadImport
-from trellis.machine.reschema import renumber
-from trellis.machine.schema import compiled
+from trellis.machine.reschema import renumber, reordered
 from trellis.model.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def import_into(machine: Body[Any], data: Mapping[str, Any]) -> None:
     if faults:
         raise BadImport(machine.id, faults)
     clock = dict(zip(names, found.time, strict=True))
-    relations = machine.relations if names == machine.names else compiled(machine.relations.states, names)
+    relations = machine.relations if names == machine.names else reordered(machine.relations, names)
     renumber(machine, relations, clock, [name for name, tick in clock.items() if tick % 2])
     machine.machine_tick = found.machine_tick + 1
     if machine.has(RESTORED):

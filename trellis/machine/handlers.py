@@ -18,8 +18,11 @@ MOMENTS: Final = ("Enter", "State", "Exit", "End")
 ANY_ENTER, ANY_STATE = "AnyEnter", "AnyState"
 ANY: Final = (ANY_ENTER, ANY_STATE)
 NOBODY: Final = -1
-KNOWN: Final = 10_000
-"""Programs of so many changes are kept; the resolver keeps at least as many changes."""
+COROUTINE, GENERATOR, ASYNC_GENERATOR = 0x80, 0x20, 0x200
+NOT_PLAIN: Final = COROUTINE | GENERATOR | ASYNC_GENERATOR
+"""Flags of functions that do nothing when they are called."""
+KNOWN: Final = 200_000
+"""How much is kept: the sum of the lengths of targets and calls, and 8 for each program."""
 
 
 class Binding(NamedTuple):
@@ -57,6 +60,7 @@ class Handlers:
         self._relations = relations
         self._at: dict[str, dict[int, tuple[Call, ...]]] = {moment: {} for moment in (*MOMENTS, "self", *ANY)}
         self._pairs: dict[int, dict[int, tuple[Call, ...]]] = {}
+        self._weight = 0
         self.known: dict[Change, Program] = {}
         """Programs that were asked for before."""
         for binding in self.bindings:
@@ -88,13 +92,17 @@ class Handlers:
             if first in index and second in index:
                 yield ("self" if first == second else "pair"), index[second], index[first]
 
-    def program(self, change: Change) -> Program:
-        """The calls of this change, in order."""
+    def program(self, change: Change, *, keep: bool = True) -> Program:
+        """The calls of this change, in order; kept for the next time, unless there will be none."""
         program = self.known.get(change)
         if program is None:
-            if len(self.known) > KNOWN:
-                self.known.clear()
-            program = self.known[change] = self._compile(change)
+            program = self._compile(change)
+            if keep:
+                self._weight += len(change.target) + len(program.negotiation) + len(program.finals) + 8
+                if self._weight > KNOWN:
+                    self.known.clear()
+                    self._weight = 0
+                self.known[change] = program
         return program
 
     def _compile(self, change: Change) -> Program:
@@ -129,10 +137,11 @@ def found_on(source: object, relations: Relations, prefix: str = "") -> dict[str
     """The handlers that an object has: its attributes that a state would call, each after `prefix`.
 
     A mapping gives all that it holds, so that a name nobody would call can be refused; so does an object with methods
-    that are named like handlers. Raises BadHandlers for a class, and for an object without any handler.
+    that are named like handlers. Raises BadHandlers for a class, for an object without any handler, for what cannot be
+    called, and for a generator function, whose body would never run.
     """
     if isinstance(source, Mapping):
-        return {f"{prefix}{name}": handler for name, handler in source.items()}
+        return _sound({f"{prefix}{name}": handler for name, handler in source.items()})
     if isinstance(source, type):
         raise BadHandlers(f"{source.__name__} is a class; bind an object of it: {source.__name__}()")
     known = Handlers(relations)
@@ -147,4 +156,23 @@ def found_on(source: object, relations: Relations, prefix: str = "") -> dict[str
         raise BadHandlers(
             f"{type(source).__name__} has no method that a state would call, such as `{relations.names[0]}State`"
         )
-    return found
+    return _sound(found)
+
+
+def _sound(handlers: dict[str, Handler]) -> dict[str, Handler]:
+    for name, handler in handlers.items():
+        if not callable(handler):
+            raise BadHandlers(f"the handler '{name}' is a function, found {handler!r}")
+        if flags_of(handler) & (GENERATOR | ASYNC_GENERATOR):
+            raise BadHandlers(f"the handler '{name}' is a generator, which would never run: take `yield` out of it")
+    return handlers
+
+
+def flags_of(function: object) -> int:
+    """The flags of a function's code; those of its `__call__` where it is an object; 0 where that is no Python."""
+    while (inner := getattr(function, "func", None)) is not None:  # functools.partial
+        function = inner
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004 - its code is wanted
+    return 0 if code is None else int(code.co_flags)

@@ -6,6 +6,7 @@
 3  mutations and what became of them:
                                    [queue:add] A    [prepend:add] A    [add] A    [source] parent/parent/7/12
                                    [reject] C(-D)   [rel:remove] D by C    [implied] B    [cancel:reject] C
+                                   [prepend:check:add] A    [check:add] A
                                    [cancel] (D A) by DEnter    [error] DEnter: ValueError('no')    [auto] X
 4  the same of auto passes, and of states that were not active:
                                    [add:auto] X     [reject:auto] X(-Y)    [rel:remove] X by C
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from trellis.errors import MachineError
 from trellis.machine.handlers import Call
 from trellis.machine.mutation import Mutation
 from trellis.machine.steps import Recount
@@ -43,7 +45,7 @@ class Level(IntEnum):
 class Log:
     """Gives lines to `sink`: a function that takes one, or a logging.Logger, which gets levels 1 and 2 as INFO, others
     as DEBUG. `args`: the names of arguments whose values are told; no other is. `with_id`: each line begins with the
-    id of the machine.
+    id of the machine. Raises MachineError for anything else.
     """
 
     def __init__(
@@ -54,6 +56,12 @@ class Log:
         args: Iterable[str] = (),
         with_id: bool = False,
     ) -> None:
+        if not callable(sink) and not callable(getattr(sink, "log", None)):
+            raise MachineError(f"a log gives its lines to a function or a logging.Logger, Log(print), found {sink!r}")
+        if level not in tuple(Level):
+            raise MachineError(f"the level of a log is 0 to 5, as in Level, found {level!r}")
+        if isinstance(args, str):
+            raise MachineError(f"args of a log is a list of names, write [{args!r}]")
         self.level, self.args, self.with_id = Level(level), tuple(sorted(args)), with_id
         self._write = _to_logger(sink) if not callable(sink) else lambda _level, line: sink(line)
 
@@ -62,9 +70,9 @@ class Log:
         self._line(Level.EXTERNAL, machine, f"[exter] {' '.join(text.splitlines())}")
 
     def mutation_queued(self, machine: Body[Any], mutation: Mutation) -> None:
-        """`[queue:add] A`; of one that was prepended, `[prepend:add] A`."""
+        """`[queue:add] A`; of one that was prepended, `[prepend:add] A`; of a check, `[prepend:check:add] A`."""
         if self.level >= Level.OPERATIONS:
-            how = "queue" if mutation.tick else "prepend"
+            how = ("queue" if mutation.tick else "prepend") + ":check" * mutation.check
             named = " ".join(mutation.names)
             self._line(Level.OPERATIONS, machine, f"[{how}:{mutation.kind}] {named}{self._told(mutation.args)}")
 
@@ -76,12 +84,14 @@ class Log:
         normal = Level.DECISIONS if auto else Level.OPERATIONS
         if auto:
             self._line(Level.OPERATIONS, machine, f"[auto] {' '.join(tx.called)}")
-        self._line(normal, machine, f"[{tx.type}{auto}] {' '.join(tx.called)}{self._told(tx.args)}")
+        self._line(
+            normal, machine, f"[{'check:' * tx.check}{tx.type}{auto}] {' '.join(tx.called)}{self._told(tx.args)}"
+        )
         if tx.source is not None:
             source = tx.source
             self._line(Level.OPERATIONS, machine, f"[source] {source.machine}/{source.transition}/{source.time}")
         change = change.tried or change
-        told = Recount(machine.relations, change)
+        told = Recount(tx.relations, change)
         lacking = [
             f"{step.state}({' '.join(f'-{name}' for name in step.by)})" for step in told.steps if step.kind == "lack"
         ]
@@ -93,7 +103,7 @@ class Log:
                 self._line(level, machine, f"[rel:remove] {step.state} by {' '.join(step.by)}")
         implied = [state for state in change.target if state not in told.base]
         if implied:
-            self._line(Level.OPERATIONS, machine, f"[implied] {' '.join(machine.relations.named(implied))}")
+            self._line(Level.OPERATIONS, machine, f"[implied] {' '.join(tx.relations.named(implied))}")
         if not change.accepted:
             rejected = [step.state for step in told.steps if step.kind == "reject"]
             self._line(Level.OPERATIONS, machine, f"[cancel:reject] {' '.join(rejected)}")

@@ -14,7 +14,8 @@ from trellis.engine.relations import Change, Kind, no_names
 from trellis.errors import AsyncHandler, WrongThread
 from trellis.machine.arguments import checked
 from trellis.machine.core import Core
-from trellis.machine.handlers import Binding
+from trellis.machine.enqueue import enqueue
+from trellis.machine.handlers import COROUTINE, Binding, flags_of
 from trellis.machine.mutation import Mutation, Source
 from trellis.machine.result import CANCELED, EXECUTED, PREPENDED, Result
 from trellis.machine.running import NO_ARGS, Work, work
@@ -73,7 +74,7 @@ class Machine(Core[Result]):
         if self.arguments is not None and kind != "remove":
             args = checked(self.arguments, names, args)
         if self.running:
-            return self.enqueue(kind, names, args, source, prepend, check)
+            return enqueue(self, kind, names, args, source, prepend, check)
         if get_ident() != self._owner:
             raise WrongThread(self.id)
         if self.handlers is None and not check and not prepend:
@@ -92,7 +93,7 @@ class Machine(Core[Result]):
         for state, by in change.moves:
             ticks[state] += by
         self.config = change.last
-        return EXECUTED if change.done else CANCELED
+        return EXECUTED if change.accepted else CANCELED
 
     def _watched(self, hooks: Hooks, change: Change, args: Mapping[str, Any], source: Source | None) -> Result:
         """A mutation that only tracers have a part in: what `work` and `rest` do for it, in one stretch."""
@@ -102,7 +103,7 @@ class Machine(Core[Result]):
             if hooks.mutation_queued is not None:
                 hooks.queued(change, args, self._queue_tick, source)
             self.made = number = self.made + 1
-            self.current = tx = Transition(self, change, args, self.ticks.copy(), number)
+            self.current = tx = Transition(self, change, args, self.ticks.copy(), number, self.relations)
             if source is not None:
                 tx.source = source
             accepted = change.accepted
@@ -150,7 +151,7 @@ class Machine(Core[Result]):
                     hooks.fail(hook, error)
             if hooks.failure is not None:
                 hooks.surface()
-        return EXECUTED if change.done else CANCELED
+        return EXECUTED if change.accepted else CANCELED
 
     def _followed(self, change: Change, args: Mapping[str, Any]) -> Work:
         """What a watched mutation led to: waits that a tracer began in it, the auto pass, and what is queued."""
@@ -168,8 +169,10 @@ class Machine(Core[Result]):
         return result
 
     def eval(self, call: Callable[[], object]) -> Result:
-        """Call a function when no transition runs, before everything that waits."""
+        """Call a function when no transition runs, before everything that waits. Raises AsyncHandler for a coroutine's."""
         self._check_thread()
+        if flags_of(call) & COROUTINE:
+            raise AsyncHandler(call.__name__)
         if self.disposed:
             return CANCELED
         if self.running:
@@ -183,6 +186,7 @@ class Machine(Core[Result]):
         try:
             for awaited in steps:
                 self._refuse(steps, awaited)
+            result = self.result  # what follows may ask for more
         except BaseException:
             self.drop_queue()  # what waited for this has no result any more
             raise
@@ -190,7 +194,7 @@ class Machine(Core[Result]):
             failed = self.rest()
         if failed is not None:
             raise failed from failed.error
-        return self.result
+        return result
 
     def _refuse(self, steps: Work, awaited: Awaitable[object] | None) -> None:
         while awaited is not None:
@@ -205,11 +209,5 @@ class Machine(Core[Result]):
     def check_handlers(self, binding: Binding) -> None:
         """Raises AsyncHandler for one that would have to be awaited."""
         for name, handler in binding.handlers.items():
-            if is_async(handler):
+            if flags_of(handler) & COROUTINE:
                 raise AsyncHandler(name)
-
-
-def is_async(handler: Callable[..., object]) -> bool:
-    """Whether calling it gives a coroutine."""
-    code = getattr(getattr(handler, "__func__", handler), "__code__", None)
-    return code is not None and bool(code.co_flags & 0x80)

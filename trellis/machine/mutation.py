@@ -19,7 +19,7 @@ class Source(NamedTuple):
     time: int
 
 
-class Mutation(msgspec.Struct, frozen=True):
+class Mutation(msgspec.Struct):
     """One entry of the queue."""
 
     kind: Kind
@@ -34,6 +34,18 @@ class Mutation(msgspec.Struct, frozen=True):
     """What to call instead of mutating."""
     tell: Callable[[Result], object] | None = None
     """Who is told what came of it."""
+
+    def told(self, tell: Callable[[Result], object]) -> Result:
+        """Tell one more; gives what that one is to know until then."""
+        known = self.tell
+
+        def both(result: Result) -> None:
+            if known is not None:
+                known(result)
+            tell(result)
+
+        self.tell = both
+        return Result("queued", self.tick)
 
     def __str__(self) -> str:
         return f"{self.kind} {' '.join(self.names)}".rstrip()

@@ -6,18 +6,22 @@
 A pipe works in final handlers of the source, so it follows what was really settled; a target that is in a transition
 queues it. The mutation names the source's transition as its cause and has its arguments, unless it is `flat`: that one
 has none, and is left out where the target is so already. A target that lives on another thread is given as
-ThreadSafe(target, loop). When either machine ends, so does the pipe. States that a machine lacks raise UnknownState.
+ThreadSafe(target, loop). When either machine ends, so does the pipe; one that has ended raises MachineError. States that
+a machine lacks raise UnknownState.
+
+Both machines keep a pipe until `detach`, or until either ends. A target on the same thread is changed within the call of
+the handler, so a chain of pipes is as deep as Python's stack: some 100 fit, a longer one ends with RecursionError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import get_ident
 from typing import Any, Final, Literal, NamedTuple
 
-from trellis.errors import BadSchema
+from trellis.errors import BadSchema, MachineError
 from trellis.machine.aio import ThreadSafe
 from trellis.machine.core import Core
+from trellis.machine.handlers import ANY_STATE
 from trellis.machine.transition import Transition
 from trellis.model.states import EXCEPTION
 
@@ -44,6 +48,9 @@ class Pipe:
         self.source = source
         self.target: Core[Any] = target._machine if isinstance(target, ThreadSafe) else target
         self.links, self.flat = tuple(links), flat
+        for machine in (source, self.target):
+            if machine.disposed:
+                raise MachineError(f"machine '{machine.id}' has ended, so nothing can be piped from it or to it")
         self.attached = True
         self._hand = target._hand if isinstance(target, ThreadSafe) else None
         self.source.relations.numbers([link.state for link in self.links if link.state])
@@ -65,7 +72,7 @@ class Pipe:
         self.attached = False
         for machine in (self.source, self.target):
             machine.pipes = tuple(pipe for pipe in machine.pipes if pipe is not self)
-        if self.source._owner == get_ident():  # else its handlers take themselves away, when they are next called
+        if self.source.owned_here:  # else its handlers take themselves away, when they are next called
             self.source.detach(self._binding)
 
     def _beside(self, first: Callable[..., None] | None, second: Callable[..., None]) -> Callable[..., None]:
@@ -80,9 +87,12 @@ class Pipe:
 
     def _follower(self, link: Link) -> Callable[..., None]:
         target, flat = self.target, self.flat
+        moment = {"add": "State", "remove": "End", "set": ANY_STATE}[link.kind]
         names = (EXCEPTION, link.to) if link.kind == "add" and link.to.startswith(ERROR) else (link.to,)
 
         def follow(event: Transition, **args: Any) -> None:
+            if event.call is not None and event.call.moment != moment:
+                return  # `AState` is the pair of A and State too, where a state has that name
             if not self.attached:
                 self.source.detach(self._binding)
                 return

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from trellis.engine.relations import Relations
 from trellis.errors import BadSchema
 from trellis.machine.handlers import Handlers
-from trellis.machine.schema import compiled, declared_with, defined
+from trellis.machine.schema import compiled, declared_with
 from trellis.model.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def set_schema(machine: Body[Any], schema: object, order: Sequence[str] | None) 
         raise BadSchema(faults)
     if order is None:  # numbers of states that are known stay as they are
         more = [name for name in relations.names if name not in machine.relations.index]
-        relations = compiled(defined(schema), (*machine.names, *more))
+        relations = reordered(relations, (*machine.names, *more))
     before = machine.relations.states
     renumber(machine, relations, machine.clock, machine.active)
     machine.groups = declared_with(schema, "groups") or machine.groups
@@ -52,9 +54,25 @@ def verify_states(machine: Body[Any], names: Sequence[str]) -> None:
     if faults:
         raise BadSchema(faults)
     if wanted != machine.names:
-        renumber(machine, compiled(machine.relations.states, wanted), machine.clock, machine.active)
+        renumber(machine, reordered(machine.relations, wanted), machine.clock, machine.active)
     if machine.hooks is not None:
         machine.hooks.verify_states()
+
+
+def reordered(relations: Relations, names: Sequence[str]) -> Relations:
+    """The same definitions in another index order.
+
+    Compiling cleans them once more, and takes from each state one mention of itself: so they are given one more.
+    """
+    states = {
+        name: structs.replace(
+            state,
+            remove=(name, *state.remove) if name in state.remove else state.remove,
+            after=(name, *state.after) if name in state.after else state.after,
+        )
+        for name, state in relations.states.items()
+    }
+    return compiled(states, names)
 
 
 def renumber(machine: Body[Any], relations: Relations, clock: Mapping[str, int], active: Sequence[str]) -> None:

@@ -46,7 +46,7 @@ def work(
             machine.drop_queue()
             raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change), machine.err)
         machine.made += 1
-        tx = machine.current = Transition(machine, change, args, machine.ticks.copy(), machine.made)
+        tx = machine.current = Transition(machine, change, args, machine.ticks.copy(), machine.made, machine.relations)
         if check or source is not None:
             tx.check, tx.source = check, source
         handlers, hooks = machine.handlers, machine.hooks
@@ -62,7 +62,7 @@ def work(
                 change = tx.change
                 finals = handlers.program(change)[1]
             else:
-                negotiation, finals = handlers.known.get(change) or handlers.program(change)
+                negotiation, finals = handlers.known.get(change) or handlers.program(change, keep=not check)
                 for call in negotiation:
                     tx.call = call
                     try:
@@ -101,6 +101,10 @@ def work(
                     accepted, error = False, raised
                     tx.undone = _undo(machine, change, call)
                     break
+                except BaseException as raised:  # an interrupt: taken back like an error, but not kept
+                    tx.accepted, tx.completed, tx.error, tx.undone = False, True, raised, _undo(machine, change, call)
+                    seen.append(tx)
+                    raise
             if machine.waits is not None:
                 machine.waits.entered(change, args, tx.name if error else None)
 
@@ -117,8 +121,8 @@ def work(
         if accepted and not check and machine.waits is not None:
             machine.waits.after(change)
         if result is None or tell is not None:
-            outcome = EXECUTED if accepted and (check or change.done) else CANCELED
-            result = result or outcome
+            outcome = EXECUTED if accepted else CANCELED
+            result = outcome if result is None else result
             if tell is not None:
                 tell(outcome)
                 tell = None
@@ -176,9 +180,9 @@ def _negotiate_auto(tx: Transition) -> Generator[Awaitable[object], object, tupl
             continue
         if phase == "AnyEnter" and not target:
             break
-        tx.call = call
         got: object = False
         if error is None:
+            tx.call = call
             try:
                 got = yield from _watched(tx, call)
             except Exception as raised:  # noqa: BLE001 - whatever it is, it becomes the state Exception

@@ -84,12 +84,22 @@ def _state(name: object, written: object, faults: list[str]) -> StateDef:
         if key not in known:
             hint = did_you_mean(str(key), known)
             faults.append(f"state '{name}': unknown key '{key}'" + (f" ({hint})" if hint else ""))
-        elif isinstance(written[key], str):
-            faults.append(f"state '{name}': `{key}` holds a list of names, write [{written[key]!r}]")
-    if len(faults) > before:
-        return StateDef()
-    try:
-        return msgspec.convert(dict(written), StateDef)
-    except msgspec.ValidationError as error:
-        faults.append(f"state '{name}': {error}")
-        return StateDef()
+        elif fault := _fault(key, written[key]):
+            faults.append(f"state '{name}': `{key}` {fault}")
+    return StateDef() if len(faults) > before else msgspec.convert(dict(written), StateDef)
+
+
+def _fault(key: str, value: object) -> str:
+    """What is wrong with the value of a key; nothing where it is empty."""
+    if key in ("auto", "multi"):
+        return "" if isinstance(value, bool) else f"is True or False, found {value!r}"
+    if isinstance(value, str):
+        return f"holds a list of names, write [{value!r}]"
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return f"holds a list of names, found {value!r}" + ("; leave it out, or write []" if value is None else "")
+    wrong = next((entry for entry in value if not isinstance(entry, str)), _SOUND)
+    return "" if wrong is _SOUND else f"holds names, which are texts, found {wrong!r}"
+
+
+_SOUND = object()
+"""Stands for no wrong entry: None may be one."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from trellis.engine.relations import Change, Relations
-from trellis.machine.handlers import Call, Handlers
+from trellis.machine.handlers import Binding, Call, Handlers
 from trellis.machine.transition import Transition
 
 StepKind = Literal[
@@ -40,10 +40,11 @@ class Step(NamedTuple):
 def steps(tx: Transition) -> tuple[Step, ...]:
     """All steps of a transition, in the order of its phases.
 
-    The handlers are those bound now: ask before binding or detaching others.
+    The handlers are those bound now: ask before binding or detaching others. Of an auto pass that was accepted in part,
+    only those are told of which it is certain what they did; `reject` says which states were refused.
     """
-    relations, change = tx.machine.relations, tx.change
-    found = [*resolution(relations, change), *_handled(tx, tx.machine.handlers)]
+    relations, change = tx.relations, tx.change
+    found = [*resolution(relations, change), *_handled(tx)]
     if change.tried is not None:  # accepted in part: what handlers refused is missing from the final target
         refused = [state for state in change.called if state in change.tried.target and state not in change.target]
         found += [Step("reject", name) for name in relations.named(refused)]
@@ -140,24 +141,83 @@ class Recount:
         return kept
 
 
-def _handled(tx: Transition, handlers: Handlers | None) -> Iterator[Step]:
-    """The handlers that were called. The last of a transition that stopped is the one that `tx` names."""
+def _handled(tx: Transition) -> Iterator[Step]:
+    """The handlers that were called. The last of a transition that stopped is the one that `tx` holds."""
+    handlers: Handlers | None = tx.machine.handlers
     if handlers is None or not tx.change.accepted:
         return
+    if tx.relations is not tx.machine.relations:
+        handlers = _as_bound(handlers, tx.relations)
     negotiation = handlers.program(tx.change.tried or tx.change).negotiation
     settled = tx.accepted or tx.undone is not None
-    if not settled:
-        yield from _until(negotiation, tx)
-        return
-    yield from (Step("handler", call.name) for call in negotiation)
-    if not tx.check:
+    asked = negotiation if settled else _until(negotiation, tx.call)
+    yield from _of_auto(tx, asked, settled) if _thinned(tx.change) else _of(tx, asked, settled)
+    if settled and not tx.check:
         finals = handlers.program(tx.change).finals
-        yield from (Step("handler", call.name) for call in finals) if tx.accepted else _until(finals, tx)
+        yield from _of(tx, finals if tx.accepted else _until(finals, tx.call), tx.accepted)
 
 
-def _until(calls: Iterable[Call], tx: Transition) -> Iterator[Step]:
-    for call in calls:
-        if call.name == tx.name:
-            yield Step("fail" if tx.error is not None else "veto", call.name)
-            return
-        yield Step("handler", call.name)
+def _as_bound(handlers: Handlers, relations: Relations) -> Handlers:
+    """The handlers as they were bound to the states of other relations."""
+    known = Handlers(relations)
+    return Handlers(
+        relations,
+        [
+            Binding(bound.id, {name: call for name, call in bound.handlers.items() if known.knows(name)})
+            for bound in handlers.bindings
+        ],
+    )
+
+
+def _until(calls: tuple[Call, ...], last: Call | None) -> tuple[Call, ...]:
+    """The calls up to the last that was made; that one alone where it is not bound any more."""
+    if last is None:
+        return ()
+    for same in (lambda call: call is last, lambda call: call == last):  # bound anew since: equal
+        for at, call in enumerate(calls):
+            if same(call):
+                return calls[: at + 1]
+    return (last,)
+
+
+def _of(tx: Transition, asked: tuple[Call, ...], passed: bool) -> Iterator[Step]:
+    for at, call in enumerate(asked):
+        stopped = not passed and at == len(asked) - 1
+        yield Step(("fail" if tx.error is not None else "veto") if stopped else "handler", call.name)
+
+
+def _thinned(change: Change) -> bool:
+    """Whether handlers took states out of an auto pass: it is not the one that the relations gave."""
+    return change.is_auto and change is not change.before.auto
+
+
+def _of_auto(tx: Transition, asked: tuple[Call, ...], passed: bool) -> Iterator[Step]:
+    """The handlers of an auto pass that some of them thinned. Which they were is known by the states that are missing.
+
+    Who refuses an auto state takes only that one out, and hides others: of the same name, or against the same state. So
+    a handler is told only where the states leave no doubt that it was called, and what it said.
+    """
+    relations, change = tx.relations, tx.change
+    tried = change.tried or change
+    states = list(relations.states.values())
+    brought = {name for state in tried.target for name in states[state].add}
+    hidden = not brought.isdisjoint(relations.named(tried.called))  # who was refused may have come back
+    kept = frozenset() if hidden else frozenset(tried.called).intersection(change.target)
+    stop = None if passed else asked[-1]
+    doubted = [
+        call for call in asked if call.state in relations.autos and call.moment != "Exit" and call.state not in kept
+    ]
+    all_refused = tx.error is None and stop is not None and stop in doubted
+    gone = [state for state in tried.called if state in tried.target and state not in change.target]
+    refused = {state for state in gone if all_refused or (len(gone) == 1 and not hidden and tx.error is None)}
+    against = [call.state for call in doubted]
+    for call in asked:
+        if call is stop and (tx.error is not None or call not in doubted):
+            yield Step("veto" if tx.error is None else "fail", call.name)
+        elif call in doubted:
+            if call.state in refused and against.count(call.state) == 1:
+                yield Step("veto", call.name)
+        elif call.moment == "Exit" or not any(
+            call.name == other.name or call.moment == other.moment == "self" for other in doubted
+        ):
+            yield Step("handler", call.name)

@@ -120,11 +120,11 @@ class Hooks:
         return Hooks(self.machine, (*self.tracers, tracer), self.failure)
 
     def without(self, tracer: object) -> Hooks | None:
-        """The same without this tracer: itself where it was none, None where no other is left."""
+        """The same without this tracer: itself where it was none, None where no other and no failure is left."""
         left = [known for known in self.tracers if known is not tracer]
         if len(left) == len(self.tracers):
             return self
-        return Hooks(self.machine, left, self.failure) if left else None
+        return Hooks(self.machine, left, self.failure) if left or self.failure is not None else None
 
     # What happens often
 
@@ -217,14 +217,30 @@ class Hooks:
             raise failure from failure.error
 
     def taken(self) -> TracerFailed | None:
-        """What a tracer raised; whoever takes it raises it."""
-        failure, self.failure = self.failure, None
+        """What a tracer raised; whoever takes it raises it.
+
+        Who is told may have changed within a hook: then what runs still has this, and the machine has the next.
+        """
+        machine, failure = self.machine, self.failure
+        now = machine.hooks
+        if now is not None:
+            failure, now.failure = failure or now.failure, None
+            if not now.tracers:  # it was here for the failure alone
+                machine.hooks = None
+                machine.replan()
+        self.failure = None
         return failure
 
     def fail(self, hook: Hook, error: Exception) -> None:
         """A tracer raised; the first to do so is raised when the queue has ended."""
         if self.failure is None:
             self.failure = TracerFailed(self.machine.id, getattr(hook, "__qualname__", repr(hook)), error)
+        machine = self.machine
+        if machine.hooks is None:  # the last tracer took itself away
+            machine.hooks = Hooks(machine)
+            machine.replan()
+        if machine.hooks.failure is None:
+            machine.hooks.failure = self.failure
 
 
 def _faults(tracer: object) -> Iterable[str]:

@@ -62,6 +62,8 @@ class Transition(msgspec.Struct, eq=False):
     ticks_before: list[int]
     number: int
     """Counts the transitions of this machine that somebody saw."""
+    relations: Relations
+    """The relations that it was resolved with, whatever the machine has by now."""
     call: Call | None = None
     """The handler that is being called, or was called last."""
     check: bool = False
@@ -85,7 +87,7 @@ class Transition(msgspec.Struct, eq=False):
         """The state whose handler is being called: A in `AEnter`, B in `AB`; None in `AnyEnter` and `AnyState`."""
         if self.call is None or self.call.state == NOBODY:
             return None
-        return self.machine.relations.names[self.call.state]
+        return self.relations.names[self.call.state]
 
     @property
     def id(self) -> str:
@@ -94,7 +96,7 @@ class Transition(msgspec.Struct, eq=False):
 
     def record(self) -> TransitionRecord:
         """What it came to so far."""
-        return TransitionRecord.of(self.change, self.machine.relations, accepted=self.accepted, check=self.check)
+        return TransitionRecord.of(self.change, self.relations, accepted=self.accepted, check=self.check)
 
     @property
     def type(self) -> str:
@@ -160,7 +162,7 @@ class Transition(msgspec.Struct, eq=False):
     @property
     def diff(self) -> dict[str, int]:
         """How far it moves the clock of each state that it touches."""
-        names = self.machine.relations.names
+        names = self.relations.names
         return {names[state]: by for state, by in self._moved().items()}
 
     @property
@@ -210,9 +212,13 @@ class Transition(msgspec.Struct, eq=False):
         """`Machine.set` with this transition as the cause."""
         return self.machine.mutate("set", names, args, source=self.as_source())
 
+    def toggle(self, *names: str, **args: Any) -> Any:
+        """`Machine.toggle` with this transition as the cause."""
+        return self.remove(*names, **args) if self.machine.is_(*names) else self.add(*names, **args)
+
     def as_source(self) -> Source:
         """This transition as the cause of others."""
         return Source(self.machine.id, self.id, sum(self.ticks_before))
 
     def _named(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
-        return self.machine.relations.named(numbers)
+        return self.relations.named(numbers)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from trellis.engine.relations import Config, Relations
+from trellis.engine.relations import Config, Relations, no_names
+from trellis.errors import MachineError
 from trellis.machine.schema import schema_hash
 from trellis.model.states import StateDef
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 class View:
     """Active states and clocks. A clock counts activations and deactivations, so an odd one is active.
 
-    Where a name is unknown: `is_`, `not_`, `any` and `has` take it as a state that is never active; all else raises
-    UnknownState.
+    Where a name is unknown: `is_`, `any`, `any1`, `switch` and `has` take it as a state that is never active; all else,
+    `not_` too, raises UnknownState. So does a list where names stand one by one; a text where groups of names are
+    wanted raises MachineError.
     """
 
     __slots__ = ()
@@ -59,28 +61,38 @@ class View:
     def is_(self, *names: str) -> bool:
         """Whether all of these are active."""
         index, mask = self.relations.index, self.config.mask
-        return all(name in index and mask >> index[name] & 1 for name in names)
+        try:
+            return all(name in index and mask >> index[name] & 1 for name in names)
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def not_(self, *names: str) -> bool:
-        """Whether none of these is active."""
-        return not self.any1(*names)
+        """Whether none of these is active. Raises UnknownState: what does not exist would always be inactive."""
+        mask = self.config.mask
+        return not any(mask >> number & 1 for number in self.relations.numbers(names))
 
     def any1(self, *names: str) -> bool:
         """Whether at least one of these is active."""
         index, mask = self.relations.index, self.config.mask
-        return any(name in index and mask >> index[name] & 1 for name in names)
+        try:
+            return any(name in index and mask >> index[name] & 1 for name in names)
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def any(self, *groups: Iterable[str]) -> bool:
         """Whether all states of at least one group are active."""
-        return any(self.is_(*group) for group in groups)
+        return any(self.is_(*group) for group in _groups("any", groups))
 
     def has(self, *names: str) -> bool:
         """Whether the schema has all of these."""
-        return all(name in self.relations.index for name in names)
+        try:
+            return all(name in self.relations.index for name in names)
+        except TypeError as error:
+            raise no_names(names, error) from None
 
     def switch(self, *groups: Iterable[str]) -> str | None:
         """The first active state of the groups, in the order they are given; None where none is."""
-        return next((name for group in groups for name in group if self.is_(name)), None)
+        return next((name for group in _groups("switch", groups) for name in group if self.is_(name)), None)
 
     def names_like(self, pattern: str | re.Pattern[str]) -> tuple[str, ...]:
         """The states whose names match, in index order: a text as a file pattern (`Err*`), an expression anywhere."""
@@ -100,6 +112,8 @@ class View:
 
     def parse_states(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those that are states, each once, in the order given."""
+        if isinstance(names, str):
+            raise MachineError(f"parse_states takes a list of names: parse_states([{names!r}])")
         return tuple(name for name in dict.fromkeys(names) if name in self.relations.index)
 
     def index(self, name: str) -> int:
@@ -148,7 +162,7 @@ class View:
         """Every state (or these) on a line of its own, with its tick and relations."""
         lines: list[str] = []
         for name in names or self.names:
-            state, tick = self.relations.states[name], self.tick(name)
+            tick, state = self.tick(name), self.relations.states[name]
             facts: dict[str, object] = {"Tick": tick}
             facts |= {relation: "true" for relation in ("auto", "multi") if getattr(state, relation)}
             lists = {relation: getattr(state, relation) for relation in ("require", "add", "remove", "after", "tags")}
@@ -156,6 +170,13 @@ class View:
             lines.append(f"{tick % 2} {name}")
             lines += [f"    |{fact.capitalize():<8} {value}" for fact, value in facts.items()]
         return "".join(f"{line}\n" for line in lines)
+
+
+def _groups(call: str, groups: Sequence[Iterable[str]]) -> Sequence[Iterable[str]]:
+    for group in groups:
+        if isinstance(group, str):  # else its letters would be taken for names
+            raise MachineError(f"{call} takes groups of names: {call}([{group!r}])")
+    return groups
 
 
 class Moment(View):

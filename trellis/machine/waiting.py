@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trellis.errors import MachineError
 from trellis.machine.contexts import StateContext
+from trellis.machine.handlers import NOT_PLAIN, flags_of
 from trellis.machine.result import Result
 from trellis.machine.view import View
 from trellis.machine.waits import DISPOSED, DRAIN, NOTHING, QUERY, QUEUE, Question, Wait, Waits
@@ -56,6 +58,7 @@ class Waiting(View):
         As many ticks as states; else that is an error of the machine, and there is nothing to wait for.
         """
         self._check(*names)
+        _refuse_ticks(ticks)
         names = names or self.names
         if len(ticks) != len(names):
             self.add_err(ValueError(f"waits for {len(ticks)} ticks of {len(names)} states"))
@@ -72,6 +75,7 @@ class Waiting(View):
 
     def when_ticks(self, name: str, ticks: int) -> Wait:
         """The clock of a state went on by so many ticks from now."""
+        _refuse_ticks((ticks,))
         return self.when_time((self.tick(name) + ticks,), name)
 
     def when_next_active(self, name: str) -> Wait:
@@ -93,6 +97,7 @@ class Waiting(View):
     def when_queue(self, result: Result) -> Wait:
         """The mutation that gave this result was run, or canceled: the queue tick has reached that of the result."""
         self._check()
+        _refuse_result(result)
 
         def came(_: object) -> bool:
             return self.queue_tick >= result.tick
@@ -117,9 +122,10 @@ class Waiting(View):
     def when_query(self, query: Callable[[Mapping[str, int]], object]) -> Wait:
         """The query says yes. It is asked with the clock after each accepted transition, not now.
 
-        What it raises is raised where the wait is awaited.
+        What it raises is raised where the wait is awaited. Raises MachineError for what is no plain function.
         """
         self._check()
+        _refuse_query(query)
         if self.disposed:
             return Wait(None, query)
         waits = self._waiting()
@@ -162,6 +168,29 @@ class Waiting(View):
         if self.waits is None:
             self.waits = Waits(self)
         return self.waits
+
+
+def _refuse_ticks(ticks: object) -> None:
+    if not isinstance(ticks, Sequence) or isinstance(ticks, str):
+        raise MachineError(f"when_time takes a list of ticks, then the names: when_time([5], 'A'), found {ticks!r}")
+    for tick in ticks:
+        if not isinstance(tick, int):
+            raise MachineError(f"ticks are whole numbers, found {tick!r}")
+
+
+def _refuse_result(result: object) -> None:
+    if not isinstance(result, Result):
+        found = f"a {type(result).__name__}: await it first" if hasattr(result, "__await__") else repr(result)
+        raise MachineError(f"when_queue takes the Result of a mutation, found {found}")
+
+
+def _refuse_query(query: object) -> None:
+    if not callable(query) or flags_of(query) & NOT_PLAIN:
+        found = "an async or generator function" if callable(query) else repr(query)
+        raise MachineError(
+            "when_query takes a plain function that is given the clock and says yes or no: "
+            f"when_query(lambda clock: clock['A'] >= 5), found {found}"
+        )
 
 
 class _Equal:

@@ -1,4 +1,5 @@
-"""E504: what a state requires, adds and removes can be true together. W505: no relation of a state to itself, nor round.
+"""E504: what a state requires, adds and removes can be true together. W505: no relation of a state to itself, nor round,
+and no state twice in a group.
 
 A state needs all that it requires, and what that requires; none of these may remove another. It is told of at the first
 state that needs both, not again at those that need that one.
@@ -42,6 +43,12 @@ def check(view: View) -> Iterator[Problem]:
             listed = ", ".join(f"'{name}'" for name in circle[:SHOWN]) + " and others" * (len(circle) > SHOWN)
             message = f"states {listed} require each other: none can come before the others"
             yield _useless(view, holder, message, "require")
+    for group in view.groups.values():
+        for place, name in enumerate(group.members):
+            if name in group.members[:place]:
+                message = f"group '{group.name}' names '{name}' twice"
+                steps = (*group.steps, place)
+                yield view.problem("W505", message, steps, hint="remove one of them", severity="warning")
 
 
 def _told(relations: Relations, name: str) -> bool:

@@ -44,6 +44,9 @@ def check(view: View) -> Iterator[Problem]:
                 continue
             near = near_state(view, mention.name, mention.role)
             hint = did_you_mean(mention.name, [near]) if near is not None else ""
+            if mention.name in view.groups:
+                states = [name for name in dict.fromkeys(view.groups[mention.name].members) if name in view.states]
+                hint = "it is a group; name states" + (f": {', '.join(states)}" if states else "")
             hint = hint or _home(mention.name) or f"declare it: states: {{{mention.name}: {{}}}}"
             yield view.problem("E501", f"no state named '{mention.name}'", mention.steps, key=mention.key, hint=hint)
 

@@ -148,6 +148,7 @@ class History(ABC):
 
     def find_latest(self, limit: int = 0, query: Query | None = None) -> list[Record]:
         """The latest records that answer the query, at most `limit` (0: all), the latest first. Raises BadHistory."""
+        _refuse(limit, query)
         query = query or Query()
         query.check(self.tracked)
         if limit < 0:
@@ -189,3 +190,11 @@ class History(ABC):
         if state not in earliest.ticks or (earliest.at > end and earliest.number > 1):
             return None
         return earliest.was_active(state)
+
+
+def _refuse(limit: object, query: object) -> None:
+    if not isinstance(limit, int):
+        hint = "; write find_latest(query=…)" if isinstance(limit, Query) else ""
+        raise BadHistory([f"limit: expected 0 (all) or more, found {type(limit).__name__}{hint}"])
+    if not isinstance(query, Query | None):
+        raise BadHistory([f"query: expected a Query, such as Query(active=('A',)), found {query!r}"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -31,6 +31,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FIELDS: Final = ("at", "time_sum", "tracked_sum", "diff", "tracked_diff", "record_diff", "machine_tick")
+_NAMED: Final = ("active", "activated", "inactive", "deactivated")
 _OPEN: Final = Bound()
 
 
@@ -48,7 +49,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self, tracked: Collection[str]) -> None:
         """Raises BadHistory, naming every fault."""
-        asked = {name: getattr(self, name) for name in ("active", "activated", "inactive", "deactivated")}
+        faults = [*self._kinds()]
+        if faults:
+            raise BadHistory(faults)
+        asked = {name: getattr(self, name) for name in _NAMED}
         asked |= {"start.ticks": self.start.ticks, "end.ticks": self.end.ticks}
         faults = [
             f"query.{field}: state '{name}' is not tracked" + (f" ({hint})" if hint else "")
@@ -62,6 +66,28 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
                 faults.append(f"query.{side}.at: expected a time with a time zone, found {bound.at.isoformat()}")
         if faults:
             raise BadHistory(faults)
+
+    def _kinds(self) -> Iterator[str]:
+        """What is not of the kind that is declared, as nobody checked what was given."""
+        for field in _NAMED:
+            if fault := not_names(getattr(self, field)):
+                yield f"query.{field}: {fault}"
+        sides: dict[str, object] = {"start": self.start, "end": self.end}
+        for side, bound in sides.items():
+            where = f"query.{side}"
+            if not isinstance(bound, Bound):
+                hint = f"; write {side}=Bound(at=…)" if isinstance(bound, str | datetime) else ""
+                yield f"{where}: expected a Bound, found {bound!r}{hint}"
+                continue
+            at, ticks = cast("object", bound.at), cast("object", bound.ticks)
+            if not isinstance(at, datetime | None):
+                yield f"{where}.at: expected a datetime with a time zone, found {at!r}"
+            if not isinstance(ticks, Mapping) or not all(isinstance(tick, int) for tick in ticks.values()):
+                yield f"{where}.ticks: expected a tick for each state, such as {{'A': 5}}, found {ticks!r}"
+            for field in _FIELDS[1:]:
+                value = getattr(bound, field)
+                if value is not None and not isinstance(value, int):
+                    yield f"{where}.{field}: expected a whole number, found {value!r}"
 
     def matches(self, record: Record) -> bool:
         """Whether a record is an answer. A state that it does not hold is no answer to anything."""
@@ -77,6 +103,16 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             and all(ticks[state] <= tick for state, tick in end.ticks.items())
             and all(_within(getattr(record, field), getattr(start, field), getattr(end, field)) for field in _FIELDS)
         )
+
+
+def not_names(names: object) -> str:
+    """What is wrong with what should be a tuple of names; nothing where it is empty."""
+    if isinstance(names, str):
+        return f"expected a tuple of names, write ({names!r},)"
+    if not isinstance(names, Collection):
+        return f"expected a tuple of names, found {names!r}"
+    wrong = [name for name in names if not isinstance(name, str)]
+    return f"names are texts, found {wrong[0]!r}" if wrong else ""
 
 
 def _within(value: datetime | int, low: datetime | int | None, high: datetime | int | None) -> bool:

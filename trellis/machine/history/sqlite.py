@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from trellis.errors import BadHistory
 from trellis.machine.body import Body
 from trellis.machine.history.base import History, now
 from trellis.machine.history.records import MachineRecord, Record
@@ -22,8 +23,8 @@ _encode = msgspec.json.Encoder().encode
 class SqliteHistory(History):
     """Writes `batch` records at once, or fewer where somebody asks, or calls `sync` or `close`.
 
-    What was not written is lost with the process. Raises StoreError where the file cannot be used; a record that could
-    not be written is tried again with the next ones.
+    What was not written is lost with the process. Raises StoreError where the file cannot be used, and BadHistory where
+    its folder is not there or the history is closed; a record that could not be written is tried again with the next ones.
     """
 
     def __init__(
@@ -35,7 +36,10 @@ class SqliteHistory(History):
         clock: Callable[[], datetime] = now,
         batch: int = 100,
     ) -> None:
-        self._file = RecordFile(Path(path))
+        path = Path(path)
+        if not path.parent.is_dir():  # a misspelt path would make folders
+            raise BadHistory([f"there is no folder {str(path.parent)!r} for the file '{path.name}': make it first"])
+        self._file = RecordFile(path)
         self._waiting: list[Record] = []
         self._batch, self._open = batch, True
         self._decode_record = msgspec.json.Decoder(Record).decode
@@ -58,6 +62,10 @@ class SqliteHistory(History):
 
     def sync(self) -> None:
         """Write what was not written yet, in one transaction. Raises StoreError; then all of it still waits."""
+        if not self._open:
+            raise BadHistory(
+                [f"the history of machine '{self._record.id}' is closed: ask it before, or open another one"]
+            )
         rows = [(record.number, _microseconds(record.at), _encode(record)) for record in self._waiting]
         self._file.write(self._record.id, _encode(self._record), rows, self.tracking.max_records)
         self._waiting.clear()
@@ -73,10 +81,10 @@ class SqliteHistory(History):
     def close(self) -> None:
         """Watch no more, write what was not written yet, and let go of the file."""
         if self._open:
-            self._open = False
             try:
                 super().close()
             finally:
+                self._open = False
                 self._file.close()
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from trellis.engine.relations import Relations
 from trellis.errors import BadHistory
+from trellis.machine.history.query import not_names
 from trellis.model.problems import did_you_mean
 
 
@@ -33,9 +34,13 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self, relations: Relations) -> tuple[str, ...]:
         """The tracked states, in index order. Raises BadHistory, naming every fault."""
+        listed = ("states", "called", "not_called", "changed", "not_changed", "args")
+        faults = [f"tracking.{field}: {fault}" for field in listed if (fault := not_names(getattr(self, field)))]
+        if faults:
+            raise BadHistory(faults)
         faults = [
             f"tracking.{field}: no state named '{name}'" + (f" ({hint})" if hint else "")
-            for field in ("states", "called", "not_called", "changed", "not_changed")
+            for field in listed[:-1]
             for name in getattr(self, field)
             if name not in relations.index
             for hint in [did_you_mean(name, relations.index)]
