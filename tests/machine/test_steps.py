@@ -209,7 +209,8 @@ def test_what_is_told_of_handlers_is_what_they_did(states: Any, bindings: list[d
         return called
 
     for number, says in enumerate(bindings):
-        machine.bind({name: handler(name, said) for name, said in says.items()}, id=str(number))
+        with suppress(ExceptionFailed, LoopLimit):  # a machine that starts in Exception tells its first handlers
+            machine.bind({name: handler(name, said) for name, said in says.items()}, id=str(number))
     for kind, called in calls:
         did.clear()
         with suppress(ExceptionFailed, LoopLimit):

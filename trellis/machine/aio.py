@@ -77,6 +77,17 @@ class AsyncMachine(Core["asyncio.Future[Result]"]):
         done.set_result(result)
         return done
 
+    def overhear(self, answered: asyncio.Future[Result]) -> None:
+        """Raise the error of a mutation that no caller awaits; what comes later is told to the loop."""
+        if answered.done():
+            answered.result()
+        else:
+            answered.add_done_callback(self._told_to_loop)
+
+    def _told_to_loop(self, answered: asyncio.Future[Result]) -> None:
+        if not answered.cancelled() and (error := answered.exception()) is not None:
+            self._loop.call_exception_handler({"message": f"machine {self.id} failed", "exception": error})
+
     def eval(self, call: Callable[[], object]) -> asyncio.Future[Result]:
         """Call a function when no transition runs, before everything that waits. Raises AsyncHandler for a coroutine's."""
         self._check_here()
@@ -211,29 +222,31 @@ class ThreadSafe:
     """
 
     def __init__(self, machine: Core[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self._machine, self._loop = machine, loop
+        self.machine, self._loop = machine, loop
 
     def add(self, *names: str, **args: Any) -> ThreadFuture[Result]:
         """`machine.add`."""
-        return self._hand(lambda: self._machine.add(*names, **args))
+        return self.hand(lambda: self.machine.add(*names, **args))
 
     def remove(self, *names: str, **args: Any) -> ThreadFuture[Result]:
         """`machine.remove`."""
-        return self._hand(lambda: self._machine.remove(*names, **args))
+        return self.hand(lambda: self.machine.remove(*names, **args))
 
     def set(self, *names: str, **args: Any) -> ThreadFuture[Result]:
         """`machine.set`."""
-        return self._hand(lambda: self._machine.set(*names, **args))
+        return self.hand(lambda: self.machine.set(*names, **args))
 
     def toggle(self, *names: str, **args: Any) -> ThreadFuture[Result]:
         """`machine.toggle`."""
-        return self._hand(lambda: self._machine.toggle(*names, **args))
+        return self.hand(lambda: self.machine.toggle(*names, **args))
 
     def add_err(self, err: BaseException | None, *states: str, **args: Any) -> ThreadFuture[Result]:
         """`machine.add_err`."""
-        return self._hand(lambda: self._machine.add_err(err, *states, **args))
+        return self.hand(lambda: self.machine.add_err(err, *states, **args))
 
-    def _hand(self, call: Callable[[], Any]) -> ThreadFuture[Result]:
+    def hand(self, call: Callable[[], Any]) -> ThreadFuture[Result]:
+        """Make a mutation in the machine's own thread."""
+
         async def made() -> Result:
             result: Result | asyncio.Future[Result] = call()
             return (await result) if isinstance(result, asyncio.Future) else result

@@ -172,7 +172,7 @@ async def _wait(
             if unless_err is not None and failed is not None and failed.done():
                 raise unless_err.err or MachineError(f"machine '{unless_err.id}' is in Exception")
             if timeout_s is not None and late is not None and late.done():
-                raise WaitedTooLong(timeout_s, [_said(wait) for wait in waits if not wait.done])
+                raise WaitedTooLong(timeout_s, [str(wait) for wait in waits if not wait.done])
             await asyncio.wait([task for task in everything if not task.done()], return_when=asyncio.FIRST_COMPLETED)
         for task in asked:
             if task.done():
@@ -185,16 +185,6 @@ async def _wait(
 
 async def _come(wait: Wait) -> None:
     await wait
-
-
-def _said(wait: Wait) -> str:
-    """`when A B`, as far as a wait knows what it waits for."""
-    entry = wait._ref
-    if entry is None:
-        return "a wait"
-    kind = entry.key[0] if isinstance(entry.key, tuple) else entry.key
-    names = sorted({name for _, name in entry.places} - {str(kind)})
-    return " ".join([str(kind or "when"), *names])
 
 
 async def _pause(seconds: float, clock: Clock) -> None:

@@ -371,8 +371,11 @@ class Core(Body[R]):
         self.handlers = Handlers(self.relations, (*known, binding))
         self.replan()
         if first and self.is_(EXCEPTION):
-            self.add_err(self.err or BadSchema(self.relations.problems))
+            self.overhear(self.add_err(self.err or BadSchema(self.relations.problems)))
         return binding
+
+    def overhear(self, answered: R) -> None:
+        """Take an answer that no caller gets; its error, if it has one, is not lost."""
 
     def check_handlers(self, binding: Binding) -> None:
         """Raise what this kind of machine raises for handlers that it cannot call."""

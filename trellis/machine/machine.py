@@ -187,11 +187,12 @@ class Machine(Core[Result]):
             for awaited in steps:
                 self._refuse(steps, awaited)
             result = self.result  # what follows may ask for more
-        except BaseException:
+        except BaseException as error:
             self.drop_queue()  # what waited for this has no result any more
+            if (failed := self.rest()) is not None:
+                error.add_note(str(failed))
             raise
-        finally:
-            failed = self.rest()
+        failed = self.rest()
         if failed is not None:
             raise failed from failed.error
         return result

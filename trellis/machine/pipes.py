@@ -46,13 +46,13 @@ class Pipe:
 
     def __init__(self, source: Core[Any], target: Target, links: Sequence[Link], *, flat: bool = False) -> None:
         self.source = source
-        self.target: Core[Any] = target._machine if isinstance(target, ThreadSafe) else target
+        self.target: Core[Any] = target.machine if isinstance(target, ThreadSafe) else target
         self.links, self.flat = tuple(links), flat
         for machine in (source, self.target):
             if machine.disposed:
                 raise MachineError(f"machine '{machine.id}' has ended, so nothing can be piped from it or to it")
         self.attached = True
-        self._hand = target._hand if isinstance(target, ThreadSafe) else None
+        self._hand = target.hand if isinstance(target, ThreadSafe) else None
         self.source.relations.numbers([link.state for link in self.links if link.state])
         self.target.relations.numbers([link.to for link in self.links if link.to])
         handlers: dict[str, Callable[..., None]] = {}
@@ -206,7 +206,7 @@ def bind_any(source: Core[Any], target: Target) -> Pipe:
 
     The target has all states of the source, or UnknownState is raised.
     """
-    machine = target._machine if isinstance(target, ThreadSafe) else target
+    machine = target.machine if isinstance(target, ThreadSafe) else target
     machine.relations.numbers(source.names)
     return Pipe(source, target, [Link("set", "", "")])
 
@@ -217,7 +217,7 @@ def sync(source: Core[Any], target: Target, states: Sequence[str], targets: Sequ
     if len(states) != len(targets):
         raise BadSchema([f"a copy takes {len(states)} states to {len(targets)}"])
     source.relations.numbers(states)
-    machine = target._machine if isinstance(target, ThreadSafe) else target
+    machine = target.machine if isinstance(target, ThreadSafe) else target
     machine.relations.numbers(targets)
     on = tuple(to for state, to in zip(states, targets, strict=True) if source.is_(state))
     off = tuple(to for state, to in zip(states, targets, strict=True) if not source.is_(state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trellis.engine.relations import Config, Relations, no_names
@@ -36,7 +37,7 @@ class View:
     @property
     def schema(self) -> Mapping[str, StateDef]:
         """What every state means, in index order; without relations to what is no state."""
-        return self.relations.states
+        return MappingProxyType(self.relations.states)
 
     @property
     def schema_hash(self) -> str:

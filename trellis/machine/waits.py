@@ -120,6 +120,15 @@ class Wait(Once):
 
     __slots__ = ()
 
+    def __str__(self) -> str:
+        """`when A B`, as far as it is still waited for."""
+        entry = self._ref
+        if entry is None:
+            return "a wait"
+        kind = entry.key[0] if isinstance(entry.key, tuple) else entry.key
+        names = sorted({name for _, name in entry.places} - {str(kind)})
+        return " ".join([str(kind or "when"), *names])
+
     @property
     def cancelled(self) -> bool:
         """Whether it was cancelled before it came."""
