@@ -64,8 +64,9 @@ def shift(turn: Turn, token: Token, setting: Setting, *, leaving: str = "", ente
         raise Fault("states_refused", change)
     if setting.fields:
         write(turn, setting.fields)
-    states.commit(turn, change, token.path)
-    if change.ticks or states.written:
+    if change is not None:
+        states.commit(turn, change, token.path)
+    if states.written or (change is not None and change.ticks):
         states.follow(turn)
 
 

@@ -49,12 +49,14 @@ def _leaving(turn: Turn, active: Active, tokens: list[Token]) -> list[tuple[Toke
     mask, fresh, taken = active.config.mask, active.fresh & active.config.mask, 0
     leaving: list[tuple[Token, str]] = []
     for token in tokens:
+        route = ""
         for name, target in turn.program.node(token.node).node.upon_states.items():
             bit = active.bit(name)
             if bit & (mask if target != token.node else fresh):
-                leaving.append((token, target))
+                route = route or target
                 taken |= bit
-                break
+        if route:
+            leaving.append((token, route))
     for name, target in turn.program.definition.upon_states.items() if fresh else ():
         root = root_token(turn)
         if active.bit(name) & fresh & ~taken and target != root.node:

@@ -60,10 +60,10 @@ class Active:
         relations = self.declared.relations
         return relations.bits[relations.index[name]]
 
-    def negotiate(self, setting: Setting, fields: Fields, leaving: str, entering: str) -> Change | str:
+    def negotiate(self, setting: Setting, fields: Fields, leaving: str, entering: str) -> Change | str | None:
         """The change that a move from one node to another makes with what it sets; or why it is refused.
 
-        `fields` are those after the move: what the guards look at.
+        None where it names no state: then there is nothing to resolve, and nothing that could refuse. `fields` are those after the move: what the guards look at.
         """
         relations, nodes = self.declared.relations, self.declared.nodes
         added, removed = relations.numbers(setting.adds), relations.numbers(setting.removes)
@@ -71,6 +71,8 @@ class Active:
             added = (nodes[entering], *added)
         if leaving in nodes and leaving != entering:
             removed = (nodes[leaving], *removed)
+        if not added and not removed:
+            return None
         change = relations.move(self.config, added, removed)
         if not change.accepted:
             return refusal(relations, change)
@@ -136,13 +138,14 @@ class Active:
             change = relations.auto_without(tried, refused)
         if not change.ticks or not vetoed(declared, change, fields):
             return change if change.ticks else None
-        # A guard of what one of them brings or drives out says no: each is tried for itself.
+        # A guard of what one of them brings or drives out says no: they are joined one by one, without that one.
+        kept, made = 0, None
         for state in tried.called:
             if not refused & bits[state]:
-                change = relations.auto_without(tried, everyone & ~bits[state])
-                if change.ticks and not vetoed(declared, change, fields):
-                    return change
-        return None
+                change = relations.auto_without(tried, everyone & ~(kept | bits[state]))
+                if not vetoed(declared, change, fields):
+                    kept, made = kept | bits[state], change
+        return made if made is not None and made.ticks else None
 
 
 def vetoed(declared: Declared, change: Change, fields: Fields) -> str:
