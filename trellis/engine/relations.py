@@ -32,7 +32,7 @@ Ticks = tuple[tuple[int, int], ...]
 """States whose clocks move, each with how far."""
 HEALTH: Final = ("Healthcheck", "Heartbeat")
 """Adding exactly one of these is no reason for an auto pass."""
-WEIGHT_LIMIT: Final = 1_000_000
+WEIGHT_LIMIT: Final = 2_000_000
 """How much is remembered before all is forgotten: the sum of the lengths of configurations and targets, each and 8."""
 
 
