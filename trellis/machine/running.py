@@ -131,6 +131,10 @@ def work(
         if follow is not None and not machine.disposed:
             change, args, source = follow, NO_ARGS, None
             continue
+        if machine.queue and not left:  # what is not run any more does not count as run
+            last = str(machine.queue[0])
+            machine.drop_queue()
+            raise LoopLimit(machine.id, machine.transition_limit, last, machine.err)
         if not machine.queue or (mutation := machine.take_next()) is None:
             break
         change, args = machine.change_of(mutation), mutation.args
