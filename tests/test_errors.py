@@ -78,6 +78,14 @@ SAID: list[tuple[TrellisError, str, int]] = [
         "run 'r' waits at 'a' for Up, Warm; at 'b.x' for Up: only a signal can move it on",
         7,
     ),
+    (
+        errors.NoTransactions("pay", "memory://"),
+        "tool 'pay' is transactional, and store memory:// has no transactions that an action could write in: "
+        "use sqlite:///FILE or postgresql://…, or declare the tool idempotent",
+        2,
+    ),
+    (errors.TooManyRuns(1), "1 run is open, as many as this host allows; start it when one has ended", 2),
+    (errors.TooManyRuns(20), "20 runs are open, as many as this host allows; start it when one has ended", 2),
     (errors.AnswerNeeded("r", "a"), "run 'r' waits for an answer at 'a' and there is none", 7),
     (
         errors.AnswerNeeded("r", "a", "too long"),
@@ -91,6 +99,17 @@ SAID: list[tuple[TrellisError, str, int]] = [
     ),
     (errors.StoreError("no"), "no", 2),
     (errors.StoreUnavailable("sqlite:///a", "is a folder"), "cannot open store sqlite:///a: is a folder", 2),
+    (
+        errors.StoreTooOld("postgresql:///a", 1, 2),
+        "store postgresql:///a has format 1, this version needs 2: stop its hosts, then `trellis db migrate "
+        "--store postgresql:///a`",
+        2,
+    ),
+    (
+        errors.LeaseLost("deploy", 4),
+        "the lock 'deploy' was not renewed in time: another may have it since; do not write under token 4",
+        2,
+    ),
     (
         errors.StoreTooNew("sqlite:///a", 3, 2),
         (

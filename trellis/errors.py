@@ -15,8 +15,10 @@
     │   ├── FieldsNeeded      fields that some path reads before any write
     │   ├── InvalidField      a value that its field does not take
     │   ├── PermissionNeeded  a tool whose kind was not allowed
+    │   ├── NoTransactions    a tool that writes in the store's transactions, and a store without them
     │   ├── UnknownTool       a tool that nobody declares or registers
     │   ├── SecretsNeeded     secrets that a resumed run needs again
+    │   ├── TooManyRuns       as many runs are open as the host allows; none was started
     │   ├── AnswerNeeded      a question, and no more answers
     │   └── SignalNeeded      a wait for states that nothing of the run itself can bring
     ├── MachineError          a relation machine could not do what was asked
@@ -41,6 +43,8 @@
     └── StoreError            the store could not do what was asked; nothing was written
         ├── StoreUnavailable  it cannot be opened or reached
         ├── StoreTooNew       it was written by a newer version
+        ├── StoreTooOld       it waits for `trellis db migrate`
+        ├── LeaseLost         a lock was not renewed in time, and may be another's
         ├── StoreCorrupt      what it holds cannot be read
         ├── StoreFull         no room is left
         ├── RunOwned          a living host owns that run
@@ -203,6 +207,23 @@ class StoreTooNew(StoreError):
         )
 
 
+class StoreTooOld(StoreError):
+    def __init__(self, url: str, found: int, known: int) -> None:
+        self.url, self.found, self.known = url, found, known
+        super().__init__(
+            f"store {url} has format {found}, this version needs {known}: stop its hosts, then `trellis db migrate "
+            f"--store {url}`"
+        )
+
+
+class LeaseLost(StoreError):
+    def __init__(self, key: str, token: int) -> None:
+        self.key, self.token = key, token
+        super().__init__(
+            f"the lock '{key}' was not renewed in time: another may have it since; do not write under token {token}"
+        )
+
+
 class StoreCorrupt(StoreError):
     def __init__(self, url: str, reason: str) -> None:
         self.url, self.reason = url, reason
@@ -257,6 +278,26 @@ class SecretsNeeded(UsageError):
         super().__init__(
             f"run '{run}' needs its secrets again, no store keeps them: {listed}; answer them when it is resumed"
         )
+
+
+class NoTransactions(UsageError):
+    """`tool` has the effect `transactional`."""
+
+    def __init__(self, tool: str, store: str) -> None:
+        self.tool, self.store = tool, store
+        super().__init__(
+            f"tool '{tool}' is transactional, and store {store} has no transactions that an action could write in: "
+            "use sqlite:///FILE or postgresql://…, or declare the tool idempotent"
+        )
+
+
+class TooManyRuns(UsageError):
+    """`most` is how many runs may be open in the store at once."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        runs = "run is" if most == 1 else "runs are"
+        super().__init__(f"{most} {runs} open, as many as this host allows; start it when one has ended")
 
 
 class AnswerNeeded(UsageError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from trellis.compiler import compile_document
@@ -32,7 +33,7 @@ class Failing:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(self._store, name)
-        if not callable(found):
+        if not asyncio.iscoroutinefunction(found):
             return found
 
         async def call(*args: object, **kwargs: object) -> object:

@@ -119,7 +119,7 @@ class Pausing:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(self._store, name)
-        if not callable(found):
+        if not asyncio.iscoroutinefunction(found):
             return found
 
         async def call(*args: object, **kwargs: object) -> object:

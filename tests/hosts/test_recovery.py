@@ -209,7 +209,7 @@ def test_the_row_wakes_with_the_earliest_timer_and_not_at_all_when_none_is_left(
             assert (await row(store)).fields == {"x": "x"}, "the indexed ones only"
         return wakes
 
-    assert play(scene()) == [110.0, 120.0, 130.0, None]
+    assert play(scene()) == [110.0, 120.0, 130.0, 0.0]
 
 
 def test_the_position_in_the_row_rests_while_a_call_is_under_way_and_the_fields_do_not() -> None:

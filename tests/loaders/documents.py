@@ -35,6 +35,7 @@ states:
   Ready:    {auto: true, require: [Approved], add: [Checked], remove: [Building], enter_if: tries < 5, entered: {do: ops.create, with: {env: x}}}
   Failed:   {remove: [Building, Ready], tags: [error], exit_if: true}
 groups: {Progress: [Building, Checked]}
+migrate: {nodes: {make: build, "checks.web": checks.http, "each[].x": fan}, fields: {srv: server}}
 upon:  {interrupt: bye, states: {Failed: bye}}
 catch: {"*": $rollback}
 nodes:

@@ -32,7 +32,7 @@ async def main(url: str) -> None:
     store = open_store(url)
     epochs, heads = {}, {}
     for run in RUNS:
-        await store.create(row(run, 1), event(run, 1), b"definition")
+        await store.create(row(run, 1), [event(run, 1)], {"g": b"definition"})
         epochs[run] = await store.claim(run)
         heads[run] = len(await store.read(run))
     for number in count():

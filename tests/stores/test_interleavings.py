@@ -11,21 +11,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.dict_store import DictStore, Shelf
-from trellis.stores.base import RunRow, Store, Turn
+from trellis.stores.base import RunRow, Snapshot, Store, Turn
 from trellis.stores.sqlite import SqliteStore
 from trellis.testing.stores import facts
 
 RUNS = st.sampled_from(["r-1", "r-2", "r-3"])
-TURN = st.tuples(RUNS, st.sampled_from([1, 1, 1, 1, 2, 3, 0]), st.sampled_from([0, 0, 0, 0, -1, 1]), st.booleans())
+NAMES = st.sampled_from([None, None, ["name-0"], ["name-1", "name-0"], []])
+VALUES = st.sampled_from([None, 0, 1, 1.0, True, "1", [1], [1.0], [True], {"a": 1, "b": [None]}])
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(["running", "status-1"]),
+        "name": st.sampled_from(["name-0", "name-1"]),
+        "graph": st.sampled_from(["g-0", "g-1"]),
+        "match": st.dictionaries(st.sampled_from(["at", "value"]), VALUES, max_size=2),
+        "limit": st.integers(0, 2),
+    },
+)
+CHANGE = st.sampled_from(["", "row", "row", "row", "snapshot", "definition", "last"])
+TURN = st.tuples(RUNS, st.sampled_from([1, 1, 1, 1, 2, 3, 0]), st.sampled_from([0, 0, 0, 0, -1, 1]), CHANGE)
 CALLS = st.one_of(
-    st.tuples(st.just("create"), RUNS),
+    st.tuples(st.just("create"), RUNS, st.sampled_from(["", "", "q-1", "q-2"]), st.sampled_from([None, 1, 2])),
     st.tuples(st.just("claim"), RUNS),
-    st.tuples(st.just("release"), RUNS),
+    st.tuples(st.just("claim_due"), st.integers(0, 200), st.integers(1, 3), NAMES, st.sets(RUNS, max_size=1)),
+    st.tuples(st.just("release"), RUNS, st.booleans()),
+    st.tuples(st.just("append"), st.lists(TURN, min_size=1, max_size=1)),
     st.tuples(st.just("append"), st.lists(TURN, min_size=1, max_size=1)),
     st.tuples(st.just("append"), st.lists(TURN, max_size=6)),
     st.tuples(st.just("read"), RUNS, st.integers(0, 3)),
     st.tuples(st.just("row"), RUNS),
-    st.tuples(st.just("rows"), st.sampled_from([None, "status-1", "status-2"])),
+    st.tuples(st.just("snapshot"), RUNS),
+    st.tuples(st.just("definition"), st.sampled_from(["g-0", "g-1"])),
+    st.tuples(st.just("rows"), FILTERS),
     st.tuples(st.just("delete"), RUNS),
     st.tuples(st.just("reopen")),
 )
@@ -56,18 +73,41 @@ class Pair:
 
     def ask(self, store: Store, name: str, *arguments: Any) -> Awaitable[object]:
         if name == "create":
-            return store.create(self.row(arguments[0]), b"first %d" % self.calls, b"definition")
+            run, request, at_most = arguments
+            row = self.row(run, request)
+            return store.create(row, [b"first %d" % self.calls], {row.graph: row.graph.encode()}, at_most=at_most)
         if name == "append":
             return store.append(self.turns)
+        if name == "claim_due":
+            now, limit, names, without = arguments
+            return store.claim_due(float(now), limit=limit, names=names, without=without)
+        if name == "release":
+            run, keeping = arguments
+            seq = len(self.shelf.events.get(run, []))
+            return store.release(run, Snapshot(seq, b"state %d" % self.calls) if keeping else None)
         if name == "rows":
-            return store.rows(status=arguments[0])
+            return store.rows(**arguments[0])
         return getattr(store, name)(*arguments)
 
-    def row(self, run: str) -> RunRow:
-        status, created = f"status-{self.calls % 3}", float(self.calls // 4)
-        return RunRow(run, "g", "graph", "", status, 0, (f"n{self.calls}",), {"at": self.calls}, None, created, 0.5)
+    def row(self, run: str, request: str = "") -> RunRow:
+        number = self.calls
+        values = [None, 1, 1.0, True, "1", [1.0], {"b": [None], "a": 1}]
+        return RunRow(
+            run,
+            f"g-{number % 2}",
+            f"name-{number % 2}",
+            "",
+            ("running", "running", "status-1")[number % 3],
+            0,
+            (f"n{number}",),
+            {"at": number, "value": values[number % 7]} if number % 5 else {},
+            None if number % 4 == 0 else number * 37 % 101 + number / 1000 + int(run[-1]) / 10_000,
+            float(number // 4),
+            0.5,
+            request=request,
+        )
 
-    def take(self, turns: list[tuple[str, int, int, bool]]) -> None:
+    def take(self, turns: list[tuple[str, int, int, str]]) -> None:
         """The turns of the next append, near what the model would take."""
         self.turns = [
             Turn(
@@ -75,9 +115,12 @@ class Pair:
                 len(self.shelf.events.get(run, [])) + step,
                 b"%s %d %d" % (run.encode(), self.calls, place),
                 self.shelf.epochs.get(run, 1) + drift,
-                self.row(run) if moved else None,
+                row := self.row(run) if change in ("row", "definition") else None,
+                last=change == "last",
+                snapshot=b"after %d" % self.calls if change == "snapshot" else None,
+                definition=row.graph.encode() if row is not None and change == "definition" else None,
             )
-            for place, (run, step, drift, moved) in enumerate(turns)
+            for place, (run, step, drift, change) in enumerate(turns)
         ]
 
 
@@ -97,16 +140,18 @@ def told(part: object, names: dict[str, str]) -> object:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 1), CALLS), max_size=40))
+@given(st.lists(st.tuples(st.integers(0, 1), CALLS), min_size=15, max_size=40))
 def test_two_owners_of_one_file_do_what_the_model_does(calls: list[tuple[int, tuple[Any, ...]]]) -> None:
     async def story(folder: str) -> None:
         pair = Pair(folder)
+        for who in (0, 1):
+            await pair.call(who, "create", f"r-{who + 1}", "", None)
         for who, (name, *arguments) in calls:
             if name == "append":
                 pair.take(arguments[0])
             await pair.call(who, name, *arguments)
         for who in (0, 1):
-            await pair.call(who, "rows", None)
+            await pair.call(who, "rows", {})
             for run in pair.shelf.rows:
                 await pair.call(who, "read", run, 0)
         for store in pair.stores:

@@ -148,7 +148,7 @@ from trellis.stores.base import Turn
 async def main(url, run):
     sys.stdin.readline()
     store = open_store(url)
-    _, epoch = await store.create(row(run, 1), event(run, 1), b"definition")
+    _, epoch = await store.create(row(run, 1), [event(run, 1)], {"g": b"definition"})
     for seq in range(2, 12):
         answers = await store.append([Turn(run, seq, event(run, seq), epoch, row(run, seq))])
         assert answers == [None], answers
@@ -226,7 +226,7 @@ def spoilt(tmp_path: Path, statement: str) -> SqliteStore:
 
 @pytest.mark.parametrize(
     ("statement", "missing"),
-    [("DELETE FROM journal WHERE seq = 1", 1), ("DELETE FROM journal WHERE seq = 2", 2), ("DELETE FROM journal", 1)],
+    [("DELETE FROM events WHERE seq = 1", 1), ("DELETE FROM events WHERE seq = 2", 2), ("DELETE FROM events", 1)],
 )
 def test_a_missing_event_is_told_not_skipped(tmp_path: Path, statement: str, missing: int) -> None:
     store = spoilt(tmp_path, statement)
@@ -244,11 +244,11 @@ def test_a_row_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missing_table_is_told(tmp_path: Path) -> None:
-    store = spoilt(tmp_path, "DROP TABLE journal")
+    store = spoilt(tmp_path, "DROP TABLE events")
     kind, known = asyncio.run(refusal(store.rows()))
     assert (kind, known["reason"]) == (
         StoreCorrupt,
-        "no such table: journal; restore the file from a backup, or name another --store",
+        "no such table: events; restore the file from a backup, or name another --store",
     )
     asyncio.run(store.close())
 
@@ -304,7 +304,7 @@ def test_a_full_database_keeps_what_it_has_and_goes_on_once_there_is_room(tmp_pa
         assert len(await store.read("r-1")) == revision
         last = replace(ROW, status=f"at {revision - batch}") if revision > 1 else ROW
         assert await store.row("r-1") == replace(last, revision=revision)
-        assert (await refusal(store.create(replace(ROW, run="r-2"), b"x" * 40_000, b"")))[0] is StoreFull
+        assert (await refusal(store.create(replace(ROW, run="r-2"), [b"x" * 40_000], {})))[0] is StoreFull
         assert await store.row("r-2") is None
         connection.pragma("max_page_count", 1_000_000)
         assert await outcome(store, turns(revision)) is None
@@ -330,7 +330,7 @@ from trellis.stores.base import Turn
 
 async def main(url):
     store = open_store(url)
-    _, epoch = await store.create(row("r", 1), event("r", 1), b"definition")
+    _, epoch = await store.create(row("r", 1), [event("r", 1)], {"g": b"definition"})
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     seq = 2
     try:
@@ -360,7 +360,7 @@ def test_a_file_that_may_not_grow_is_a_full_store(tmp_path: Path) -> None:
 def test_a_folder_that_went_away_is_told_before_a_run_begins(tmp_path: Path) -> None:
     store = opened(tmp_path / "folder")
     (tmp_path / "folder").rename(tmp_path / "elsewhere")
-    kind, known = asyncio.run(refusal(store.create(ROW, b"1", b"definition")))
+    kind, known = asyncio.run(refusal(store.create(ROW, [b"1"], {})))
     assert (kind, known["reason"]) == (StoreUnavailable, f"No such file or directory: {tmp_path}/folder")
     asyncio.run(store.close())
 

@@ -112,7 +112,7 @@ def test_an_event_that_came_from_elsewhere_is_a_conflict_not_a_fault(tmp_path: P
         store = opened(tmp_path)
         epochs = {run: await create(store, run) for run in ("r-1", "r-2")}
         other = apsw.Connection(str(tmp_path / "runs.db"))
-        other.execute("INSERT INTO journal (run, seq, event) SELECT id, 2, x'00' FROM runs WHERE run = 'r-1'")
+        other.execute("INSERT INTO events (run, seq, event) SELECT id, 2, x'00' FROM runs WHERE run = 'r-1'")
         other.close()
         answers = await store.append([Turn(run, 2, b"2", epoch, None) for run, epoch in epochs.items()])
         assert answers[1] is None

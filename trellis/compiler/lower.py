@@ -15,7 +15,7 @@ from trellis.compiler.names import resolve, resolve_start, resolve_state
 from trellis.compiler.sites import Declared, Mention, Phase, Region, Role, Site, Steps, Text, View
 from trellis.compiler.sources import Source
 from trellis.compiler.states import gather
-from trellis.model.graph import Body, Call, Definition, Edge, Node, Undo, Verb, Wait
+from trellis.model.graph import Body, Call, Definition, Edge, Migrate, Node, Undo, Verb, Wait
 from trellis.model.states import EXCEPTION, DeclaredState
 from trellis.model.types import Type
 from trellis.model.values import Value
@@ -51,6 +51,8 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
             lowering.template(view.texts, written.get(key), ("tools", name, key), "enter")
     declared = {name: parts.tool(written) for name, written in tools_written.items()}
     signals = {name: parts.signal(written) for name, written in (data.get("signals") or {}).items()}
+    migrate = parts.migrate(data)
+    renamed: dict[str, Any] = {"migrate": migrate} if migrate != Migrate() else {}
     view.definition = Definition(
         name=data.get("name") or _stem(document.path),
         start=root.start,
@@ -64,6 +66,7 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
         upon_states=lowering.reactions(root, data, ()),
         groups=groups,
         limits=parts.limits(data),
+        **renamed,
     )
     if EXCEPTION not in states and any(mention.meant == EXCEPTION for mention in view.mentions):
         # What names it would be dropped by a resolver that adds it only afterwards.

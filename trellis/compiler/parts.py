@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from trellis.model.durations import parse_duration
-from trellis.model.graph import Ask, Call, Each, End, Field, Join, Limits, Retry, Signal, Tool
+from trellis.model.graph import Ask, Call, Each, End, Field, Join, Limits, Migrate, Retry, Signal, Tool
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value, canonical
 
@@ -162,6 +162,12 @@ def limits(data: dict[str, Any]) -> Limits:
     """`limits`, with our own for what it does not say."""
     written = data.get("limits") or {}
     return made(Limits, **{name: written[name] for name in ("steps", "visits") if name in written})
+
+
+def migrate(data: dict[str, Any]) -> Migrate:
+    """`migrate`, what it does not say being empty."""
+    written = data.get("migrate") or {}
+    return made(Migrate, **{key: written[key] for key in ("nodes", "fields") if key in written})
 
 
 def signal(data: dict[str, Any] | None) -> Signal:

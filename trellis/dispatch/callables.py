@@ -31,10 +31,12 @@ class Parameters(msgspec.Struct, frozen=True):
     free: bool = False
     request: bool = False
     """It has a parameter `request`, which is given the request itself."""
+    connection: bool = False
+    """It has a parameter `connection`, which is given that of the transaction it runs in."""
 
     def fault(self, tool: str, args: dict[str, Value]) -> str | None:
         """Why `args` do not fit, every reason at once, or None where they do."""
-        taken = {"request"} if self.request else set()
+        taken = {name for name, given in (("request", self.request), ("connection", self.connection)) if given}
         foreign = [name for name in args if name in taken or not (self.free or name in self.named)]
         lacking = [name for name in sorted(self.needed) if name not in args]
         if not foreign and not lacking:
@@ -49,8 +51,11 @@ class Parameters(msgspec.Struct, frozen=True):
         return f"'{tool}' cannot be called so: {'; '.join(faults)}. Its arguments: {takes}"
 
 
-def parameters(function: Callable[..., Any]) -> Parameters | None:
-    """The parameters of `function`, or None where Python cannot tell. Raises TypeError for what has no keyword."""
+def parameters(function: Callable[..., Any], *, transactional: bool = False) -> Parameters | None:
+    """The parameters of `function`, or None where Python cannot tell. Raises TypeError for what has no keyword.
+
+    `connection` is an argument like any other, unless the function is `transactional`.
+    """
     import inspect  # only where there is a function to look at
 
     try:
@@ -61,11 +66,13 @@ def parameters(function: Callable[..., Any]) -> Parameters | None:
         if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is parameter.empty:
             raise TypeError(f"arguments are given by keyword, and '{parameter.name}' is positional only")
     by_name = [p for p in found if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
+    given = {"request", "connection"} if transactional else {"request"}
     return Parameters(
-        named=frozenset(p.name for p in by_name) - {"request"},
-        needed=frozenset(p.name for p in by_name if p.default is p.empty) - {"request"},
+        named=frozenset(p.name for p in by_name) - given,
+        needed=frozenset(p.name for p in by_name if p.default is p.empty) - given,
         free=any(p.kind is p.VAR_KEYWORD for p in found),
         request=any(p.name == "request" for p in by_name),
+        connection=transactional and any(p.name == "connection" for p in by_name),
     )
 
 
@@ -101,11 +108,11 @@ class Action:
     ) -> None:
         self.name, self.effect = name, effect
         self._function, self._threads, self._timeout_s = function, threads, timeout_s
-        self._parameters = parameters(function)
+        self._parameters = parameters(function, transactional=effect == "transactional")
         self._async = is_async(function)
 
-    async def attempt(self, request: CallTool) -> Response:
-        """Call the function once. Raises CancelledError alone."""
+    async def attempt(self, request: CallTool, connection: Any = None) -> Response:
+        """Call the function once, with the connection of a transaction where it runs in one. Raises CancelledError alone."""
         takes = self._parameters
         args: dict[str, Any] = own(request.args)
         if takes is not None:
@@ -115,6 +122,8 @@ class Action:
                     return invalid(fault)
             if takes.request:
                 args["request"] = msgspec.structs.replace(request, args=args.copy())
+            if takes.connection:
+                args["connection"] = connection
         try:
             if self._async and self._timeout_s is None:
                 value = await self._function(**args)

@@ -39,7 +39,7 @@ class Process:
         self._timeout_s, self._grace_s = tool.timeout, grace_s
         self._folder = str(Path(base).absolute())
 
-    async def attempt(self, request: CallTool) -> Response:
+    async def attempt(self, request: CallTool, connection: Any = None) -> Response:  # noqa: ARG002 - not for a process
         """Run the command once. Raises CancelledError, after the group has ended, where it did not complete."""
         try:
             words = [_text(word, request.args) for word in self._words]

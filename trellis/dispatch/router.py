@@ -24,7 +24,7 @@ GATED = frozenset(("process",))
 
 
 class _Attempts(Protocol):
-    async def attempt(self, request: CallTool) -> Response: ...
+    async def attempt(self, request: CallTool, connection: Any = None) -> Response: ...
 
 
 class Dispatcher:
@@ -36,9 +36,11 @@ class Dispatcher:
         async def create(env: str, *, request): ...
 
     An action is called with the arguments by keyword, and with `request` where it has such a parameter. An async one
-    runs on the loop; another runs in one of at most `threads` threads and cannot be stopped, only given up. It
-    returns a JSON value, or raises: `ActionError` to choose the code, any other exception becomes `failed`.
-    A cancelled process has `grace_s` seconds between SIGTERM and SIGKILL.
+    runs on the loop; another runs in one of at most `threads` threads and cannot be stopped, only given up. One whose
+    effect is `transactional` is given, as `connection`, the one of a transaction of the host's own database (SQLite:
+    apsw.Connection, PostgreSQL: psycopg.AsyncConnection): what it writes there counts if, and only if, the run records
+    that it was done. A function returns a JSON value, or raises: `ActionError` to choose the code, any other exception
+    becomes `failed`. A cancelled process has `grace_s` seconds between SIGTERM and SIGKILL.
     """
 
     def __init__(self, *, threads: int = 32, grace_s: float = 2.0) -> None:
@@ -103,8 +105,11 @@ class Router:
         self._base, self._allow, self._grace_s = base, frozenset(allow), grace_s
         self._found: dict[str, _Attempts] = {}
 
-    async def dispatch(self, request: CallTool) -> Response:
+    async def dispatch(self, request: CallTool, connection: Any = None) -> Response:
         """Perform one attempt of `request` and report how it ended. No retry, no decision.
+
+        `connection` is that of the transaction which the attempt is part of; a function that is transactional and has
+        such a parameter is given it.
 
         To cancel the attempt, cancel the task that awaits it: a process group gets SIGTERM, after the grace (or at a
         second cancellation) SIGKILL, and is reaped; an async function is cancelled; a function in a thread goes on
@@ -117,7 +122,7 @@ class Router:
             if isinstance(found, Failed | Denied):
                 return found
             tool = self._found[request.tool] = found
-        return await tool.attempt(request)
+        return await tool.attempt(request, connection)
 
     def effect(self, name: str) -> Effect:
         """What recovery may send again of the tool `name`; "idempotent" where nobody knows it."""

@@ -17,6 +17,8 @@ from trellis.model.values import Value
 
 def answer(program: Program, state: State, event: AnswerGiven) -> Turn | Step:
     """Take the answer, or say why not. A refused value comes with the question to ask again, and its reason."""
+    if event.id and event.id in state.heard:
+        return Step(state, refusal=Refusal("duplicate", f"answer '{event.id}' was taken before"))
     token = state.tokens.get(event.node)
     pending = state.open.get(token.request) if token is not None else None
     if token is None or pending is None or not isinstance(pending.request, RequestInput):
@@ -33,6 +35,8 @@ def answer(program: Program, state: State, event: AnswerGiven) -> Turn | Step:
     if reason:
         return _again(state, request, reason)
     turn = Turn(program, state, event.at)
+    turn.hear(event.id)
+    turn.keep(event.secrets)
     del turn.write_open()[request.id]
     turn.later("complete", token.path, token.entry, value)
     return turn

@@ -11,6 +11,7 @@ from typing import Any
 
 from trellis.engine import attempts, bodies, rollback
 from trellis.engine.answers import answer
+from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.moves import change, finish
 from trellis.engine.nodes import WORK
 from trellis.engine.program import Program, program_of
@@ -18,19 +19,22 @@ from trellis.engine.routes import raise_error
 from trellis.engine.signals import receive, take_buffered
 from trellis.engine.state import ErrorFacts, Refusal, State, Step
 from trellis.engine.turn import Turn
-from trellis.engine.writes import scope
+from trellis.engine.writes import Fault, fitted, scope
 from trellis.model.actions import CallTool
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
     AnswerGiven,
+    AttemptWanted,
     CancelRequested,
     Event,
+    FieldsEdited,
     RunStarted,
     SignalReceived,
     TimerFired,
 )
 from trellis.model.graph import Graph
+from trellis.model.problems import did_you_mean
 from trellis.model.secrets import MASK, mask
 
 
@@ -82,6 +86,7 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     if pending is None or not isinstance(pending.request, CallTool):
         return _stale(state, event.request)
     turn = Turn(program, state, event.at)
+    turn.keep(event.secrets)
     request = pending.request
     save = program.node(pending.token.node).node.save
     value = MASK if save in program.secrets and not request.undo else mask(event.value)
@@ -103,18 +108,30 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     pending = state.open.get(event.request)
     if pending is None or not isinstance(pending.request, CallTool):
         return _stale(state, event.request)
+    if pending.uncertain and event.code == UNCERTAIN:
+        return _refuse(state, "uncertain", f"request '{event.request}' is known to be uncertain")
     turn = Turn(program, state, event.at, event.noise)
     request = pending.request
     error = {"code": event.code, "message": mask(event.message)}
     turn.note("tool.returned", _returned(request, "error", error))
     if pending.cancelling:
         _close_cancelling(turn, request)
-        if event.code == "uncertain":
+        if event.code == UNCERTAIN:
             rollback.push(turn, pending.token, scope(turn, pending.token))
     elif request.undo:
         rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable)
     else:
         attempts.failed(turn, state.tokens[request.node], event.code, event.message, event.retryable)
+    return turn
+
+
+def _wanted(program: Program, state: State, event: AttemptWanted) -> Turn | Step:
+    pending = state.open.get(event.request)
+    if pending is None or not pending.uncertain:
+        return _refuse(state, "stale", f"request '{event.request}' is not uncertain")
+    turn = Turn(program, state, event.at)
+    token = attempts.end(turn, state.tokens[pending.token.path])
+    attempts.again(turn, token)
     return turn
 
 
@@ -143,8 +160,23 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
 
 def _cancelled(program: Program, state: State, event: CancelRequested) -> Turn:
     turn = Turn(program, state, event.at)
-    turn.error = ErrorFacts("cancelled", event.reason, "")
+    turn.error = ErrorFacts("terminated" if event.terminate else "cancelled", event.reason, "")
     finish(turn, "cancelled")
+    return turn
+
+
+def _edited(program: Program, state: State, event: FieldsEdited) -> Turn | Step:
+    turn = Turn(program, state, event.at)
+    for name, value in event.fields.items():
+        if name not in program.fields or name in program.secrets:
+            hint = did_you_mean(name, program.fields)
+            why = "it is secret" if name in program.secrets else "the graph has no such field"
+            return _refuse(state, "invalid", f"field '{name}': {why}" + (f"; {hint}" if hint else ""))
+        try:
+            turn.write_fields({**turn.fields, name: fitted(turn, None, name, value)})
+        except Fault as fault:
+            return _refuse(state, fault.code, fault.message)
+    turn.note("fields.changed", {"fields": {name: turn.fields[name] for name in event.fields}})
     return turn
 
 
@@ -184,5 +216,7 @@ TAKERS: dict[type, Callable[[Program, State, Any], Turn | Step]] = {
     TimerFired: _fired,
     SignalReceived: receive,
     CancelRequested: _cancelled,
+    AttemptWanted: _wanted,
+    FieldsEdited: _edited,
 }
 """Which function takes which event: a turn to settle, or a refusal."""

@@ -8,11 +8,14 @@ from trellis.engine.moves import change
 from trellis.engine.program import LinkedNode
 from trellis.engine.retries import delay_before
 from trellis.engine.rollback import chosen_tool
-from trellis.engine.routes import raise_error
+from trellis.engine.routes import catches, raise_error
 from trellis.engine.state import Open, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import scope
 from trellis.model.actions import CallTool
+
+UNCERTAIN = "uncertain"
+"""The code of a failure that leaves open whether the call was carried out."""
 
 
 def begin(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
@@ -52,9 +55,15 @@ def succeeded(turn: Turn, token: Token) -> None:
 
 
 def failed(turn: Turn, token: Token, code: str, message: str, retryable: bool) -> None:
-    """The attempt failed: wait and try again by the node's policy, or the node fails."""
-    token = _end(turn, token)
+    """The attempt failed: wait and try again by the node's policy, or the node fails.
+
+    Where nobody knows whether the call was carried out, and no `catch` says what then, it is parked.
+    """
     delay = _delay(turn, token, code, retryable=retryable)
+    if delay is None and code == UNCERTAIN and not catches(turn, token, code):
+        _park(turn, token)
+        return
+    token = end(turn, token)
     if delay is None:
         raise_error(turn, token, code, message)
     else:
@@ -69,7 +78,7 @@ def timed_out(turn: Turn, token: Token) -> None:
         return
     request = turn.open[token.request].request
     turn.cancel(request)
-    _wait(turn, _end(turn, token), delay)
+    _wait(turn, end(turn, token), delay)
 
 
 def _delay(turn: Turn, token: Token, code: str, *, retryable: bool) -> float | None:
@@ -95,10 +104,20 @@ def _send(turn: Turn, token: Token, request: CallTool, timeout: float | None) ->
     turn.write_open()[request.id] = Open(request, token)
 
 
-def _end(turn: Turn, token: Token) -> Token:
+def _park(turn: Turn, token: Token) -> None:
+    """The call stays open, though nobody performs it, until somebody says how it ended; its attempt is out of time."""
+    token = _without_timers(turn, token)
+    turn.write_open()[token.request] = Open(turn.open[token.request].request, token, uncertain=True)
+
+
+def end(turn: Turn, token: Token) -> Token:
     """The token without its request and the timers of this attempt; the deadline goes on."""
     turn.write_open().pop(token.request, None)
+    return change(turn, _without_timers(turn, token), request="")
+
+
+def _without_timers(turn: Turn, token: Token) -> Token:
     over = tuple(name for name in token.timers if turn.timers[name].purpose != "deadline")
     kept = tuple(name for name in token.timers if name not in over)
     turn.drop_timers(over)
-    return change(turn, token, request="", timers=kept)
+    return change(turn, token, timers=kept) if over else token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from trellis.engine.apply import apply, settle
 from trellis.engine.moves import enter
@@ -11,7 +11,7 @@ from trellis.engine.state import State, Step
 from trellis.engine.turn import Turn
 from trellis.engine.writes import failed_check
 from trellis.errors import FieldsNeeded, InvalidField, ReplayError
-from trellis.model.events import Event, RunStarted
+from trellis.model.events import Adopted, Event, RunStarted
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
 from trellis.model.secrets import MASK
@@ -36,6 +36,7 @@ def start(graph: Graph, event: RunStarted) -> Step:
     )
     turn = Turn(program, empty, event.at)
     turn.write_fields(fields)
+    turn.keep(event.secrets)
     shown = {name: MASK if name in program.secrets else value for name, value in shown_fields(fields).items()}
     turn.note("run.started", {"graph": graph.hash, "name": graph.name, "fields": shown})
     first = program.definition.start
@@ -76,29 +77,53 @@ def shown_fields(fields: dict[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def fold(graph: Graph, events: Iterable[Event]) -> Iterator[Step]:
-    """The steps of a journal, one by one. Raises ReplayError where an event does not follow from those before."""
-    state: State | None = None
-    for seq, event in enumerate(events, start=1):
-        if state is None:
-            if not isinstance(event, RunStarted):
-                raise ReplayError("?", seq, f"a journal begins with run_started, found {type(event).__name__}")
-            if event.graph != graph.hash:
-                reason = f"it is of definition {event.graph[:12]}, this is {graph.hash[:12]}"
-                raise ReplayError(event.run, seq, reason)
-            step = start(graph, event)
+Definitions = Callable[[str], Graph]
+"""The graph of a hash."""
+
+
+def fold(graph: Graph, events: Iterable[Event], graphs: Definitions | None = None) -> Iterator[Step]:
+    """The steps of a journal, one by one. Raises ReplayError where an event does not follow from those before.
+
+    `graph` is the definition that the run was started with. A journal in which the run adopts other ones needs
+    `graphs`; what that raises for a hash it does not know goes through. The definition in force after a step is the
+    one of `step.state.graph`.
+    """
+    rest = iter(events)
+    for event in rest:
+        if not isinstance(event, RunStarted):
+            raise ReplayError("?", 1, f"a journal begins with run_started, found {type(event).__name__}")
+        if event.graph != graph.hash:
+            reason = f"it is of definition {event.graph[:12]}, this is {graph.hash[:12]}"
+            raise ReplayError(event.run, 1, reason)
+        step = start(graph, event)
+        yield step
+        yield from fold_from(graph, step.state, rest, graphs)
+
+
+def fold_from(graph: Graph, state: State, events: Iterable[Event], graphs: Definitions | None = None) -> Iterator[Step]:
+    """The steps of the events that follow `state`, which is of `graph`. Otherwise like `fold`."""
+    for event in events:
+        if isinstance(event, Adopted):
+            from trellis.engine.versions import adopt  # few journals hold one
+
+            if graphs is None:
+                reason = f"it adopts definition {event.graph[:12]}, which was not given"
+                raise ReplayError(state.run, state.seq + 1, reason)
+            adopted = graphs(event.graph)
+            step = adopt(graph, adopted, state, event)
+            graph = adopted
         else:
             step = apply(graph, state, event)
-            if step.refusal is not None:
-                raise ReplayError(state.run, seq, step.refusal.message)
+        if step.refusal is not None:
+            raise ReplayError(state.run, state.seq + 1, step.refusal.message)
         state = step.state
         yield step
 
 
-def replay(graph: Graph, events: Iterable[Event]) -> State:
+def replay(graph: Graph, events: Iterable[Event], graphs: Definitions | None = None) -> State:
     """The state after these events. Raises ReplayError for a journal that is not of this graph, or not a journal."""
     state: State | None = None
-    for step in fold(graph, events):
+    for step in fold(graph, events, graphs):
         state = step.state
     if state is None:
         raise ReplayError("?", 0, "the journal is empty")

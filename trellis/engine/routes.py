@@ -71,6 +71,17 @@ def raise_error(turn: Turn, token: Token, code: str, message: str) -> None:
     route(turn, token, ErrorFacts(code, message, token.path, token.attempt))
 
 
+def catches(turn: Turn, token: Token, code: str) -> bool:
+    """Whether an error of this code, raised by the node of `token`, meets a `catch` or a join that collects errors."""
+    while True:
+        node = turn.program.node(token.node).node
+        if _caught(node.catch, code) is not None or (node.join is not None and node.join.mode == "collect"):
+            return True
+        if not token.parent:
+            return not token.caught and _caught(turn.program.definition.catch, code) is not None
+        token = turn.tokens[token.parent]
+
+
 def route(turn: Turn, token: Token, error: ErrorFacts) -> None:
     """An error takes the node's own `catch`, else the join it is in, else the graph's `catch`, else the run fails.
 

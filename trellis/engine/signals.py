@@ -17,6 +17,8 @@ INTERRUPT = "interrupt"
 
 def receive(program: Program, state: State, event: SignalReceived) -> Turn | Step:
     """Take the signal, keep it where its declaration has a buffer, or refuse it."""
+    if event.id and event.id in state.heard:
+        return _refuse(state, "duplicate", f"signal '{event.id}' was taken before")
     declared = program.definition.signals.get(event.name)
     if declared is None and event.name != INTERRUPT:
         hint = did_you_mean(event.name, program.definition.signals)
@@ -31,6 +33,7 @@ def receive(program: Program, state: State, event: SignalReceived) -> Turn | Ste
     if unknown:
         return _refuse(state, "invalid_signal", f"signal '{event.name}' carries no '{min(unknown)}'")
     turn = Turn(program, state, event.at)
+    turn.hear(event.id)
     if deliver(turn, event.name, data):
         return turn
     kept = sum(arrived.name == event.name for arrived in state.buffer)

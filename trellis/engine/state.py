@@ -75,6 +75,8 @@ class Open(msgspec.Struct, frozen=True):
     token: Token
     """As it was when the request was made; for a cancelling one, what its undo is evaluated with."""
     cancelling: bool = False
+    uncertain: bool = False
+    """Nobody knows whether the call was carried out; it waits for somebody who finds out."""
 
 
 class Timer(msgspec.Struct, frozen=True):
@@ -157,11 +159,16 @@ class Arrived(msgspec.Struct, frozen=True):
     data: dict[str, Value]
 
 
+HEARD = 1000
+"""How many ids of answers and signals a run remembers; one that is sent again after so many others counts anew."""
+
+
 class State(msgspec.Struct, frozen=True):
     """One run after `seq` events. `lines` counts the trace entries so far.
 
     `active` names what is active of the declared states, and of the nodes that relations name, in the order that
-    decides outcomes; `clock` how often each came and went, for those that ever did: odd is active.
+    decides outcomes; `clock` how often each came and went, for those that ever did: odd is active. `heard` holds the ids
+    of the last HEARD answers and signals that brought one; `secrets` what events brought under encryption, by field.
     """
 
     run: str
@@ -186,6 +193,8 @@ class State(msgspec.Struct, frozen=True):
     undo_failures: tuple[UndoFailure, ...] = ()
     active: tuple[str, ...] = ()
     clock: dict[str, int] = {}
+    heard: tuple[str, ...] = ()
+    secrets: dict[str, str] = {}
 
     @property
     def closed(self) -> bool:

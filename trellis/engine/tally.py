@@ -16,6 +16,18 @@ class Tally:
     def count(self, name: str) -> int:
         return self._buckets[hash(name) % _BUCKETS].get(name, 0)
 
+    @classmethod
+    def of(cls, counts: dict[str, int]) -> Tally:
+        """These counts."""
+        buckets: list[dict[str, int]] = [{} for _ in range(_BUCKETS)]
+        for name, count in counts.items():
+            buckets[hash(name) % _BUCKETS][name] = count
+        return cls(tuple(buckets))
+
+    def counts(self) -> dict[str, int]:
+        """All of them, by name."""
+        return {name: count for bucket in self._buckets for name, count in sorted(bucket.items())}
+
     def plus(self, name: str) -> Tally:
         """The same counts, and one more of `name`."""
         place = hash(name) % _BUCKETS
@@ -29,4 +41,4 @@ class Tally:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Tally({ {name: count for bucket in self._buckets for name, count in sorted(bucket.items())} })"
+        return f"Tally({self.counts()})"

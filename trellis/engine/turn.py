@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trellis.engine.chain import Chain
 from trellis.engine.program import Program
 from trellis.engine.state import (
+    HEARD,
     Arrived,
     ErrorFacts,
     Open,
@@ -52,6 +53,7 @@ class Turn:
         "buffer",
         "entries",
         "error",
+        "heard",
         "lines",
         "marks",
         "noise",
@@ -59,6 +61,7 @@ class Turn:
         "requests",
         "result",
         "rollback",
+        "secrets",
         "seq",
         "states",
         "status",
@@ -96,6 +99,7 @@ class Turn:
         self.result: Value = state.result
         self.error: ErrorFacts | None = state.error
         self.undo_failures: tuple[UndoFailure, ...] = state.undo_failures
+        self.heard, self.secrets = state.heard, state.secrets
         self.states: Active | None = None if program.declared is None else _active(program.declared, state)
         """The declared states; None where the graph has none."""
 
@@ -142,6 +146,16 @@ class Turn:
     def note(self, kind: str, facts: dict[str, Any]) -> None:
         """One entry of the trace."""
         self.trace.append((kind, facts))
+
+    def hear(self, name: str) -> None:
+        """Remember the id that the sender of this event gave it; none where it is empty."""
+        if name:
+            self.heard = (*self.heard[1 - HEARD :], name)
+
+    def keep(self, secrets: dict[str, str]) -> None:
+        """Remember the secrets that this event brought under encryption."""
+        if secrets:
+            self.secrets = {**self.secrets, **secrets}
 
     def next_id(self) -> str:
         """The id of the request that is emitted next."""
@@ -232,6 +246,8 @@ class Turn:
             self.undo_failures,
             before.active if states is None else states.named(),
             before.clock if states is None else states.clock,
+            self.heard,
+            self.secrets,
         )
         return Step(state, tuple(self.requests), tuple(self.trace))
 

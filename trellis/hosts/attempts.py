@@ -10,20 +10,22 @@ import msgspec
 
 from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
-from trellis.model.actions import CallTool, Completed, Denied, Failed, Response
-from trellis.model.events import ActionCompleted, ActionFailed, Event
-from trellis.model.secrets import conceal, reveal, seal, sealed_names, unsealed
+from trellis.hosts.reports import Secret, report
+from trellis.hosts.vault import Vault
+from trellis.model.actions import CallTool, Failed, Response
+from trellis.model.events import Event
+from trellis.model.secrets import reveal
 
 Task = asyncio.Task[None]
-Secret = tuple[str, str]
-"""The field and the value of a secret that an event brings; the host remembers it once the event is taken."""
 
 
 class Attempts:
     """Performs attempts through the routers of their runs, and hands each outcome to `post` as an event."""
 
-    def __init__(self, clock: Clock, post: Callable[[LiveRun, Event, None, Secret | None], None]) -> None:
-        self._clock, self._post = clock, post
+    def __init__(
+        self, clock: Clock, vault: Vault | None, post: Callable[[LiveRun, Event, None, Secret | None], None]
+    ) -> None:
+        self._clock, self._vault, self._post = clock, vault, post
         self._tasks: set[Task] = set()
         self._stopping = False
 
@@ -48,16 +50,7 @@ class Attempts:
             await asyncio.wait(self._tasks)
 
     async def _attempt(self, run: LiveRun, request: CallTool) -> None:
-        response: Response
-        call = request
-        try:
-            if run.has_secrets:
-                args: Any = reveal(request.args, run.secrets)
-                call = msgspec.structs.replace(request, args=args)
-            response = await run.router.dispatch(call)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign dispatcher raises is how the attempt ended
-            response = Failed("failed", f"{type(error).__name__}: {error}")
-        self._ended(run, request, response)
+        self._ended(run, request, await perform(run, request))
 
     def _over(self, run: LiveRun, request: CallTool, task: Task) -> None:
         self._tasks.discard(task)
@@ -67,26 +60,19 @@ class Attempts:
     def _ended(self, run: LiveRun, request: CallTool, response: Response) -> None:
         run.tasks.pop(request.id, None)
         if not self._stopping and not run.closed.done():
-            event, secret = self._report(run, request, response)
+            event, secret = report(run, request, response, self._clock, self._vault)
             self._post(run, event, None, secret)
 
-    def _report(self, run: LiveRun, request: CallTool, response: Response) -> tuple[Event, Secret | None]:
-        """What the journal keeps of a response: no secret in clear, and nothing that could pass for a sealed one.
 
-        With it the secret that it brings, where a secret field takes the value.
-        """
-        now, name = self._clock.now(), request.id
-        if isinstance(response, Completed):
-            value, field = response.value, run.secret_saved_by(request)
-            if sealed_names(value):
-                response = Failed("invalid", "the value holds the mark of a secret", retryable=False)
-            elif field is None:
-                return ActionCompleted(now, name, conceal(value, run.secrets) if run.secrets else value), None
-            elif isinstance(value, str) and value:
-                return ActionCompleted(now, name, seal(field)), (field, value)
-            else:
-                response = Failed("invalid", "a secret is a text that is not empty", retryable=False)
-        if isinstance(response, Denied):
-            response = Failed("denied", response.reason, retryable=False)
-        code, message = (str(conceal(unsealed(text), run.secrets)) for text in (response.code, response.message))
-        return ActionFailed(now, name, code, message, response.retryable, self._clock.noise()), None
+async def perform(run: LiveRun, request: CallTool, connection: Any = None) -> Response:
+    """One attempt, with the secrets that its arguments stand for; in a transaction, with its connection."""
+    call = request
+    try:
+        if run.has_secrets:
+            args: Any = reveal(request.args, run.secrets)
+            call = msgspec.structs.replace(request, args=args)
+        if connection is not None:
+            return await run.router.dispatch(call, connection)
+        return await run.router.dispatch(call)
+    except Exception as error:  # noqa: BLE001 - whatever a foreign dispatcher raises is how the attempt ended
+        return Failed("failed", f"{type(error).__name__}: {error}")

@@ -7,22 +7,45 @@ runs share one commit; a lone one commits at once. A run whose commit failed is 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from trellis.engine import Step, apply
+from trellis.dispatch import Router
+from trellis.engine import State, Step, apply
+from trellis.engine.snapshot import encode_state
+from trellis.engine.versions import adopt
 from trellis.errors import HostClosed, RunClosed
-from trellis.hosts.attempts import Attempts, Secret
+from trellis.hosts.attempts import Attempts
 from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
-from trellis.hosts.rows import next_row
-from trellis.model.actions import ActionRequest, CallTool, Cancel, StartTimer
+from trellis.hosts.reports import Secret, report
+from trellis.hosts.rows import adopted_row, next_row
+from trellis.hosts.transactions import Held, Transactions, taken_back
+from trellis.hosts.vault import Vault
+from trellis.model.actions import ActionRequest, CallTool, Cancel, Response, StartTimer
 from trellis.model.codec import encode_event
-from trellis.model.events import Event, TimerFired
-from trellis.stores.base import RunRow, Store, Turn
+from trellis.model.events import ActionCompleted, ActionFailed, Adopted, Event, TimerFired
+from trellis.model.graph import Graph
+from trellis.stores.base import RunRow, Store, Transaction, Turn
 
+log = logging.getLogger("trellis")
 Reply = asyncio.Future[Step]
+
+SNAPSHOT_EVERY = 1000
+"""Events from one snapshot of a run to the next: folding so many takes some ten milliseconds."""
+
+
+class Version(NamedTuple):
+    """What a run that adopts another definition goes on with."""
+
+    graph: Graph
+    router: Router
+
+
+Aside = Secret | Version | CallTool
+"""What an event brings that no journal keeps; alone, a call that is to be made in a transaction."""
 
 
 class _Taken(NamedTuple):
@@ -33,18 +56,27 @@ class _Taken(NamedTuple):
     step: Step
     row: RunRow
     reply: Reply | None
-    secret: Secret | None
+    aside: Aside | None
+    graph: Graph
+
+    @property
+    def after(self) -> tuple[Graph, State, RunRow]:
+        return self.graph, self.step.state, self.row
 
 
 class Driver:
     """Drives the live runs of one host over one store."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self.store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, vault: Vault | None = None) -> None:
+        self.store, self._clock, self.vault = store, clock, vault
         self.runs: dict[str, LiveRun] = {}
         """The runs that are open here."""
-        self._attempts = Attempts(clock, self.post)
-        self._inbox: deque[tuple[LiveRun, Event, Reply | None, Secret | None]] = deque()
+        self.rested: Callable[[LiveRun], None] | None = None
+        """Told of every run that has moved on and of which nothing is under way now; None: nobody cares."""
+        self._attempts = Attempts(clock, vault, self.post)
+        transacts = hasattr(store, "transaction")
+        self._transactions = Transactions(store, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
+        self._inbox: deque[tuple[LiveRun, Event | None, Reply | None, Aside | None]] = deque()
         self._awake: asyncio.Future[None] | None = None
         self._pump: asyncio.Task[None] | None = None
         self._stopping = False
@@ -61,6 +93,8 @@ class Driver:
         for run in list(self.runs.values()):
             run.end(HostClosed(run.id))
         await self._attempts.stop()
+        if self._transactions is not None:
+            await self._transactions.stop()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
@@ -78,22 +112,32 @@ class Driver:
             run, _, reply, _ = self._inbox.popleft()
             _answer(reply, failure or HostClosed(run.id))
 
-    def post(self, run: LiveRun, event: Event, reply: Reply | None = None, secret: Secret | None = None) -> None:
+    def post(self, run: LiveRun, event: Event | None, reply: Reply | None = None, aside: Aside | None = None) -> None:
         """Hand in an event; it is applied in the order of arrival."""
-        self._inbox.append((run, event, reply, secret))
+        if run.held is not None:
+            run.held.posts.append((run, event, reply, aside))
+            run.held.disturb(run, event)
+            return
+        self._inbox.append((run, event, reply, aside))
+        self._wake()
+
+    def _wake(self) -> None:
         if self._awake is not None:
             awake, self._awake = self._awake, None
             if not awake.done():
                 awake.set_result(None)
 
-    async def ask(self, run: LiveRun, event: Event, secret: Secret | None = None) -> Step:
-        """Hand in an event and wait until it is committed or refused. Raises RunClosed, HostClosed, StoreError."""
+    async def ask(self, run: LiveRun, event: Event, aside: Aside | None = None) -> Step:
+        """Hand in an event and wait until it is committed or refused.
+
+        Raises RunClosed, HostClosed, StoreError; Rested where the run has left the memory.
+        """
         if run.closed.done():
             raise run.failure or RunClosed(run.id, run.state.status)
         if not self.serving:
             raise HostClosed(run.id)
         reply: Reply = asyncio.get_running_loop().create_future()
-        self.post(run, event, reply, secret)
+        self.post(run, event, reply, aside)
         step = await reply
         if step.refusal is not None and step.refusal.code == "closed":
             raise RunClosed(run.id, step.state.status)
@@ -113,38 +157,51 @@ class Driver:
         taken: list[_Taken] = []
         turns: list[Turn] = []
         ahead: dict[str, _Taken] = {}
+        leaving: list[LiveRun] = []
         for _ in range(len(inbox)):
-            run, event, reply, secret = inbox.popleft()
+            run, event, reply, aside = inbox.popleft()
+            if run.held is not None:
+                self.post(run, event, reply, aside)
+                continue
             if run.closed.done():
                 _answer(reply, run.failure or RunClosed(run.id, run.state.status))
                 continue
+            if event is None:
+                run.held = Held(aside)  # type: ignore[arg-type]
+                leaving.append(run)
+                continue
             last = ahead.get(run.id)
-            before, row = (run.state, run.row) if last is None else (last.step.state, last.row)
+            graph, state, row = (run.graph, run.state, run.row) if last is None else last.after
             try:
-                step = apply(run.graph, before, event)
+                if aside.__class__ is Version:
+                    step, graph = _adopt(graph, state, event, aside)  # type: ignore[arg-type]
+                else:
+                    step = apply(graph, state, event)
                 if step.refusal is not None:
-                    refused = _Taken(run, event, step, row, reply, None)
+                    refused = _Taken(run, event, step, row, reply, None, graph)
                     if last is None:
                         self._refuse(refused)
                     else:
                         taken.append(refused)
                     continue
-                data, changed = encode_event(event), next_row(run, row, before, step)
+                now = _Taken(run, event, step, _row(graph, row, state, step), reply, aside, graph)
+                turn = _turn(now, row)
             except Exception as error:  # noqa: BLE001 - a fault of ours stops this run, here; its journal is whole
                 run.end(error)
                 _answer(reply, error)
                 continue
-            ahead[run.id] = now = _Taken(run, event, step, changed, reply, secret)
+            ahead[run.id] = now
             taken.append(now)
-            written = None if changed is row else changed
-            turns.append(Turn(run.id, step.state.seq, data, run.epoch, written, step.state.closed))
+            turns.append(turn)
         if turns:
             await self._commit(taken, turns)
+        for run in leaving:
+            self._leave(run)
 
     async def _commit(self, taken: list[_Taken], turns: list[Turn]) -> None:
         try:
             outcomes: Sequence[Exception | None] = await self.store.append(turns)
-        except Exception as error:  # noqa: BLE001 - whatever a store raises, these turns are not recorded
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, these turns are not known to be recorded
             outcomes = [error] * len(turns)
         except asyncio.CancelledError:
             for each in taken:
@@ -152,24 +209,32 @@ class Driver:
             raise
         answers = iter(outcomes)
         for each in taken:
-            run, step = each.run, each.step
-            outcome = next(answers) if step.refusal is None else None
-            if run.closed.done():  # it ended just now, or the host was told to stop while this was written
-                _answer(each.reply, run.failure or RunClosed(run.id, run.state.status))
-            elif step.refusal is not None:
-                self._refuse(each)
-            elif outcome is not None:
-                run.end(outcome)
-                _answer(each.reply, outcome)
-            else:
-                run.row = each.row
-                if each.secret is not None:
-                    run.secrets[each.secret[0]] = each.secret[1]
-                run.advance(step)
-                self.perform(run, step.requests)
-                _answer(each.reply, step)
-                if step.state.closed:
-                    run.end()
+            self._landed(each, next(answers) if each.step.refusal is None else None)
+
+    def _landed(self, taken: _Taken, outcome: Exception | None) -> None:
+        """What was applied has been written, or `outcome` says why not."""
+        run, step = taken.run, taken.step
+        if run.closed.done():  # it ended just now, or the host was told to stop while this was written
+            _answer(taken.reply, run.failure or RunClosed(run.id, run.state.status))
+        elif step.refusal is not None:
+            self._refuse(taken)
+        elif outcome is not None:
+            run.end(outcome)
+            _answer(taken.reply, outcome)
+        else:
+            run.row = taken.row
+            aside = taken.aside
+            if isinstance(aside, Version):
+                run.become(*aside)
+            elif aside is not None:
+                run.secrets[aside[0]] = aside[1]  # type: ignore[index]
+            run.advance(step)
+            self.perform(run, step.requests)
+            _answer(taken.reply, step)
+            if step.state.closed:
+                run.end()
+            elif self.rested is not None and run.resting:
+                self.rested(run)
 
     def _refuse(self, taken: _Taken) -> None:
         run, event, step = taken.run, taken.event, taken.step
@@ -178,13 +243,18 @@ class Driver:
         timer = run.state.timers.get(event.timer) if isinstance(event, TimerFired) else None
         if timer is not None and isinstance(event, TimerFired):  # the wall clock was set back since
             self.alarm(run, event.timer, timer.due)
+        elif isinstance(event, ActionCompleted | ActionFailed) and step.refusal is not None:
+            log.info("run '%s': a result that came too late is dropped: %s", run.id, step.refusal.message)
         _answer(taken.reply, step)
 
     def perform(self, run: LiveRun, requests: tuple[ActionRequest, ...]) -> None:
         """Carry out what a committed step wants, in its order."""
         for request in requests:
             if isinstance(request, CallTool):
-                self._attempts.begin(run, request)
+                if self._transacts(run, request):
+                    self.post(run, None, None, request)
+                else:
+                    self._attempts.begin(run, request)
             elif isinstance(request, StartTimer):
                 if request.id in run.state.timers:
                     self.alarm(run, request.id, request.due)
@@ -192,6 +262,20 @@ class Driver:
                 doomed = run.tasks.get(request.target)
                 if doomed is not None:
                     doomed.cancel()
+                elif request.awaited:
+                    self.give_up(run, request.target, "it was cancelled, and nobody knows how far it had come")
+
+    def give_up(self, run: LiveRun, request: str, why: str) -> None:
+        """Nobody performs a call whose outcome the run still waits for; one in a transaction was taken back."""
+        pending = run.state.open.get(request)
+        if pending is not None and isinstance(pending.request, CallTool):
+            code = "uncertain"
+            if self._transacts(run, pending.request):
+                code, why = "cancelled", "its transaction was taken back"
+            self.post(run, ActionFailed(self._clock.now(), request, code, why, retryable=False))
+
+    def _transacts(self, run: LiveRun, request: CallTool) -> bool:
+        return self._transactions is not None and run.router.effect(request.tool) == "transactional"
 
     def alarm(self, run: LiveRun, timer: str, due: float) -> None:
         """Let the timer fire when it is due."""
@@ -205,6 +289,71 @@ class Driver:
     def fired(self, timer: str) -> TimerFired:
         """The event of a timer that is due now."""
         return TimerFired(self._clock.now(), timer, self._clock.noise())
+
+    def _leave(self, run: LiveRun) -> None:
+        """All that was taken of the run is written, and nothing more is while it is held: make the call that holds it."""
+        if run.held is None or self._transactions is None:
+            return
+        if self._wanted(run, run.held.request):
+            self._transactions.begin(run)
+        else:
+            self._freed(run, run.held.request, None)
+
+    def _wanted(self, run: LiveRun, request: CallTool) -> bool:
+        pending = run.state.open.get(request.id)
+        return pending is not None and not pending.cancelling and not run.closed.done()
+
+    async def _commit_within(
+        self, run: LiveRun, request: CallTool, response: Response, work: Transaction
+    ) -> Callable[[], None]:
+        """Apply how a call in a transaction ended, and write it there. What is to be done once that is committed."""
+        event, secret = report(run, request, response, self._clock, self.vault)
+        if isinstance(event, ActionFailed):
+            raise taken_back(lambda: self.post(run, event, None, secret))
+        step = apply(run.graph, run.state, event)
+        if step.refusal is not None:
+            raise taken_back(lambda: None)
+        taken = _Taken(run, event, step, _row(run.graph, run.row, run.state, step), None, secret, run.graph)
+        refused = await work.append(_turn(taken, run.row))
+        if refused is not None:
+            raise refused
+        return lambda: self._landed(taken, None)
+
+    def _freed(self, run: LiveRun, request: CallTool, error: BaseException | None) -> None:
+        """The call is over, or was taken back; then it is made anew once what arrived meanwhile has been applied."""
+        held, run.held = run.held, None
+        if error is not None:
+            run.end(error)
+        if held is not None:
+            if self._wanted(run, request):
+                held.posts.append((run, None, None, request))
+            self._inbox.extendleft(reversed(held.posts))
+            self._wake()
+
+
+def _adopt(graph: Graph, state: State, event: Event, version: Version) -> tuple[Step, Graph]:
+    assert isinstance(event, Adopted)
+    step = adopt(graph, version.graph, state, event)
+    return step, graph if step.refusal is not None else version.graph
+
+
+def _row(graph: Graph, row: RunRow, before: State, step: Step) -> RunRow:
+    return adopted_row(graph, row, step.state) if row.graph != graph.hash else next_row(graph, row, before, step)
+
+
+def _turn(taken: _Taken, row: RunRow) -> Turn:
+    """What is written of an event that was taken; `row` is as it was before."""
+    state = taken.step.state
+    return Turn(
+        taken.run.id,
+        state.seq,
+        encode_event(taken.event),
+        taken.run.epoch,
+        None if taken.row is row else taken.row,
+        state.closed,
+        encode_state(state) if state.seq % SNAPSHOT_EVERY == 0 else None,
+        taken.graph.data if taken.row.graph != row.graph else None,
+    )
 
 
 def _answer(reply: Reply | None, outcome: Step | BaseException) -> None:

@@ -1,52 +1,101 @@
-"""A run as its journal tells it: read from a store, folded, without owning it."""
+"""A run as its journal tells it: read from a store and folded, from its latest snapshot on where there is one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from trellis.engine import State, fold
+from trellis.engine import State, Step, fold
+from trellis.engine.replay import fold_from
+from trellis.engine.snapshot import decode_state
 from trellis.errors import StoreCorrupt, UnknownRun
 from trellis.hosts.lines import entered
 from trellis.model.codec import decode_event
-from trellis.model.events import Event, RunStarted
+from trellis.model.events import Adopted, Event, RunStarted
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow, Store
 
 
-class Folded(NamedTuple):
-    """What a journal comes to: how the run began, the state it is in, the nodes it entered in order."""
+class Definitions:
+    """The graphs that the runs of a store have, each decoded and linked once for all of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._graphs: dict[tuple[str, str], Graph] = {}
+
+    def add(self, graph: Graph) -> Graph:
+        """The graph by which all runs of this definition and source go on here."""
+        return self._graphs.setdefault((graph.hash, graph.source), graph)
+
+    async def get(self, digest: str, row: RunRow) -> Graph:
+        """The graph with this hash that the run of `row` has or had. Raises StoreCorrupt."""
+        known = self._graphs.get((digest, row.source))
+        if known is not None:
+            return known
+        data = await self._store.definition(digest)
+        if data is None:
+            raise StoreCorrupt(self._store.url, f"the definition {digest[:12]} of run '{row.run}' is not there")
+        try:
+            return self.add(Graph.decode(data, digest, source=row.source))
+        except ValueError as error:
+            raise StoreCorrupt(self._store.url, f"run '{row.run}': {error}") from error
+
+
+class Loaded(NamedTuple):
+    """What a journal comes to, and the `seq` of the snapshot that the store has of it; 0 without one."""
 
     graph: Graph
-    begun: RunStarted
     state: State
-    visited: list[str]
+    kept: int
 
 
-async def folded(store: Store, row: RunRow) -> Folded:
-    """Read a run and the graph that it pins. Raises StoreCorrupt, ReplayError."""
-    data = await store.definition(row.graph)
-    if data is None:
-        raise StoreCorrupt(store.url, f"the definition {row.graph[:12]} of run '{row.run}' is not there")
-    try:
-        graph = Graph.decode(data, row.graph, source=row.source)
-    except ValueError as error:
-        raise StoreCorrupt(store.url, f"run '{row.run}': {error}") from error
-    events = await read_events(store, row.run)
-    state, visited = None, []
-    for step in fold(graph, events):
+async def load(graphs: Definitions, store: Store, row: RunRow) -> Loaded:
+    """The run as its journal ends. Raises StoreCorrupt, ReplayError, UnknownRun."""
+    found = await store.snapshot(row.run)
+    state = decode_state(found.data) if found is not None else None
+    kept = found.seq if found is not None and state is not None else 0
+    for step in await steps(graphs, store, row, since=state):
         state = step.state
-        visited += entered(step)
-    if state is None or not isinstance(events[0], RunStarted):
+    if state is None:
         raise StoreCorrupt(store.url, f"the journal of run '{row.run}' is empty")
-    return Folded(graph, events[0], state, visited)
+    return Loaded(await graphs.get(state.graph, row), state, kept)
 
 
-async def read_events(store: Store, run: str) -> list[Event]:
-    """The events of a run. Raises UnknownRun, StoreCorrupt."""
+async def steps(graphs: Definitions, store: Store, row: RunRow, *, since: State | None = None) -> Iterator[Step]:
+    """The steps of a run, all or those after the state `since`, folded as they are taken. Raises as `load` does."""
+    events = await read_events(store, row.run, since.seq if since is not None else 0)
+    return await folded(graphs, store, row, events, since=since)
+
+
+async def folded(
+    graphs: Definitions, store: Store, row: RunRow, events: Sequence[Event], *, since: State | None = None
+) -> Iterator[Step]:
+    """The steps that these events of a run come to."""
+    later = {event.graph: await graphs.get(event.graph, row) for event in events if isinstance(event, Adopted)}
+    if since is not None:
+        return fold_from(await graphs.get(since.graph, row), since, events, later.__getitem__)
+    if not events:
+        return iter(())
+    begun = events[0]
+    if not isinstance(begun, RunStarted):
+        raise StoreCorrupt(store.url, f"the journal of run '{row.run}' does not begin with its start")
+    return fold(await graphs.get(begun.graph, row), events, later.__getitem__)
+
+
+async def read_events(store: Store, run: str, after: int = 0) -> list[Event]:
+    """The events of a run after the first so many. Raises UnknownRun, StoreCorrupt."""
     try:
-        return [decode_event(event) for event in await store.read(run)]
+        return [decode_event(event) for event in await store.read(run, after)]
     except ValueError as error:
         raise StoreCorrupt(store.url, f"run '{run}': {error}") from error
+
+
+async def beginning(store: Store, run: str) -> RunStarted:
+    """How the run was started. Raises UnknownRun, StoreCorrupt."""
+    begun = (await read_events(store, run))[0]
+    if not isinstance(begun, RunStarted):
+        raise StoreCorrupt(store.url, f"the journal of run '{run}' does not begin with its start")
+    return begun
 
 
 async def inspect_run(store: Store, run: str) -> tuple[Graph, State, list[str]]:
@@ -54,5 +103,11 @@ async def inspect_run(store: Store, run: str) -> tuple[Graph, State, list[str]]:
     row = await store.row(run)
     if row is None:
         raise UnknownRun(run)
-    found = await folded(store, row)
-    return found.graph, found.state, found.visited
+    graphs, state = Definitions(store), None
+    visited: list[str] = []
+    for step in await steps(graphs, store, row):
+        state = step.state
+        visited += entered(step)
+    if state is None:
+        raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
+    return await graphs.get(state.graph, row), state, visited

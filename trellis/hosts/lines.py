@@ -28,9 +28,14 @@ class Scribe:
     __slots__ = ("_program", "count", "graph", "run", "visited")
 
     def __init__(self, graph: Graph, run: str, *, count: int = 0, visited: Iterable[str] = ()) -> None:
-        self.graph, self.run, self.count = graph, run, count
+        self.run, self.count = run, count
         self.visited = list(visited)
+        self.graph = graph
         self._program: Program = program_of(graph)
+
+    def become(self, graph: Graph) -> None:
+        """The run is one of this graph from now on."""
+        self.graph, self._program = graph, program_of(graph)
 
     def lines(self, step: Step) -> list[Line]:
         """The lines of one turn, in order."""

@@ -10,11 +10,13 @@ from trellis.engine import State, Step
 from trellis.engine.program import program_of
 from trellis.hosts.clock import Alarm
 from trellis.hosts.lines import entered
+from trellis.hosts.rows import busy
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.graph import Graph
 
 if TYPE_CHECKING:
     from trellis.dispatch import Router
+    from trellis.hosts.transactions import Held
     from trellis.stores.base import RunRow
 
 
@@ -22,36 +24,46 @@ SPARE_ALARMS = 64
 """Alarms of timers that are gone may wait so long; what fires late is refused as stale."""
 
 
+class Rested(Exception):
+    """The run left the memory of its host with nothing under way; whoever needs it takes it up again."""
+
+
 class LiveRun:
     """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
 
     __slots__ = (
         "alarms", "closed", "epoch", "failure", "forget", "graph",
-        "has_secrets", "id", "listeners", "origin", "router", "row", "secrets",
-        "seen", "state", "tasks", "visited",
+        "has_secrets", "held", "id", "kept", "listeners", "origin", "router", "row", "secrets",
+        "state", "tasks", "visited",
     )  # fmt: skip
 
-    def __init__(self, run: str, graph: Graph, router: Router, state: State, epoch: int, row: RunRow) -> None:
-        self.id, self.graph, self.router, self.epoch, self.row = run, graph, router, epoch, row
+    def __init__(
+        self, run: str, graph: Graph, router: Router, state: State, epoch: int, row: RunRow, *, found: bool = False
+    ) -> None:
+        self.id, self.epoch, self.row = run, epoch, row
         self.state = state
-        self.has_secrets = bool(program_of(graph).secrets)
-        self.origin: State | None = None
+        self.become(graph, router)
+        self.origin: State | None = state if found else None
         """The state that this host found; None: it began the run."""
-        self.seen = 0
-        """How many nodes had been entered at `origin`."""
+        self.kept = 0
+        """The `seq` of the snapshot that the store has."""
         self.visited: list[str] = []
+        """The nodes that were entered here, in order."""
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.alarms: dict[str, Alarm] = {}
         self.secrets: dict[str, str] = {}
+        self.held: Held | None = None
+        """The transaction that has taken the run out of its host's turns."""
         self.listeners: list[Callable[[Step | BaseException | None], None]] = []
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failure: BaseException | None = None
         self.forget: Callable[[LiveRun], None] | None = None
         """What its host does when it ends here."""
 
-    def found(self, visited: list[str]) -> None:
-        """This host found the run as it is now; it did not begin it."""
-        self.origin, self.visited, self.seen = self.state, visited, len(visited)
+    def become(self, graph: Graph, router: Router) -> None:
+        """It is a run of this graph from now on."""
+        self.graph, self.router = graph, router
+        self.has_secrets = bool(program_of(graph).secrets)
 
     def advance(self, step: Step) -> None:
         """Take the step as committed, and tell the listeners."""
@@ -84,6 +96,11 @@ class LiveRun:
         for listen in self.listeners:
             listen(failure)
 
+    @property
+    def resting(self) -> bool:
+        """Whether it could leave the memory: nothing is under way, and nobody listens."""
+        return not (self.listeners or self.tasks or self.held is not None or self.closed.done() or busy(self.state))
+
     def secret_saved_by(self, call: CallTool) -> str | None:
         """The secret field that takes the value of this call; None for nearly every call."""
         pending = self.state.open.get(call.id)
@@ -96,3 +113,12 @@ class LiveRun:
     @property
     def questions(self) -> list[RequestInput]:
         return [pending.request for pending in self.state.open.values() if isinstance(pending.request, RequestInput)]
+
+    @property
+    def uncertain(self) -> list[CallTool]:
+        """The calls of which nobody knows whether they were carried out."""
+        return [
+            pending.request
+            for pending in self.state.open.values()
+            if pending.uncertain and isinstance(pending.request, CallTool)
+        ]

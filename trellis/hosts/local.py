@@ -4,42 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
 from trellis.dispatch import Dispatcher, Router
-from trellis.engine import start
+from trellis.engine import State, Step, start
+from trellis.engine.snapshot import encode_state
+from trellis.engine.state import Refusal
 from trellis.errors import (
     HostClosed,
     InvalidRunId,
+    NoTransactions,
     PermissionNeeded,
     RunClosed,
     RunConflict,
+    RunOwned,
     StoreError,
+    StoreUnavailable,
     UnknownRun,
     UnknownTool,
 )
 from trellis.hosts.clock import Clock, SystemClock
-from trellis.hosts.driver import Driver
-from trellis.hosts.journal import Folded, folded
+from trellis.hosts.commands import Adopt, Command, Reply, decode_message, encode, judge
+from trellis.hosts.driver import Driver, Version
+from trellis.hosts.journal import Definitions, Loaded, beginning, load, steps
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
-from trellis.hosts.live import LiveRun
+from trellis.hosts.live import LiveRun, Rested
 from trellis.hosts.rows import first_row
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
+from trellis.hosts.sending import TRIES, ask, closed, decoded, replied
+from trellis.hosts.serving import LOOK_S, Serving
 from trellis.hosts.values import known_secrets, same_start, start_values
+from trellis.hosts.vault import Vault, sealed
 from trellis.model.actions import CallTool
 from trellis.model.codec import encode_event
-from trellis.model.events import ActionFailed, RunStarted
+from trellis.model.events import Adopted, RunStarted
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
 from trellis.model.values import Value
 from trellis.stores import open_store
-from trellis.stores.base import RunRow, Store
+from trellis.stores.base import RunRow, Snapshot, Store
 
+WORTH_A_SNAPSHOT = 50
+"""Events since the last snapshot for which a run that rests leaves another: folding fewer costs less."""
 LONGEST_ID = 200
 """Characters of a run's id."""
 
@@ -47,8 +60,10 @@ LONGEST_ID = 200
 class Host:
     """Drives runs over a store. Use it as an async context manager.
 
-    `store` is a URL (memory://, sqlite:///FILE), or an open Store that stays its opener's to close; `dispatcher` holds the registered actions; `allow` the
-    kinds of tools that graphs may name in YAML ("process").
+    `store` is a URL (memory://, file:DIR, sqlite:///FILE, postgresql://…, redis://…), or an open Store that stays its
+    opener's to close; `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in
+    YAML ("process"); `at_most` how many runs may be open in the store at once. `vault` keeps secrets under encryption:
+    by default that of the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept.
     """
 
     def __init__(
@@ -57,28 +72,37 @@ class Host:
         dispatcher: Dispatcher | None = None,
         *,
         allow: Collection[str] = (),
+        at_most: int | None = None,
+        vault: Vault | None = None,
         clock: Clock | None = None,
         root: str = ".",
     ) -> None:
         self._url, self._root = store, root
         self._dispatcher = dispatcher if dispatcher is not None else Dispatcher()
-        self._allow = frozenset(allow)
+        self._allow, self._at_most = frozenset(allow), at_most
         self._clock = clock if clock is not None else SystemClock()
+        self._vault = vault if vault is not None else Vault.from_environment()
         self._releasing: dict[str, asyncio.Task[None]] = {}
         self._admission = asyncio.Lock()  # one id is one run, however many ask for it at once
+        self._serving: Serving | None = None
         self._store: Store
         self._driver: Driver
+        self._graphs: Definitions
 
     async def __aenter__(self) -> Self:
         self._store = open_store(self._url, root=self._root) if isinstance(self._url, str) else self._url
-        self._driver = Driver(self._store, self._clock)
+        self._driver = Driver(self._store, self._clock, self._vault)
         self._driver.start()
+        self._graphs = Definitions(self._store)
+        self._store.hear(self._heard)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if self._serving is not None:
+                await self._serving.stop()
             await self._driver.stop()
             if self._releasing:
                 await asyncio.wait(list(self._releasing.values()))
@@ -86,79 +110,196 @@ class Host:
             if isinstance(self._url, str):  # a store that was handed in belongs to whoever opened it
                 await self._store.close()
 
-    async def start(self, graph: Graph, fields: Mapping[str, Value] | None = None, *, id: str | None = None) -> Run:
+    async def start(
+        self,
+        graph: Graph,
+        fields: Mapping[str, Value] | None = None,
+        *,
+        id: str | None = None,
+        request_id: str = "",
+    ) -> Run:
         """Start a run, recorded when this returns. With an id that exists, continue that run.
 
-        Raises FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId, RunConflict (the id belongs to a
-        run of another definition), StartedOtherwise (to one with other start values), RunOwned, StoreError.
+        `request_id`: the sender's own, for a start that may be sent twice: the second one gives the run of the first.
+        Raises FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId, TooManyRuns, RunConflict (the id
+        belongs to a run of another definition, or of another request), StartedOtherwise (to one with other start
+        values), RunOwned, StoreError.
         """
         name = _checked(id) if id is not None else _new_id(graph.name)
         given, secrets = start_values(graph, fields or {})
         async with self._admission:
             row = await self._store.row(name) if id is not None else None
             if row is not None:
-                return await self._again(row, graph, given, secrets)
+                return await self._again(row, graph, given, secrets, request_id)
             router = self._router(graph)
-            event = RunStarted(self._clock.now(), name, graph.hash, given)
+            kept = sealed(self._vault, name, secrets)
+            event = RunStarted(self._clock.now(), name, graph.hash, given, request=request_id, secrets=kept)
             step = start(graph, event)
             self._must_serve(name)
             async with self._owning(name):
+                first = first_row(graph, step.state, request_id)
                 row, epoch = await self._store.create(
-                    first_row(graph, step.state), encode_event(event), graph.data, last=step.state.closed
+                    first,
+                    [encode_event(event)],
+                    {graph.hash: graph.data},
+                    last=step.state.closed,
+                    at_most=self._at_most,
                 )
                 if epoch is not None:
                     self._must_serve(name)
             if epoch is None:
-                return await self._again(row, graph, given, secrets)
-            live = LiveRun(name, graph, router, step.state, epoch, row)
+                return await self._again(row, graph, given, secrets, request_id)
+            live = LiveRun(name, self._graphs.add(graph), router, step.state, epoch, row)
             live.secrets = secrets
             live.visited = entered(step)
             self._admit(live)
         self._driver.perform(live, step.requests)
         if step.state.closed:
             live.end()
-        return self._handle(live)
+        elif self._driver.rested is not None and live.resting:
+            self._driver.rested(live)
+        return Run(live, self)
 
     async def resume(self, run: str, *, secrets: Mapping[str, str] | None = None) -> Run:
         """Continue a run where its journal ends; one that has ended is returned as it is.
 
-        `secrets` are values of secret fields, which no store keeps. Raises UnknownRun, RunOwned, SecretsNeeded,
+        `secrets` are values of secret fields that no store keeps. Raises UnknownRun, RunOwned, SecretsNeeded,
         PermissionNeeded, UnknownTool, StoreError.
         """
         async with self._admission:
             row = await self._store.row(run)
             if row is None:
                 raise UnknownRun(run)
-            return await self._go_on(row, secrets or {})
+            return Run(await self._go_on(row, secrets or {}), self)
 
-    async def _again(self, row: RunRow, graph: Graph, given: Mapping[str, Value], secrets: Mapping[str, str]) -> Run:
-        if row.graph != graph.hash:
+    async def serve(self, names: Collection[str] | None = None, *, at_once: int = 1000) -> None:
+        """From now on, drive every run of the store that wants to be driven and that nobody living owns.
+
+        Runs whose owner died are taken up, timers of idle runs fire when they are due, and what was delivered to them
+        is carried on. `names`: only graphs of these names; None: all. At most `at_once` runs with something under way
+        are held; the longest idle of the others leave the memory of this host, until they are needed.
+        """
+        if self._serving is None:
+            self._serving = Serving(self, self._store, self._clock, names, at_once)
+            self._driver.rested = self._serving.rested
+            self._serving.start()
+
+    async def send(self, run: str, command: Command) -> Reply:
+        """Deliver a command to a run, wherever it is driven; one that nobody drives is taken up here.
+
+        Raises UnknownRun, StoreError, and what `resume` does.
+        """
+        for _ in range(TRIES):
+            live = self._driver.runs.get(run)
+            if live is None:
+                reply = await ask(self._store, run, command)
+                if reply is not None:
+                    return reply
+                try:
+                    live = await self.take_up(run)
+                except RunOwned:
+                    continue  # somebody took it just now
+            try:
+                return await self._take(live, command)
+            except Rested:
+                continue
+        raise StoreUnavailable(self._store.url, f"run '{run}' changes hands too often; try again")
+
+    async def present(self, run: str) -> LiveRun:
+        """The run as it is driven here, or as it ended. Where another host drives it, waits until it is let go.
+
+        Raises what `resume` does, but for RunOwned.
+        """
+        while True:
+            try:
+                return await self.take_up(run)
+            except RunOwned:
+                gone = asyncio.get_running_loop().create_future()
+                self._clock.alarm(LOOK_S, partial(gone.set_result, None))
+                await gone
+
+    async def take_up(self, run: str) -> LiveRun:
+        """The run as it is driven here, or as it ended; taken up where nobody drives it. Raises what `resume` does."""
+        async with self._admission:
+            row = await self._store.row(run)
+            if row is None:
+                raise UnknownRun(run)
+            return await self._go_on(row, {})
+
+    async def steps(self, live: LiveRun, since: State | None, until: int | None = None) -> Iterator[Step]:
+        """The recorded steps of a run, after a state that was reached, up to and with event `until`."""
+        found = await steps(self._graphs, self._store, live.row, since=since)
+        return found if until is None else takewhile(lambda step: step.state.seq <= until, found)
+
+    @property
+    def running(self) -> set[str]:
+        """The ids of the runs that are open here."""
+        return set(self._driver.runs)
+
+    async def _heard(self, data: bytes) -> bytes:
+        """A message from another process for a run that is owned here."""
+        message = decode_message(data)
+        async with self._admission:  # one that is being taken up is there afterwards
+            live = self._driver.runs.get(message.run)
+        if live is None:
+            return b""
+        try:
+            return encode(await self._take(live, message.command))
+        except (Rested, HostClosed):
+            return b""
+
+    async def _take(self, live: LiveRun, command: Command) -> Reply:
+        """What becomes of a command to a run that is driven here. Raises Rested, HostClosed, StoreError."""
+        if live.state.closed:
+            return closed(live.state, command)
+        if isinstance(command, Adopt):
+            return await self._adopt(live, command)
+        judged = judge(command, live.graph, live.state, self._clock, self._vault)
+        if judged.event is None:
+            if judged.question is not None:
+                refusal = Refusal(judged.code, judged.message)
+                live.tell(Step(live.state, (judged.question,), refusal=refusal))
+            return Reply(live.state.status, judged.code, judged.message)
+        try:
+            return replied(await self._driver.ask(live, judged.event, judged.secret))
+        except RunClosed:
+            return closed(live.state, command)
+
+    async def _adopt(self, live: LiveRun, command: Adopt) -> Reply:
+        graph = self._graphs.add(decoded(self._store, live.row, command))
+        migrate = graph.definition.migrate
+        event = Adopted(self._clock.now(), graph.hash, migrate.nodes, migrate.fields, command.by)
+        return replied(await self._driver.ask(live, event, Version(graph, self._router(graph))))
+
+    async def _again(
+        self, row: RunRow, graph: Graph, given: Mapping[str, Value], secrets: Mapping[str, str], request: str
+    ) -> Run:
+        begun = await beginning(self._store, row.run)
+        if begun.graph != graph.hash or (request and begun.request != request):
             raise RunConflict(row.run, graph.name, row.name)
-        return await self._go_on(row, secrets, given)
+        same_start(graph, begun, given)
+        return Run(await self._go_on(row, secrets), self)
 
-    async def _go_on(self, row: RunRow, secrets: Mapping[str, str], given: Mapping[str, Value] | None = None) -> Run:
+    async def _go_on(self, row: RunRow, secrets: Mapping[str, str]) -> LiveRun:
         """The run of this row: the one that is open here, one that has ended, or one that is taken up again."""
         live = self._driver.runs.get(row.run)
         if live is not None:
-            if given:
-                same_start(live.graph, (await folded(self._store, row)).begun, given)
-            return self._handle(live)
+            return live
         if row.status != "running":
-            return self._ended(row, await folded(self._store, row), given)
+            return self._ended(row, await load(self._graphs, self._store, row))
         if row.run in self._releasing:
             await asyncio.wait([self._releasing[row.run]])
         self._must_serve(row.run)
         async with self._owning(row.run):
             epoch = await self._store.claim(row.run)
             row = await self._store.row(row.run) or row  # as its last owner left it
-            found = await folded(self._store, row)
+            found = await load(self._graphs, self._store, row)
             if found.state.closed:
                 await self._store.release(row.run)
-                return self._ended(row, found, given)
-            same_start(found.graph, found.begun, given or {})
-            live = LiveRun(row.run, found.graph, self._router(found.graph), found.state, epoch, row)
-            live.secrets = known_secrets(found.graph, found.state, secrets)
-            live.found(found.visited)
+                return self._ended(row, found)
+            live = LiveRun(row.run, found.graph, self._router(found.graph), found.state, epoch, row, found=True)
+            live.kept = found.kept
+            live.secrets = known_secrets(found.graph, found.state, secrets, self._vault)
             self._must_serve(row.run)
         self._admit(live)
         try:
@@ -166,15 +307,13 @@ class Host:
         except BaseException:
             live.end(HostClosed(live.id))  # taken up by half, it would wait for ever
             raise
-        return self._handle(live)
+        return live
 
-    def _ended(self, row: RunRow, found: Folded, given: Mapping[str, Value] | None) -> Run:
-        """The handle of a run that has ended."""
-        same_start(found.graph, found.begun, given or {})
-        live = LiveRun(row.run, found.graph, self._dispatcher.bind({}, base="."), found.state, 0, row)
-        live.found(found.visited)
+    def _ended(self, row: RunRow, found: Loaded) -> LiveRun:
+        """A run that has ended, for its handle."""
+        live = LiveRun(row.run, found.graph, self._dispatcher.bind({}, base="."), found.state, 0, row, found=True)
         live.end()
-        return self._handle(live)
+        return live
 
     @asynccontextmanager
     async def _owning(self, run: str) -> AsyncIterator[None]:
@@ -182,7 +321,7 @@ class Host:
         try:
             yield
         except BaseException:
-            await asyncio.shield(self._release(run, []))
+            await asyncio.shield(self._release(run, [], None))
             raise
 
     def _must_serve(self, run: str) -> None:
@@ -196,21 +335,22 @@ class Host:
     def _forget(self, live: LiveRun) -> None:
         if self._driver.runs.pop(live.id, None) is None or live.state.closed:
             return  # one that has ended was freed with its last event
-        task = asyncio.get_running_loop().create_task(self._release(live.id, list(live.tasks.values())))
+        if self._serving is not None and live.failure is not None:
+            self._serving.failed(live.id, live.failure)
+        worth = isinstance(live.failure, Rested) and live.state.seq - live.kept >= WORTH_A_SNAPSHOT
+        snapshot = Snapshot(live.state.seq, encode_state(live.state)) if worth else None
+        task = asyncio.get_running_loop().create_task(self._release(live.id, list(live.tasks.values()), snapshot))
         self._releasing[live.id] = task
         task.add_done_callback(lambda _: self._releasing.pop(live.id, None))
 
-    async def _release(self, run: str, under_way: list[asyncio.Task[None]]) -> None:
+    async def _release(self, run: str, under_way: list[asyncio.Task[None]], snapshot: Snapshot | None) -> None:
         """Free a run that has not ended, once nothing of it is under way here, so that another host may go on."""
         if under_way:
             await asyncio.wait(under_way)
         try:
-            await self._store.release(run)
+            await self._store.release(run, snapshot)
         except StoreError:
             return  # the store is what failed; closing it frees the run
-
-    def _handle(self, live: LiveRun) -> Run:
-        return Run(live, self._driver, self._clock)
 
     async def _recover(self, live: LiveRun) -> None:
         """Let timers fire that are overdue, then ask again for all that is still open.
@@ -235,11 +375,10 @@ class Host:
                 self._driver.alarm(live, name, timer.due)
         for name in found:
             pending = live.state.open.get(name)
-            if pending is None or not isinstance(pending.request, CallTool):
+            if pending is None or pending.uncertain or not isinstance(pending.request, CallTool):
                 continue
             if pending.cancelling or live.router.effect(pending.request.tool) == "at_most_once":
-                why = "its host stopped while it was under way"
-                self._driver.post(live, ActionFailed(now, name, "uncertain", why, retryable=False))
+                self._driver.give_up(live, name, "its host stopped while it was under way")
             else:
                 self._driver.perform(live, (pending.request,))
 
@@ -252,6 +391,9 @@ class Host:
         if unknown:
             known = {*graph.definition.tools, *self._dispatcher.names}
             raise UnknownTool(graph.name, unknown, did_you_mean(unknown[0], known))
+        alone = [name for name in called if router.effect(name) == "transactional"]
+        if alone and not hasattr(self._store, "transaction"):
+            raise NoTransactions(alone[0], self._store.url)
         forbidden = router.forbidden(called)
         if forbidden:
             raise PermissionNeeded(*next(iter(forbidden.items())))

@@ -5,54 +5,80 @@ from __future__ import annotations
 import msgspec
 
 from trellis.engine import State, Step
-from trellis.hosts.live import LiveRun
 from trellis.model.actions import CallTool, StartTimer
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow
 
+NOW = 0.0
+"""The `wake` of a run whose calls are under way: should its owner die, it wants to be taken up at once."""
 
-def first_row(graph: Graph, state: State) -> RunRow:
-    """The row of a run after its first turn."""
+
+def first_row(graph: Graph, state: State, request: str = "") -> RunRow:
+    """The row of a run after its first turns."""
     return RunRow(
         run=state.run,
         graph=graph.hash,
         name=graph.name,
         source=graph.source,
         status=state.status,
-        revision=1,
+        revision=state.seq,
         position=tuple(state.tokens),
         fields={name: state.fields.get(name) for name in indexed(graph)},
-        wake=min((timer.due for timer in state.timers.values()), default=None),
+        wake=wake(state),
         created=state.at,
         updated=state.at,
+        request=request,
     )
 
 
-def next_row(run: LiveRun, row: RunRow, before: State, step: Step) -> RunRow:
+def next_row(graph: Graph, row: RunRow, before: State, step: Step) -> RunRow:
     """The row after a step; the very same object where nothing of it changed.
 
     The position of a run that waits for a call stays as it was: it is written when the run rests.
     """
     state = step.state
     fields = row.fields
-    for name in indexed(run.graph):
+    for name in indexed(graph):
         if state.fields.get(name) != fields.get(name):
             fields = {**fields, name: state.fields.get(name)}
-    busy = any(isinstance(pending.request, CallTool) for pending in state.open.values())
-    position = row.position if busy else tuple(state.tokens)
-    wake = row.wake if state.timers is before.timers else _wake(row.wake, step)
-    if (state.status, wake, position) == (row.status, row.wake, row.position) and fields is row.fields:
+    due: float | None = NOW
+    if busy(state):
+        position = row.position
+    else:
+        position = tuple(state.tokens)
+        due = row.wake if state.timers is before.timers and row.wake != NOW else _wake(row.wake, step)
+    if (state.status, due, position) == (row.status, row.wake, row.position) and fields is row.fields:
         return row
     return msgspec.structs.replace(
-        row, status=state.status, position=position, fields=fields, wake=wake, updated=state.at
+        row, status=state.status, position=position, fields=fields, wake=due, updated=state.at
     )
+
+
+def adopted_row(graph: Graph, row: RunRow, state: State) -> RunRow:
+    """The row of a run that has just become one of `graph`."""
+    now = first_row(graph, state, row.request)
+    return msgspec.structs.replace(now, created=row.created, source=row.source)
+
+
+def wake(state: State) -> float | None:
+    """When the run next wants to be woken."""
+    if busy(state):
+        return NOW
+    return min((timer.due for timer in state.timers.values()), default=None)
+
+
+def busy(state: State) -> bool:
+    """Whether some call is under way, or would be had nobody died."""
+    return any(isinstance(pending.request, CallTool) and not pending.uncertain for pending in state.open.values())
 
 
 def indexed(graph: Graph) -> list[str]:
     """The fields by which runs can be found."""
     names: list[str] | None = graph.memo.get("indexed")
     if names is None:
-        names = graph.memo["indexed"] = [name for name, field in graph.definition.fields.items() if field.index]
+        names = graph.memo["indexed"] = [
+            name for name, field in graph.definition.fields.items() if field.index and not field.secret
+        ]
     return names
 
 
@@ -63,6 +89,6 @@ def _wake(before: float | None, step: Step) -> float | None:
         return None
     new = [request.due for request in step.requests if isinstance(request, StartTimer)]
     earliest = min([next(iter(timers.values())).due, *new])
-    if before is not None and earliest <= before:
+    if before is not None and before != NOW and earliest <= before:
         return earliest
     return min(timer.due for timer in timers.values())

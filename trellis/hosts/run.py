@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
 
 import msgspec
 
-from trellis.engine import State, Step, fold
+from trellis.engine import State, Step
 from trellis.engine.nodes import asked
 from trellis.engine.program import program_of
 from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Refusal, shown_states
-from trellis.errors import Refused
-from trellis.hosts.clock import Clock
-from trellis.hosts.driver import Driver
-from trellis.hosts.journal import read_events
-from trellis.hosts.lines import Line, Scribe, error_facts, public_fields
-from trellis.hosts.live import LiveRun
-from trellis.model.actions import RequestInput
-from trellis.model.events import AnswerGiven, CancelRequested, SignalReceived
+from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
+from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields
+from trellis.hosts.live import LiveRun, Rested
+from trellis.model.actions import CallTool, RequestInput
 from trellis.model.graph import Graph
-from trellis.model.secrets import mask, seal, sealed_names
-from trellis.model.values import Value, reject
+from trellis.model.secrets import mask
+from trellis.model.values import Value
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -46,11 +42,27 @@ class Outcome(msgspec.Struct, frozen=True):
         return self.status == "completed"
 
 
+class Keeper(Protocol):
+    """What a handle needs of the host that gave it."""
+
+    async def present(self, run: str) -> LiveRun:
+        """The run as it is driven here, taken up again where it had left the memory; or as it ended.
+
+        Where another host drives it, waits until that one has let it go.
+        """
+
+    async def send(self, run: str, command: Command) -> Reply:
+        """Deliver a command to the run, wherever it is driven now."""
+
+    async def steps(self, live: LiveRun, since: State | None, until: int | None = None) -> Iterator[Step]:
+        """The recorded steps of the run, after a state that was reached, up to and with event `until`."""
+
+
 class Run:
     """A run that this host drives, or one that has ended."""
 
-    def __init__(self, live: LiveRun, driver: Driver, clock: Clock) -> None:
-        self._live, self._driver, self._clock = live, driver, clock
+    def __init__(self, live: LiveRun, keeper: Keeper) -> None:
+        self._live, self._keeper = live, keeper
 
     @property
     def id(self) -> str:
@@ -75,15 +87,21 @@ class Run:
         return self._live.questions
 
     @property
+    def uncertain(self) -> list[CallTool]:
+        """The calls of which nobody knows whether they were carried out; see `resolve`."""
+        return self._live.uncertain
+
+    @property
     def stuck(self) -> bool:
         """Whether only somebody outside can move the run on.
 
         It waits for an answer that no time limit ends, or for nothing but states, and no call is under way meanwhile.
         """
-        state, asked = self._live.state, self.questions
+        state = self._live.state
+        asked: list[RequestInput | CallTool] = [*self.questions, *self.uncertain]
         if state.waiting:
             return True
-        return len(asked) == len(state.open) and any(not _limited(state, question.node) for question in asked)
+        return len(asked) == len(state.open) and any(not _limited(state, request.node) for request in asked)
 
     @property
     def hopeless(self) -> bool:
@@ -109,33 +127,13 @@ class Run:
             and taker(program_of(self._live.graph), state.tokens, signal) is not None
         )
 
-    async def answer(self, node: str, value: Value, *, by: str = "") -> bool:
+    async def answer(self, node: str, value: Value, *, by: str = "", id: str = "") -> bool:
         """Answer the question of a node (its path). False where the value does not fit: then it is asked again.
 
-        A text is read as typed. The new `ask` line has the reason. Raises Refused where the node does not ask,
-        RunClosed where the run has ended.
+        A text is read as typed. The new `ask` line has the reason. `id`: the sender's own; what is sent again under it
+        counts once. Raises Refused where the node does not ask, RunClosed where the run has ended.
         """
-        live = self._live
-        asked = next((request for request in live.questions if request.node == node), None)
-        secret = asked is not None and asked.field in program_of(live.graph).secrets
-        fault = (
-            reject(value)
-            or reject(by)
-            or ("it holds the mark that stands for a secret" if sealed_names(value) else None)
-        )
-        if secret and (not isinstance(value, str) or not value):
-            fault = "a secret is a text that is not empty"
-        if asked is not None and fault is not None:
-            self._ask_again(asked, fault)
-            return False
-        given = value if fault is None else None  # nobody asks; the engine says so
-        brought = None
-        if asked is not None and secret:
-            brought, given = (asked.field, str(value)), seal(asked.field)
-        step = await self._driver.ask(live, AnswerGiven(self._clock.now(), node, given, by), brought)
-        if step.refusal is not None and step.refusal.code != "invalid_answer":
-            raise Refused(step.refusal.code, step.refusal.message)
-        return step.refusal is None
+        return await self._send(Answer(node, value, by, id))
 
     def refuse(self, node: str, reason: str) -> None:
         """Ask the question of a node again, where its answer could not even be read. Nothing where it is gone."""
@@ -148,21 +146,36 @@ class Run:
         step = Step(self._live.state, (again,), refusal=Refusal("invalid_answer", reason))
         self._live.tell(step)
 
-    async def signal(self, name: str, /, **data: Value) -> None:
-        """Send a signal. Raises Refused where nothing takes it, RunClosed where the run has ended."""
-        fault = reject(data)
-        if fault is not None or sealed_names(data):
-            raise Refused("invalid_signal", f"signal '{name}': {fault or 'it holds a seal of a secret'}")
-        step = await self._driver.ask(self._live, SignalReceived(self._clock.now(), name, data))
-        if step.refusal is not None:
-            raise Refused(step.refusal.code, step.refusal.message)
+    async def signal(self, signal: str, /, *, signal_id: str = "", **data: Value) -> None:
+        """Send a signal; `signal_id` as for `answer`. Raises Refused where nothing takes it, RunClosed."""
+        await self._send(Signal(signal, data, id=signal_id))
 
     async def cancel(self, reason: str = "") -> None:
         """End the run as cancelled; open work is stopped, nothing is undone. Raises RunClosed if it has ended."""
-        fault = reject(reason)
-        if fault is not None:
-            raise Refused("invalid_reason", f"reason: {fault}")
-        await self._driver.ask(self._live, CancelRequested(self._clock.now(), reason))
+        await self._send(CancelRun(reason))
+
+    async def terminate(self, reason: str = "", *, by: str = "") -> None:
+        """The same as an operator does it: the error is `terminated`, and doing it again changes nothing."""
+        await self._send(CancelRun(reason, by, terminate=True))
+
+    async def resolve(
+        self, node: str, value: Value = None, *, code: str = "", message: str = "", again: bool = False, by: str = ""
+    ) -> None:
+        """Say how a call ended of which nobody knows: done with `value`, failed with `code`, or to be made `again`.
+
+        Raises Refused where the node has no such call, RunClosed where the run has ended.
+        """
+        await self._send(Resolve(node, value, code, message, again, by))
+
+    async def adopt(self, graph: Graph, *, by: str = "") -> None:
+        """Go on with another version of the graph. Raises Refused where it is not proved that the run can, RunClosed."""
+        await self._send(Adopt(graph.hash, graph.data.decode(), by))
+
+    async def _send(self, command: Command) -> bool:
+        failure = self._live.failure
+        if failure is not None and not self._away:
+            raise failure
+        return (await self._keeper.send(self.id, command)).check(self.id)
 
     async def result(self) -> Outcome:
         """Wait for the end.
@@ -170,37 +183,48 @@ class Run:
         Raises StoreError where the run could not be recorded any more, HostClosed where its host was closed before
         the end; either way it can be resumed.
         """
-        live = self._live
-        await asyncio.shield(live.closed)
+        queue: asyncio.Queue[Step | BaseException | None] = asyncio.Queue()
+        live = await self._present()
+        live.listeners.append(queue.put_nowait)  # who is waited for does not leave the memory
+        try:
+            await asyncio.shield(live.closed)
+        finally:
+            live.listeners.remove(queue.put_nowait)
         if live.failure is not None:
             raise live.failure
         state = live.state
-        fields = public_fields(program_of(live.graph), state)
-        error = error_facts(state) or None
-        states = shown_states(program_of(live.graph), state)
-        return Outcome(state.status, mask(state.result), fields, error, tuple(live.visited), tuple(states))
+        program = program_of(live.graph)
+        visited = (*await self._before(), *live.visited)
+        return Outcome(
+            state.status,
+            mask(state.result),
+            public_fields(program, state),
+            error_facts(state) or None,
+            visited,
+            tuple(shown_states(program, state)),
+        )
 
     async def events(self) -> AsyncIterator[Line]:
         """The event lines of this run, from this host's start or resume of it to `run.finished`.
 
         After a resume the open questions come first, as they were asked. Raises StoreError, HostClosed as `result` does.
         """
-        live = self._live
         queue: asyncio.Queue[Step | BaseException | None] = asyncio.Queue()
+        live = await self._present()
         live.listeners.append(queue.put_nowait)
         try:
             origin = live.origin
-            seen = live.visited[: live.seen]
-            scribe = Scribe(live.graph, live.id, count=origin.lines if origin else 0, visited=seen)
+            scribe = Scribe(live.graph, live.id, count=origin.lines if origin else 0)
             ended = live.closed.done()
             seq = 0
             for line in _reopened(scribe, origin):
                 yield line
-            for step in await self._steps():
+            for step in await self._keeper.steps(live, origin):
                 seq = step.state.seq
-                for line in scribe.lines(step):
+                for line in await self._lines(scribe, step):
                     yield line
             if origin is not None and origin.closed:
+                scribe.visited = await self._before()
                 yield scribe.finished(origin)
                 return
             while not (ended and queue.empty()):
@@ -210,19 +234,36 @@ class Run:
                 if item is None:
                     return
                 if item.refusal is not None or item.state.seq > seq:
-                    for line in scribe.lines(item):
+                    for line in await self._lines(scribe, item):
                         yield line
             if live.failure is not None:
                 raise live.failure
         finally:
             live.listeners.remove(queue.put_nowait)
 
-    async def _steps(self) -> list[Step]:
-        """The steps since this host has the run, from its journal."""
-        live = self._live
-        first = live.origin.seq if live.origin is not None else 0
-        events = await read_events(self._driver.store, live.id)
-        return [step for step in fold(live.graph, events) if step.state.seq > first]
+    async def _lines(self, scribe: Scribe, step: Step) -> list[Line]:
+        """The lines of a step; the last one tells of the nodes that were entered before this host had the run too."""
+        if step.state.graph != scribe.graph.hash and step.state.graph == self._live.graph.hash:
+            scribe.become(self._live.graph)
+        if step.state.closed and step.refusal is None:
+            scribe.visited[:0] = await self._before()
+        return scribe.lines(step)
+
+    async def _before(self) -> list[str]:
+        """The nodes that were entered before this host had the run."""
+        origin = self._live.origin
+        if origin is None:
+            return []
+        return [node for step in await self._keeper.steps(self._live, None, origin.seq) for node in entered(step)]
+
+    async def _present(self) -> LiveRun:
+        if self._away:
+            self._live = await self._keeper.present(self.id)
+        return self._live
+
+    @property
+    def _away(self) -> bool:
+        return isinstance(self._live.failure, Rested)
 
 
 def _limited(state: State, node: str) -> bool:

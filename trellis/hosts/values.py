@@ -9,6 +9,7 @@ from trellis.engine import State
 from trellis.engine.program import program_of
 from trellis.engine.replay import start_fields
 from trellis.errors import FieldsNeeded, InvalidField, SecretsNeeded, StartedOtherwise
+from trellis.hosts.vault import Vault, opened
 from trellis.model.actions import CallTool
 from trellis.model.events import RunStarted
 from trellis.model.graph import Field, Graph
@@ -62,9 +63,13 @@ def same_start(graph: Graph, begun: RunStarted, given: Mapping[str, Value]) -> N
         raise StartedOtherwise(begun.run, other)
 
 
-def known_secrets(graph: Graph, state: State, given: Mapping[str, str]) -> dict[str, str]:
-    """The values of the secrets that are set in this state. Raises SecretsNeeded for those nobody knows."""
-    known = dict(given)
+def known_secrets(graph: Graph, state: State, given: Mapping[str, str], vault: Vault | None = None) -> dict[str, str]:
+    """The values of the secrets that are set in this state: given, kept under encryption, or from the environment.
+
+    Raises SecretsNeeded for those nobody knows.
+    """
+    kept, _ = opened(vault, state.run, state.secrets, _asked_for(state))
+    known = {**kept, **given}
     for name, field in graph.definition.fields.items():
         if field.secret and name not in known and field.source is not None:
             value = _environment(field)

@@ -22,6 +22,10 @@ class RunStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_start
     """The run at the top of the chain of callers; empty for a run nobody called."""
     version: int = 1
     """The version of the journal format."""
+    request: str = ""
+    """The id of the request that started it."""
+    secrets: dict[str, str] = {}
+    """Field -> its value under encryption, where a key is known; `fields` holds the seal."""
 
 
 class ActionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag="action_completed"):
@@ -30,6 +34,9 @@ class ActionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag="acti
     at: float
     request: str
     value: Value = None
+    secrets: dict[str, str] = {}
+    """As in RunStarted."""
+    by: str = ""
 
 
 class ActionFailed(msgspec.Struct, frozen=True, omit_defaults=True, tag="action_failed"):
@@ -41,6 +48,8 @@ class ActionFailed(msgspec.Struct, frozen=True, omit_defaults=True, tag="action_
     message: str = ""
     retryable: bool = True
     noise: float = 0.5
+    by: str = ""
+    """Who says so, where it was nobody who performed the attempt; as in ActionCompleted."""
 
 
 class AnswerGiven(msgspec.Struct, frozen=True, omit_defaults=True, tag="answer_given"):
@@ -50,6 +59,10 @@ class AnswerGiven(msgspec.Struct, frozen=True, omit_defaults=True, tag="answer_g
     node: str
     value: Value = None
     by: str = ""
+    id: str = ""
+    """The sender's own id of this answer: the second of an id is refused. Empty: every one counts."""
+    secrets: dict[str, str] = {}
+    """As in RunStarted."""
 
 
 class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True, tag="timer_fired"):
@@ -67,6 +80,8 @@ class SignalReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag="signa
     name: str
     data: dict[str, Value] = {}
     by: str = ""
+    id: str = ""
+    """As in AnswerGiven."""
 
 
 class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag="cancel_requested"):
@@ -75,6 +90,45 @@ class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag="canc
     at: float
     reason: str = ""
     by: str = ""
+    terminate: bool = False
+    """By an operator, over the head of the graph: the error that it ends with is `terminated`."""
 
 
-Event = RunStarted | ActionCompleted | ActionFailed | AnswerGiven | TimerFired | SignalReceived | CancelRequested
+class AttemptWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag="attempt_wanted"):
+    """Of a call whose outcome is uncertain, somebody says: make it once more."""
+
+    at: float
+    request: str
+    by: str = ""
+
+
+class FieldsEdited(msgspec.Struct, frozen=True, omit_defaults=True, tag="fields_edited"):
+    """An operator wrote fields, as the first thing that happens in a fork of a run."""
+
+    at: float
+    fields: dict[str, Value]
+    by: str = ""
+
+
+class Adopted(msgspec.Struct, frozen=True, omit_defaults=True, tag="adopted"):
+    """The run goes on with the definition whose hash is `graph`; renamed nodes and fields, old -> new."""
+
+    at: float
+    graph: str
+    nodes: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    by: str = ""
+
+
+Event = (
+    RunStarted
+    | ActionCompleted
+    | ActionFailed
+    | AnswerGiven
+    | TimerFired
+    | SignalReceived
+    | CancelRequested
+    | AttemptWanted
+    | FieldsEdited
+    | Adopted
+)

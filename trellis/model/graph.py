@@ -199,6 +199,14 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     visits: int = 0
 
 
+class Migrate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of the names of an earlier version: name there -> name here."""
+
+    nodes: dict[str, str] = {}
+    """Ids of nodes, or of bodies with nodes of their own; with a name, all names inside it change."""
+    fields: dict[str, str] = {}
+
+
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that a run needs to know of its graph."""
 
@@ -220,6 +228,7 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     limits: Limits = Limits()
     needs: tuple[str, ...] = ()
     """Fields that some path reads before any write: they are given at start."""
+    migrate: Migrate = Migrate()
 
 
 _decoder = msgspec.json.Decoder(Definition)

@@ -2,7 +2,8 @@
 
 The file is `<path>-owner-<token>`. It is made when the first run is owned, removed when the owner closes, and, where the
 owner was killed, by whoever finds it unlocked. A missing file means a dead owner too: all that removing the file of a
-living one does is to let its epochs grow old.
+living one does is to let its epochs grow old. What is in the file is how the owner is reached, once it can be: see
+`trellis.stores.control`.
 """
 
 from __future__ import annotations
@@ -36,9 +37,7 @@ class OwnerLock:
     def hold(self) -> str:
         """Be alive for others to see, from now on. The token. Raises OSError where the file cannot be made."""
         if self._descriptor is None:
-            for file in self._folder.iterdir():
-                if file.name.startswith(self._prefix):
-                    self.alive(file.name.removeprefix(self._prefix))
+            self.living()
             self._descriptor = _acquire(self._file(self.token))
         return self.token
 
@@ -53,6 +52,7 @@ class OwnerLock:
             return True  # another user's: we cannot ask, so we do not take what is theirs
         try:
             _lock(descriptor, probe=True)
+            _sweep(_read(descriptor), token)
             # Removed while it is locked: an owner that makes its file at this moment waits, and then makes another.
             _remove(file)
         except OSError:
@@ -60,6 +60,31 @@ class OwnerLock:
         finally:
             os.close(descriptor)
         return False
+
+    @property
+    def held(self) -> bool:
+        """Whether this owner is alive for others to see."""
+        return self._descriptor is not None
+
+    def publish(self, address: str) -> None:
+        """Let others read how this owner, which is alive, is reached. Raises OSError where the disk takes no more."""
+        if self._descriptor is None:
+            raise ValueError("an owner that is not alive yet has no address")
+        data = address.encode()
+        os.pwrite(self._descriptor, data, 0)
+        os.ftruncate(self._descriptor, len(data))
+
+    def address(self, token: str) -> str:
+        """How that owner is reached; empty where it has not said so, or is dead. Raises PermissionError."""
+        try:
+            return self._file(token).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def living(self) -> list[str]:
+        """The other owners that are alive, sorted. The files of dead ones are removed."""
+        tokens = {file.name.removeprefix(self._prefix) for file in _named(self._folder, self._prefix)} - {self.token}
+        return [token for token in sorted(tokens) if self.alive(token)]
 
     def close(self) -> None:
         """Be dead: what this owner held is free for anyone."""
@@ -70,6 +95,33 @@ class OwnerLock:
 
     def _file(self, token: str) -> Path:
         return self._folder / (self._prefix + token)
+
+
+def folder_name(token: str) -> str:
+    """What the folder of that owner's socket is called. None but its user may look into it."""
+    return f"trellis-{os.getuid() if sys.platform != 'win32' else ''}-{token}"
+
+
+def _named(folder: Path, prefix: str) -> list[Path]:
+    return [file for file in folder.iterdir() if file.name.startswith(prefix)]
+
+
+def _read(descriptor: int) -> str:
+    return os.read(descriptor, 1024).decode(errors="replace")
+
+
+def _sweep(address: str, token: str) -> None:
+    """Remove the socket of a dead owner; nothing else, whatever the file says."""
+    folder = Path(address).parent
+    if address and folder.name == folder_name(token):
+        try:
+            os.unlink(address)
+        except OSError:
+            pass  # somebody was faster; a folder that is not ours to clear stays
+        try:
+            folder.rmdir()
+        except OSError:
+            pass
 
 
 def _acquire(file: Path) -> int:

@@ -1,6 +1,8 @@
 """What a third party holds its own store or dispatcher against, and a clock that is turned by hand.
 
-    StoreContract, SharedStoreContract    trellis.testing.stores
+    StoreContract, SharedStoreContract,
+    LeaseStoreContract                    trellis.testing.stores
+    LockerContract, SharedLockerContract  trellis.testing.lockers
     DispatcherContract                    trellis.testing.dispatchers
     ManualClock                           trellis.testing.clocks
     assert_states, assert_clock, ...      trellis.testing.machines
@@ -14,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.testing.clocks import ManualClock as ManualClock
     from trellis.testing.dispatchers import DispatcherContract as DispatcherContract
+    from trellis.testing.lockers import LockerContract as LockerContract
+    from trellis.testing.lockers import SharedLockerContract as SharedLockerContract
     from trellis.testing.machines import assert_active as assert_active
     from trellis.testing.machines import assert_clock as assert_clock
     from trellis.testing.machines import assert_error as assert_error
@@ -21,12 +25,16 @@ if TYPE_CHECKING:
     from trellis.testing.machines import assert_no_error as assert_no_error
     from trellis.testing.machines import assert_states as assert_states
     from trellis.testing.machines import wait_for as wait_for
+    from trellis.testing.stores import LeaseStoreContract as LeaseStoreContract
     from trellis.testing.stores import SharedStoreContract as SharedStoreContract
     from trellis.testing.stores import StoreContract as StoreContract
 
 _HOMES = {
     "ManualClock": "clocks",
     "DispatcherContract": "dispatchers",
+    "LockerContract": "lockers",
+    "SharedLockerContract": "lockers",
+    "LeaseStoreContract": "stores",
     "SharedStoreContract": "stores",
     "StoreContract": "stores",
     "assert_active": "machines",

@@ -18,6 +18,7 @@ from trellis.compiler.rules import (
     impossible_sets,
     joins,
     loops,
+    migrations,
     one_name,
     parallel_writes,
     questions,
@@ -70,4 +71,5 @@ RULES: tuple[Rule, ...] = (
     impossible_sets.check,
     rivals.check,
     awaited.check,
+    migrations.check,
 )

@@ -7,11 +7,15 @@ transaction.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apsw
+import msgspec
 
-from trellis.errors import StoreError, StoreTooNew, StoreUnavailable
+from trellis.errors import StoreError, StoreTooNew, StoreTooOld, StoreUnavailable
+from trellis.stores.owner import OwnerLock
 from trellis.stores.sqlite.faults import translate, translate_os
+from trellis.stores.sqlite.fields import changes
 from trellis.stores.sqlite.transaction import Transaction
 
 APPLICATION = int.from_bytes(b"TRLS", "big")
@@ -52,6 +56,42 @@ FORMATS = (
         UNIQUE (run, seq)
     ) STRICT;
     """,
+    """
+    -- A new name: a process of an earlier version that still has the file open finds nothing to write to.
+    ALTER TABLE journal RENAME TO events;
+
+    ALTER TABLE runs ADD COLUMN request TEXT NOT NULL DEFAULT '';
+    CREATE UNIQUE INDEX runs_by_request ON runs (request) WHERE request <> '';
+    CREATE INDEX runs_by_name ON runs (name, created);
+    CREATE INDEX runs_by_owner ON runs (owner) WHERE owner IS NOT NULL;
+
+    -- While a run is owned it stands in neither: then a step that moves `wake` changes no index.
+    CREATE INDEX runs_due ON runs (wake) WHERE owner IS NULL AND wake IS NOT NULL AND status = 'running';
+    CREATE INDEX runs_due_by_name ON runs (name, wake)
+        WHERE owner IS NULL AND wake IS NOT NULL AND status = 'running';
+
+    CREATE TABLE snapshots (
+        run INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        data BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE needs (
+        run INTEGER NOT NULL,
+        definition INTEGER NOT NULL,
+        PRIMARY KEY (run, definition)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX needs_by_definition ON needs (definition);
+    INSERT INTO needs SELECT runs.id, definitions.id FROM runs JOIN definitions ON definitions.hash = runs.graph;
+
+    CREATE TABLE indexed (
+        run INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        value ANY NOT NULL,         -- see fields.py
+        PRIMARY KEY (run, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX indexed_by_value ON indexed (name, value);
+    """,
 )
 FORMAT = len(FORMATS)
 
@@ -74,7 +114,7 @@ def connect(url: str, path: Path) -> apsw.Connection:
     except apsw.Error as error:
         raise StoreUnavailable(url, f"{path} cannot be opened for writing: {error}") from error
     try:
-        _prepare(url, connection)
+        _prepare(url, connection, path)
     except apsw.Error as error:
         system = connection.system_errno
         connection.close()
@@ -85,25 +125,87 @@ def connect(url: str, path: Path) -> apsw.Connection:
     return connection
 
 
-def _prepare(url: str, connection: apsw.Connection) -> None:
+def inspect(path: Path) -> tuple[int | None, int]:
+    """The format of the file, None where there is none or it is empty, and the one this version writes.
+
+    Writes nothing. Raises StoreUnavailable or StoreCorrupt where it is not ours.
+    """
+    url = str(path)
+    if not path.exists():
+        return None, FORMAT
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error as error:
+        raise StoreUnavailable(url, f"{path} cannot be opened: {error}") from error
+    try:
+        connection.set_busy_timeout(5000)
+        return _look(url, connection) or None, FORMAT
+    except apsw.Error as error:
+        raise translate(url, error, connection.system_errno) from error
+    finally:
+        connection.close()
+
+
+def migrate(path: Path) -> tuple[int | None, int]:
+    """Bring the file to the format this version writes: the one it had, as `inspect`, and the one it has now.
+
+    Raises StoreError: StoreTooNew, and StoreTooOld where a host of an earlier version is at work on it.
+    """
+    url = str(path)
+    before = inspect(path)[0] if path.exists() else None
+    connection = connect(url, path)
+    connection.close()
+    return before, FORMAT
+
+
+def _prepare(url: str, connection: apsw.Connection, path: Path) -> None:
     connection.set_busy_timeout(5000)
     connection.execute("PRAGMA mmap_size=0")
     if connection.readonly("main"):
         raise StoreUnavailable(url, "it may not be written; allow it, or name another --store")
-    connection.execute("BEGIN DEFERRED")  # one look at the file, while another process may be making it
-    known = _format(url, connection)
-    connection.execute("COMMIT")
+    known = _look(url, connection)
+    if known > FORMAT:
+        raise StoreTooNew(url, known, FORMAT)
     if known < FORMAT:
+        if known and OwnerLock(path).living():
+            raise StoreTooOld(url, known, FORMAT)
         with Transaction(connection):
             # Another process may have done it while this one waited for the lock.
-            for script in FORMATS[_format(url, connection) :]:
+            found = _format(url, connection)
+            if found > FORMAT:
+                raise StoreTooNew(url, found, FORMAT)
+            for script in FORMATS[found:]:
                 connection.execute(script)
+            if found == 1:
+                _index_fields(connection)
             connection.execute(f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}")
     if not _write_ahead(connection):
         raise StoreUnavailable(url, "this file system takes no write-ahead log; name a --store on a local disk")
     # A log that stays short is written over; one that grows makes every commit wait for the file's new length too
     # (measured: 150 µs against 280 µs a commit while it grows).
     connection.execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=250; PRAGMA journal_size_limit=16777216")
+
+
+def _index_fields(connection: apsw.Connection) -> None:
+    """Format 1 had no index of the fields."""
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    for key, text in connection.execute("SELECT id, fields FROM runs WHERE fields <> '{}'").fetchall():
+        try:
+            fields = decode(text)
+        except msgspec.MsgspecError:
+            continue  # whoever reads this row is told; the others need not suffer for it
+        for statement, values in changes(key, {}, fields):
+            connection.execute(statement, values)
+
+
+def _look(url: str, connection: apsw.Connection) -> int:
+    """The format of the file, from one look at it while another process may be making it."""
+    connection.execute("BEGIN DEFERRED")
+    try:
+        return _format(url, connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _write_ahead(connection: apsw.Connection) -> bool:
@@ -119,12 +221,10 @@ def _write_ahead(connection: apsw.Connection) -> bool:
 
 
 def _format(url: str, connection: apsw.Connection) -> int:
-    """The format of the file, 0 where it is empty. Raises where it is not ours, or too new."""
+    """The format of the file, 0 where it is empty. Raises where it is not ours."""
     application, found = connection.pragma("application_id"), connection.pragma("user_version")
     if application == 0 and found == 0 and not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
         return 0
     if application != APPLICATION or found < 1:
         raise StoreUnavailable(url, "the file is a database of another application; name another --store")
-    if found > FORMAT:
-        raise StoreTooNew(url, found, FORMAT)
     return int(found)

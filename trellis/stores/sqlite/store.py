@@ -1,22 +1,27 @@
 """The face of the SQLite store: who may use its one connection when.
 
 A lone turn commits inline, in the caller: handing it to a thread costs as much again as writing it. A batch commits in
-one thread, so that the event loop goes on while the disk works; every other call waits its turn meanwhile.
+one thread, so that the event loop goes on while the disk works, and so does a search for runs that are due; every other
+call waits its turn meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import apsw
 
 from trellis.errors import StoreError
-from trellis.stores.base import RunRow, Turn
+from trellis.model.values import Value
+from trellis.stores.base import Due, Hear, RunRow, Snapshot, Turn
+from trellis.stores.control import ControlSocket
 from trellis.stores.owner import OwnerLock
+from trellis.stores.sqlite.acting import ActingTransaction
 from trellis.stores.sqlite.faults import translate, translate_os
 from trellis.stores.sqlite.journal import Journal
 from trellis.stores.sqlite.schema import connect
@@ -35,55 +40,114 @@ class SqliteStore:
         file = Path(root, path).absolute()
         self.url = url
         self._connection = connect(url, file)
-        self._journal = Journal(url, self._connection, OwnerLock(file))
+        owner = OwnerLock(file)
+        self._journal = Journal(url, self._connection, owner)
+        self._control = ControlSocket(url, owner, self._journal.owns)
         self._line = asyncio.Lock()  # in order of arrival, and the loop goes on meanwhile
         self._guard = threading.Lock()  # holds even where a batch goes on although its caller was cancelled
         self._thread: ThreadPoolExecutor | None = None
 
-    async def put_definition(self, digest: str, data: bytes) -> None:
-        await self._inline(self._journal.put_definition, digest, data)
-
     async def definition(self, digest: str) -> bytes | None:
-        return await self._inline(self._journal.definition, digest)
+        return await self._inline(self._journal.reading.definition, digest)
 
     async def create(
-        self, row: RunRow, event: bytes, definition: bytes, *, last: bool = False
+        self,
+        row: RunRow,
+        events: Sequence[bytes],
+        definitions: Mapping[str, bytes],
+        *,
+        last: bool = False,
+        at_most: int | None = None,
     ) -> tuple[RunRow, int | None]:
-        return await self._inline(self._journal.create, row, event, definition, last=last)
+        create = self._journal.create
+        answer = await self._inline(create, row, events, definitions, last=last, at_most=at_most)
+        self._control.listen()
+        return answer
 
     async def claim(self, run: str) -> int:
-        return await self._inline(self._journal.claim, run)
+        epoch = await self._inline(self._journal.claim, run)
+        self._control.listen()
+        return epoch
 
-    async def release(self, run: str) -> None:
-        await self._inline(self._journal.release, run)
+    async def claim_due(
+        self, now: float, *, limit: int, names: Collection[str] | None = None, without: Collection[str] = ()
+    ) -> Due:
+        due = await self._aside(self._journal.claim_due, now, limit, names, without)
+        self._control.listen()
+        return due
+
+    async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
+        await self._inline(self._journal.release, run, snapshot)
 
     async def append(self, turns: Sequence[Turn]) -> Sequence[StoreError | None]:
         if len(turns) < 2:
             return await self._inline(self._journal.append, turns)
+        return await self._aside(self._journal.append, turns)
+
+    async def snapshot(self, run: str) -> Snapshot | None:
+        return await self._inline(self._journal.reading.snapshot, run)
+
+    async def read(self, run: str, after: int = 0) -> list[bytes]:
+        return await self._inline(self._journal.reading.read, run, after)
+
+    async def row(self, run: str) -> RunRow | None:
+        return await self._inline(self._journal.reading.row, run)
+
+    async def rows(
+        self,
+        *,
+        status: str | None = None,
+        name: str | None = None,
+        graph: str | None = None,
+        match: Mapping[str, Value] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRow]:
+        return await self._inline(self._journal.reading.rows, status, name, graph, match, limit)
+
+    async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:  # noqa: ASYNC109
+        owner = await self._inline(self._journal.reading.owner, run)
+        try:
+            return await self._control.ask(owner, run, message, timeout)
+        except OSError as error:
+            raise translate_os(self.url, error) from error
+
+    def hear(self, answer: Hear) -> None:
+        self._control.hear(answer)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[ActingTransaction]:
+        """As `TransactionalStore.transaction`. Every other call of this store waits until the block ends.
+
+        Where the block has ended the transaction itself, StoreUnavailable is raised, and nothing of it was written.
+        """
+        async with self._line:
+            acting = ActingTransaction(self.url, self._connection, self._journal.writing, self._guarded)
+            self._guarded(acting.begin)
+            try:
+                yield acting
+            except BaseException:
+                self._guarded(acting.take_back)
+                raise
+            self._guarded(acting.commit)
+
+    async def delete(self, run: str) -> None:
+        await self._inline(self._journal.delete, run)
+
+    async def close(self) -> None:
+        await self._control.close()
+        await self._inline(self._journal.close)
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    async def _aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do it in the thread, when it is our turn."""
         if self._thread is None:
             from concurrent.futures import ThreadPoolExecutor
 
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="trellis-sqlite")
         async with self._line:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._guarded, self._journal.append, turns)
-
-    async def read(self, run: str, after: int = 0) -> list[bytes]:
-        return await self._inline(self._journal.read, run, after)
-
-    async def row(self, run: str) -> RunRow | None:
-        return await self._inline(self._journal.row, run)
-
-    async def rows(self, *, status: str | None = None, graph: str | None = None) -> list[RunRow]:
-        return await self._inline(self._journal.rows, status, graph)
-
-    async def delete(self, run: str) -> None:
-        await self._inline(self._journal.delete, run)
-
-    async def close(self) -> None:
-        await self._inline(self._journal.close)
-        if self._thread is not None:
-            self._thread.shutdown()
+            return await loop.run_in_executor(self._thread, lambda: self._guarded(work, *args, **kwargs))
 
     async def _inline(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it here, without suspending unless others are before us."""

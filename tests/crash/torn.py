@@ -1,0 +1,189 @@
+"""What a file system may do to a store: each commit is copied, the copy is damaged, and opened.
+
+It must open as it was after some commit up to the last, or say that it is corrupt. Other data it never gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from trellis.errors import StoreCorrupt, StoreError, StoreTooNew, StoreTooOld, StoreUnavailable
+from trellis.stores import open_store
+from trellis.stores.base import RunRow, Store, Turn
+
+RUNS = ("r-1", "r-2", "r-3")
+Contents = dict[str, tuple[Any, ...]]
+"""All that a store says of its runs."""
+
+
+def row(run: str, seq: int) -> RunRow:
+    return RunRow(run, "g", "graph", "graph.yaml", "running", seq, (f"node{seq}",), {"seq": seq}, None, 0.0, float(seq))
+
+
+def event(run: str, seq: int) -> bytes:
+    return f'{{"{run}":{seq},"'.encode() + b"x" * (seq * 1237 % 4900) + b'"}'
+
+
+async def contents(store: Store) -> Contents:
+    """What is in the store, as far as anybody can ask."""
+    found: Contents = {}
+    for known in await store.rows():
+        kept = await store.snapshot(known.run)
+        found[known.run] = (
+            await store.row(known.run),
+            tuple(await store.read(known.run)),
+            kept,
+            await store.definition(known.graph),
+        )
+    return found
+
+
+async def history(url: str, folder: Path, copies: Path, commits: int, seed: int) -> list[Contents]:
+    """Write so many commits, and copy the files of the store after each: `copies/K`. What it held after each."""
+    chance = Random(seed)
+    store = open_store(url)
+    held: list[Contents] = []
+    heads: dict[str, int] = {}
+    epochs: dict[str, int | None] = {}
+    for number in range(commits):
+        run = RUNS[number] if number < len(RUNS) else chance.choice(RUNS)
+        if number < len(RUNS):
+            _, epochs[run] = await store.create(row(run, 1), [event(run, 1)], {"g": b"definition"})
+            heads[run] = 1
+        else:
+            turns = []
+            for _ in range(chance.choice((1, 1, 2, 5))):
+                heads[run] = seq = heads[run] + 1
+                kept = b"state %d" % seq if chance.random() < 0.1 else None
+                turns.append(Turn(run, seq, event(run, seq), epochs[run] or 0, row(run, seq), snapshot=kept))
+            assert not any(await store.append(turns))
+        held.append(await contents(store))
+        shutil.copytree(folder, copies / str(number))
+    await store.close()
+    return held
+
+
+def opened(url: str, held: list[Contents], last: int) -> tuple[str, int]:
+    """Open what was damaged: ("opened", how many commits were lost) or ("refused", 0). Fails where data is wrong."""
+
+    async def look() -> Contents:
+        store = open_store(url)
+        try:
+            return await contents(store)
+        finally:
+            await store.close()
+
+    try:
+        found = asyncio.run(look())
+    except (StoreCorrupt, StoreTooNew, StoreTooOld, StoreUnavailable):
+        return "refused", 0
+    except StoreError as error:
+        raise AssertionError(f"another error than that it is damaged: {error!r}") from error
+    for back in range(last + 1):
+        if found == held[last - back]:
+            return "opened", back
+    assert not found, f"it gives what it never held, of {sorted(found)}"
+    return "opened", last + 1
+
+
+def cut(path: Path, length: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(length)
+
+
+def flip(path: Path, place: int, bit: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ (1 << bit)]))
+
+
+Damage = Callable[[Path, Random], str | None]
+"""Damages the files in a folder; says how, or None where there is nothing of the kind."""
+
+
+def _log(folder: Path) -> Path | None:
+    found = [path for path in folder.glob("*-wal") if path.stat().st_size > 32]
+    return found[0] if found else None
+
+
+def cut_log_at_a_frame(folder: Path, chance: Random) -> str | None:
+    log = _log(folder)
+    if log is None:
+        return None
+    frames = (log.stat().st_size - 32) // (24 + 4096)
+    cut(log, 32 + chance.randrange(frames + 1) * (24 + 4096))
+    return "log cut at a frame"
+
+
+def cut_log_within_a_frame(folder: Path, chance: Random) -> str | None:
+    log = _log(folder)
+    if log is None:
+        return None
+    cut(log, chance.randrange(log.stat().st_size))
+    return "log cut within a frame"
+
+
+def flip_in_the_log(folder: Path, chance: Random) -> str | None:
+    log = _log(folder)
+    if log is None:
+        return None
+    flip(log, chance.randrange(log.stat().st_size), chance.randrange(8))
+    return "bit flipped in the log"
+
+
+def fill_the_log_with_noughts(folder: Path, chance: Random) -> str | None:
+    """What some file systems leave of a block that was never written."""
+    log = _log(folder)
+    if log is None:
+        return None
+    size = log.stat().st_size
+    start = chance.randrange(size)
+    with log.open("r+b") as file:
+        file.seek(start)
+        file.write(bytes(min(4096, size - start)))
+    return "log with a block of noughts"
+
+
+def lose_the_index_of_the_log(folder: Path, chance: Random) -> str | None:
+    for path in folder.glob("*-shm"):
+        path.unlink()
+        return "index of the log gone"
+    return None
+
+
+def flip_in_the_index_of_the_log(folder: Path, chance: Random) -> str | None:
+    for path in folder.glob("*-shm"):
+        flip(path, chance.randrange(path.stat().st_size), chance.randrange(8))
+        return "bit flipped in the index of the log"
+    return None
+
+
+def cut_the_database(folder: Path, chance: Random) -> str | None:
+    path = next(folder.glob("*.db"))
+    cut(path, chance.randrange(path.stat().st_size))
+    return "database cut"
+
+
+def flip_in_the_header(folder: Path, chance: Random) -> str | None:
+    path = next(folder.glob("*.db"))
+    flip(path, chance.randrange(min(100, path.stat().st_size)), chance.randrange(8))
+    return "bit flipped in the header"
+
+
+DAMAGES: tuple[Damage, ...] = (
+    cut_log_at_a_frame,
+    cut_log_within_a_frame,
+    flip_in_the_log,
+    fill_the_log_with_noughts,
+    lose_the_index_of_the_log,
+    flip_in_the_index_of_the_log,
+    cut_the_database,
+    flip_in_the_header,
+)

@@ -1,0 +1,253 @@
+"""One vocabulary for all that proves that nothing is lost: journals, ledgers, what must hold of both, and the figures.
+
+A *ledger* is written by the effects themselves, a line for each time one was had, under its idempotency key. Judged
+against the journals it tells what was lost (recorded, but never had), doubled (had again though its effect forbids it)
+and redelivered (had again under the same key, which an idempotent effect allows).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from trellis.engine import State, Step, fold
+from trellis.model.actions import CallTool
+from trellis.model.codec import decode_event
+from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, Event, SignalReceived
+from trellis.model.graph import Graph
+from trellis.stores.base import RunRow, Snapshot, Store
+
+PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
+REPEATABLE = frozenset(("pure", "idempotent"))
+"""Effects that may be had again under the same key."""
+
+
+class Effected(NamedTuple):
+    """One line of a ledger: an effect was had."""
+
+    key: str
+    effect: str
+    request: str = ""
+
+
+class Ledger:
+    """A file of effects that survives its writer: a line is on the disk before `had` returns."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = str(path)
+
+    def had(self, effected: Effected) -> None:
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(file, ("\t".join(effected) + "\n").encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def lines(self) -> list[Effected]:
+        """All but a torn last line, whose effect was not had to its end."""
+        try:
+            whole = Path(self.path).read_text(encoding="utf-8").rpartition("\n")[0]
+        except FileNotFoundError:
+            return []
+        return [Effected(*line.split("\t")) for line in whole.splitlines()]
+
+
+class Told(NamedTuple):
+    """What one journal says, folded by the engine alone."""
+
+    events: list[Event]
+    steps: list[Step]
+    asked: dict[str, tuple[int, CallTool]]
+    """Every call that was wanted: its request's id -> the `seq` that wanted it, and the request."""
+    ended: dict[str, int]
+    """The request's id -> the `seq` of its outcome."""
+
+    @property
+    def state(self) -> State:
+        return self.steps[-1].state
+
+    @property
+    def completed(self) -> set[str]:
+        """The idempotency keys of the calls that are recorded as done."""
+        return {
+            self.asked[event.request][1].idempotency_key for event in self.events if isinstance(event, ActionCompleted)
+        }
+
+
+def told(graph: Graph, journal: Sequence[bytes]) -> Told:
+    """What a journal says. Fails where it does not follow from the graph, or takes one outcome twice."""
+    events = [decode_event(event) for event in journal]
+    steps = list(fold(graph, events))
+    asked: dict[str, tuple[int, CallTool]] = {}
+    ended: dict[str, int] = {}
+    for seq, (event, step) in enumerate(zip(events, steps, strict=True), start=1):
+        if isinstance(event, ActionCompleted | ActionFailed):
+            assert event.request in asked, f"event {seq} is the outcome of {event.request}, which nobody asked for"
+            assert event.request not in ended, f"event {seq} is a second outcome of {event.request}"
+            if event.request not in step.state.open:  # else its outcome is uncertain, and somebody will find out
+                ended[event.request] = seq
+        for request in step.requests:
+            if isinstance(request, CallTool):
+                assert request.id not in asked, f"{request.id} was asked for twice"
+                asked[request.id] = (seq, request)
+        assert step.state.seq == seq, "the count of the state is not that of the journal"
+    state = steps[-1].state
+    for name in asked.keys() - ended.keys():
+        pending = name in state.open
+        assert pending or state.closed or _left(steps, name), f"{name} is neither over nor pending"
+    return Told(events, steps, asked, ended)
+
+
+def _left(steps: Sequence[Step], name: str) -> bool:
+    """Whether the engine itself gave the request up: it was open once, and then was not."""
+    return any(name in step.state.open for step in steps) and name not in steps[-1].state.open
+
+
+def row_agrees(said: Told, row: RunRow) -> None:
+    """What the index says of a run follows from its journal."""
+    state = said.state
+    assert (row.revision, row.status, row.graph) == (state.seq, state.status, state.graph)
+    if state.closed:
+        return
+    calls = any(isinstance(pending.request, CallTool) for pending in state.open.values())
+    earliest = min((timer.due for timer in state.timers.values()), default=None)
+    if earliest is not None:
+        assert row.wake is not None and row.wake <= earliest, f"it wakes at {row.wake}, its timer is due at {earliest}"
+    elif not calls:
+        assert row.wake in {None, 0}, f"it wakes at {row.wake} for nothing"
+    if not calls:
+        assert row.position == tuple(state.tokens)
+
+
+def snapshot_agrees(said: Told, snapshot: Snapshot | None) -> None:
+    """A snapshot is what the events up to it come to."""
+    if snapshot is None:
+        return
+    from trellis.engine.snapshot import decode_state
+
+    assert 0 < snapshot.seq <= len(said.steps)
+    assert decode_state(snapshot.data) == said.steps[snapshot.seq - 1].state, "the snapshot is not the fold"
+
+
+def nothing_twice(said: Told, acknowledged: Iterable[str] = ()) -> None:
+    """Answers and signals with an id count once at most, and exactly once where their sender was told so."""
+    ids = Counter(event.id for event in said.events if isinstance(event, AnswerGiven | SignalReceived) and event.id)
+    assert all(count == 1 for count in ids.values()), f"taken more than once: {ids}"
+    lost = set(acknowledged) - ids.keys()
+    assert not lost, f"acknowledged, and not recorded: {sorted(lost)}"
+
+
+async def graph_of(store: Store, row: RunRow) -> Graph:
+    """The definition that the run is kept with."""
+    data = await store.definition(row.graph)
+    assert data is not None, f"run '{row.run}' has lost its definition"
+    return Graph.decode(data, row.graph, source=row.source)
+
+
+async def examine(store: Store, run: str, acknowledged: Iterable[str] = ()) -> Told:
+    """All that must hold of one run as a store keeps it."""
+    row = await store.row(run)
+    assert row is not None, f"run '{run}' is not there"
+    said = told(await graph_of(store, row), await store.read(run))
+    row_agrees(said, row)
+    snapshot_agrees(said, await store.snapshot(run))
+    nothing_twice(said, acknowledged)
+    return said
+
+
+class Verdict(NamedTuple):
+    """How many effects were lost, doubled, redelivered."""
+
+    lost: int = 0
+    doubled: int = 0
+    redelivered: int = 0
+
+    def __add__(self, other: object) -> Verdict:
+        assert isinstance(other, Verdict)
+        return Verdict(self.lost + other.lost, self.doubled + other.doubled, self.redelivered + other.redelivered)
+
+
+CLEAN = Verdict()
+
+
+def verdict(journals: Iterable[Told], ledger: Iterable[Effected]) -> Verdict:
+    """The ledger against the journals."""
+    had: Counter[str] = Counter()
+    effects: dict[str, str] = {}
+    for line in ledger:
+        had[line.key] += 1
+        effects[line.key] = line.effect
+    recorded = {key for said in journals for key in said.completed}
+    again = {key: count - 1 for key, count in had.items() if count > 1}
+    return Verdict(
+        lost=len(recorded - had.keys()),
+        doubled=sum(extra for key, extra in again.items() if effects[key] not in REPEATABLE),
+        redelivered=sum(extra for key, extra in again.items() if effects[key] in REPEATABLE),
+    )
+
+
+TITLE = """# Reliability
+
+What the last full run of `make soak` counted; it writes this page itself. `make test` runs a slice of each.
+
+- *points*: places at which something was broken; *seeds*: how often each, every time with other dice
+- *lost*: recorded as done, but never had; acknowledged, but not recorded; or a run that did not come to its end
+- *doubled*: had or recorded again, where that is not allowed
+- *redelivered*: an idempotent effect that was asked for again under the same key, as it may be
+
+| What was broken | Counted |
+|---|---|
+"""
+
+ROWS: dict[str, str] = {
+    "sweep memory": "memory: a host that dies before and after each call of its store and of its actions",
+    "sweep file": "files: a process that dies before and after each system call of its store and each of its actions",
+    "sweep sqlite": "SQLite: a process that dies before and after each statement, and before and after each action",
+    "sweep postgresql": "PostgreSQL: a process that dies before and after each statement, and before and after each action",
+    "kills sqlite": "SQLite: `kill -9` at random moments",
+    "kills file": "files: `kill -9` at random moments",
+    "kills postgresql": "PostgreSQL: `kill -9` of one of several hosts at random moments",
+    "steps": "SQLite: `kill -9` of `trellis run` at random moments",
+    "simulation": "hosts that crash, stop and wake over one store, whose answers are late, lost or refused; "
+    "actions that hang, fail, are had twice; results that come twice, late, forged; clocks that jump",
+    "unknown": "commits whose outcome the host is not told, one call in twenty",
+    "torn": "SQLite: files cut, flipped, stale or gone",
+    "torn file": "files: journals cut, flipped, gone",
+    "full": "SQLite and files: a full disk, then room again",
+    "clocks": "clocks that jump by an hour back or a year ahead, between and under timers",
+    "forged": "results that are late, doubled, misaddressed, forged",
+    "zombies": "PostgreSQL: four hosts, stopped for longer than their lease and woken",
+    "outages": "PostgreSQL: the server stopped at once, again and again, under load",
+    "poison": "values that some store cannot take: refused or kept alike by all",
+    "parity": "the same run on every store: journals and rows alike",
+    "journals": "journals of earlier versions, replayed",
+    "leaks": "runs in one host: memory, files, threads and leases stay level",
+}
+"""What is counted, in the order of the page."""
+
+
+def say(name: str, points: int, seeds: int, found: Verdict = CLEAN, note: str = "") -> str:
+    """Print a figure. Nothing is lost and nothing doubled, or this fails."""
+    line = f"{points:,} points x {seeds:,} seeds: {found.lost} lost, {found.doubled} doubled, {found.redelivered:,} redelivered"
+    line += f"; {note}" if note else ""
+    print(f"{ROWS[name]}: {line}")
+    assert (found.lost, found.doubled) == (0, 0), f"{name}: {line}"
+    return line
+
+
+def publish(name: str, points: int, seeds: int, found: Verdict = CLEAN, note: str = "", *, page: Path = PAGE) -> None:
+    """Print a figure, and write it to its row of the page. Only soak tests do."""
+    line = say(name, points, seeds, found, note)
+    with open(page, "a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the tests of a soak run may share the two cores
+        file.seek(0)
+        kept = dict(row.strip("| \n").rsplit(" | ", 1) for row in file if row.startswith("| ") and row[2] != "W")
+        kept[ROWS[name]] = line
+        rows = "".join(f"| {what} | {kept[what]} |\n" for what in ROWS.values() if what in kept)
+        file.truncate(0)
+        file.write(TITLE + rows)

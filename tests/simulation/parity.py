@@ -1,0 +1,142 @@
+"""The same story on any store: one thing happens at a time, chosen by a seed, so that journals can be compared.
+
+The host is closed and opened again on the way. Nothing of a story depends on how long a store takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any, NamedTuple
+
+from tests.generators import compiled, generate
+from trellis.dispatch import Dispatcher
+from trellis.errors import ActionError, Refused, RunClosed
+from trellis.hosts.local import Host
+from trellis.hosts.run import Run
+from trellis.model.actions import CallTool
+from trellis.model.values import Value
+from trellis.stores.base import RunRow, Store
+from trellis.testing.clocks import ManualClock
+
+STEPS = 40
+"""How many things happen in a story at most; then the run is cancelled."""
+EFFECTS = {"t": "idempotent", "u": "at_most_once", "v": "pure", "w": "idempotent"}
+
+
+class Trace(NamedTuple):
+    """What a story leaves in the store, and what was seen of it."""
+
+    journal: list[bytes]
+    row: RunRow
+    seen: list[str]
+
+
+class Gate:
+    """Tools whose calls wait until they are told how they end."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, asyncio.Future[Value]] = {}
+        self.tools = Dispatcher()
+        for name, effect in EFFECTS.items():
+            self.tools.register(name, self._act, effect=effect)  # type: ignore[arg-type]  # one of the words
+
+    async def _act(self, *, request: CallTool, **_: Value) -> Value:
+        ending: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self.waiting[request.id] = ending
+        try:
+            return await ending
+        finally:
+            del self.waiting[request.id]
+
+
+async def settled(run: Run, gate: Gate) -> None:
+    """Wait until every call that the run wants is at work, and no other one is."""
+    async with asyncio.timeout(20):
+        while not run.closed:
+            wanted = {
+                name
+                for name, pending in run.state.open.items()
+                if isinstance(pending.request, CallTool) and not pending.uncertain
+            }
+            going = {name for name, pending in run.state.open.items() if pending.cancelling}
+            if wanted - going <= gate.waiting.keys() <= wanted:
+                return
+            await asyncio.sleep(0.0002)
+
+
+async def grown(run: Run, seq: int) -> None:
+    """Wait until something was recorded."""
+    async with asyncio.timeout(20):
+        while run.state.seq == seq:
+            await asyncio.sleep(0.0002)
+
+
+async def story(opened: Callable[[], Store], seed: int, name: str) -> Trace:
+    """Live the story of a seed in the store that `opened` opens again and again; the same data each time."""
+    chance, clock, graph = Random(seed), ManualClock(), compiled(generate(Random(seed)))
+    seen: list[str] = []
+    steps, over = 0, False
+    while not over:
+        gate, store = Gate(), opened()
+        async with Host(store, gate.tools, clock=clock) as host:
+            run = await host.start(graph, {}, id=name)
+            seen.append(f"opened at {run.state.seq} {sorted(run.state.position)}")
+            while not (over := run.closed):
+                await settled(run, gate)
+                if run.closed:
+                    continue
+                steps += 1
+                if steps > STEPS:
+                    await run.cancel("enough")
+                elif chance.random() < 0.08:
+                    break
+                else:
+                    await _step(run, gate, clock, chance, seen)
+            if over:
+                outcome = await run.result()
+                seen += [f"{line}" for line in (outcome.status, outcome.result, outcome.fields, outcome.error)]
+        if over:
+            row = await store.row(name)
+            assert row is not None
+            trace = Trace(await store.read(name), row, seen)
+            await store.delete(name)
+            await store.close()
+            return trace
+        await store.close()
+    raise AssertionError("unreachable")
+
+
+async def _step(run: Run, gate: Gate, clock: ManualClock, chance: Random, seen: list[str]) -> None:
+    """One thing happens to the run, and is recorded or refused."""
+    state = run.state
+    ways: list[tuple[str, Any]] = [("call", gate.waiting[key]) for key in sorted(gate.waiting)]
+    ways += [("ask", question) for question in run.questions]
+    ways += [("uncertain", call) for call in run.uncertain]
+    ways += [("time", due)] if (due := clock.next_due) is not None else []
+    ways += [("signal", chance.choice(("interrupt", "fault", "later", "nothing")))] if chance.random() < 0.3 or not ways else []
+    kind, what = chance.choice(ways)
+    seen.append(f"{kind} {state.seq}")
+    try:
+        if kind == "call":
+            if chance.random() < 0.3:
+                what.set_exception(ActionError(chance.choice(("failed", "denied", "odd")), "why", retryable=chance.random() < 0.6))
+            else:
+                what.set_result(chance.choice((None, True, 1, "a", [1, {"b": 2.5}], "é\u0000")))
+            await grown(run, state.seq)
+        elif kind == "ask":
+            value = chance.choice(what.options) if what.options else chance.choice(("a", "yes", "7", 3, "prod"))
+            taken = await run.answer(what.node, value, by="ana", id=f"{state.seq}")
+            seen.append(f"answer {taken}")
+        elif kind == "uncertain":
+            await run.resolve(what.node, 1, again=chance.random() < 0.5)
+        elif kind == "time":
+            clock.advance(max(what - clock.now(), 0.0))
+            await asyncio.sleep(0)
+            if any(timer.due <= clock.now() for timer in state.timers.values()):
+                await grown(run, state.seq)
+        else:
+            await run.signal(what, signal_id=f"s{state.seq}", **({"why": "x"} if what == "fault" else {}))
+    except (Refused, RunClosed) as error:
+        seen.append(f"{type(error).__name__} {error}")

@@ -1,0 +1,93 @@
+"""Graphs that keep hosts busy: long lines of calls, fans, questions with time limits, and things to take back."""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+from tests.generators import compiled, generate
+from tests.hosts.authored import graph
+from trellis.model.graph import Graph
+
+_TEXTS = (
+    """
+trellis: 1
+name: line
+fields: {log: {type: [any], default: [], merge: append}, n: {type: integer, default: 0}}
+catch: {"*": again}
+limits: {visits: 60}
+start: a
+nodes:
+  a: {do: t, save: log, retry: {max_attempts: 3, initial_interval: 2s, jitter: 0.5}, timeout: 9s, to: b}
+  b: {do: u, save: log, timeout: 9s, to: c}
+  c: {do: v, save: log, retry: {max_attempts: 4, initial_interval: 1s}, deadline: 20s, to: d}
+  d: {do: u, timeout: 5s, catch: {uncertain: e, "*": e}, to: e}
+  e: {do: t, save: log, timeout: 9s, set: {fields: {n: "n + 1"}}, to: [{if: n < 3, to: a}, {to: $end}]}
+  again: {set: {fields: {n: "n + 1"}}, to: [{if: n < 5, to: a}, {to: $end}]}
+""",
+    """
+trellis: 1
+name: fan
+fields: {xs: {type: [integer], default: [1, 2, 3, 4]}, out: {type: any, optional: true}, ok: {type: boolean, default: false}}
+start: many
+nodes:
+  many:
+    each: {in: xs, as: x, max: 2, do: t, with: {a: "{{ x }}"}, retry: {max_attempts: 2, initial_interval: 1s}, timeout: 8s}
+    join: collect
+    save: out
+    to: more
+  more:
+    all:
+      p: {do: u, timeout: 6s}
+      q: {do: v, timeout: 6s}
+      r: {ask: {confirm: ok}, timeout: 15s}
+    join: collect
+    to: last
+  last: {do: t, timeout: 9s, catch: {"*": $end}, to: $end}
+""",
+    """
+trellis: 1
+name: asking
+fields: {s: {type: string, default: ""}, m: {type: integer, default: 0}, n: {type: integer, default: 0}}
+signals: {fault: {why: string}, later: {buffer: 2}}
+upon: {fault: note}
+limits: {visits: 60}
+start: who
+nodes:
+  who: {ask: {text: s}, timeout: 20s, catch: {timeout: many}, to: many}
+  many: {ask: {int: m}, timeout: 20s, catch: {timeout: work}, to: work}
+  work: {do: u, timeout: 9s, catch: {"*": note}, upon: {later: note}, to: note}
+  note: {do: t, timeout: 9s, catch: {"*": next}, to: next}
+  next: {set: {fields: {n: "n + 1"}}, to: [{if: n < 4, to: who}, {to: $end}]}
+""",
+    """
+trellis: 1
+name: saga
+fields: {n: {type: integer, default: 0}, ok: {type: boolean, default: false}}
+upon: {interrupt: $rollback}
+start: a
+nodes:
+  a: {do: t, timeout: 9s, retry: {max_attempts: 3, initial_interval: 1s}, undo: {do: w, retry: {max_attempts: 3}, timeout: 9s}, to: b}
+  b:
+    all:
+      x: {do: u, timeout: 9s, undo: {do: w, timeout: 9s}}
+      y: {do: t, timeout: 9s, undo: {do: w, timeout: 9s, retry: {max_attempts: 2}}}
+    catch: {"*": $rollback}
+    to: c
+  c: {do: v, timeout: 9s, catch: {"*": $rollback}, to: d}
+  d: {ask: {confirm: ok}, timeout: 30s, catch: {timeout: $rollback}, to: [{if: ok, to: $end}, {to: $rollback}]}
+""",
+)
+
+
+@cache
+def authored(place: int) -> Graph:
+    return graph(_TEXTS[place])
+
+
+def some_graph(chance: Random) -> Graph:
+    """One of those above, or a random one with much to do."""
+    if chance.random() < 0.6:
+        return authored(chance.randrange(len(_TEXTS)))
+    documents = [generate(Random(chance.random())) for _ in range(2)]
+    return compiled(max(documents, key=lambda document: sum(map(repr(document).count, ("'do'", "'ask'", "'timeout'")))))

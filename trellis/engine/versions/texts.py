@@ -1,0 +1,83 @@
+"""Which names the texts of a node read, by the time at which they do; `default(name, …)` does not count as reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trellis.model.graph import Call, Definition, Node
+from trellis.model.values import Value
+
+
+class Reads:
+    """What one node reads: as it is entered, once its work is done, and once `set` has been evaluated."""
+
+    __slots__ = ("done", "enter", "route")
+
+    def __init__(self, node: Node, definition: Definition) -> None:
+        self.enter = {
+            *_template(node.say),
+            *_call(node.do),
+            *(_expression(node.each.items) if node.each is not None else ()),
+        }
+        self.done = {
+            *undo_reads(node),
+            *(name for text in node.set.values() for name in _expression(text)),
+        }
+        for name in written(node):
+            field = definition.fields.get(name)
+            if field is not None:
+                self.done.update(_expression(field.check) - {"value"})
+        self.route = {name for edge in node.to for name in _expression(edge.when)}
+        if node.end is not None:
+            self.route |= _expression(node.end.result)
+
+    @property
+    def every(self) -> set[str]:
+        return self.enter | self.done | self.route
+
+
+def undo_reads(node: Node) -> set[str]:
+    """What is read to keep how the node is taken back."""
+    return _call(node.undo.call) if node.undo is not None else set()
+
+
+def written(node: Node) -> Iterator[str]:
+    """The fields that a node writes itself."""
+    if node.ask is not None:
+        yield node.ask.field
+    if node.save is not None:
+        yield node.save
+    yield from node.set
+
+
+def guards(definition: Definition) -> dict[str, set[str]]:
+    """What the guards of each state read."""
+    return {name: _expression(state.enter_if) | _expression(state.exit_if) for name, state in definition.states.items()}
+
+
+def _call(call: Call | None) -> set[str]:
+    return set() if call is None else _template(call.tool) | _value(call.args)
+
+
+def _value(value: Value) -> set[str]:
+    if isinstance(value, str):
+        return _template(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    return {name for part in value for name in _value(part)} if isinstance(value, list) else set()
+
+
+def _template(text: str | None) -> set[str]:
+    if text is None or "{{" not in text:
+        return set()
+    from trellis.expr.template import compile_template
+
+    return set(compile_template(text).names)
+
+
+def _expression(text: str | None) -> set[str]:
+    if text is None:
+        return set()
+    from trellis.expr.expression import compile_expression
+
+    return set(compile_expression(text).names)

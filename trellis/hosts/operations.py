@@ -1,0 +1,295 @@
+"""What an operator does to runs in a store: find, replay, fork, try again, carry elsewhere. Nothing is driven here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from trellis.engine import State, apply
+from trellis.engine.versions import Verdict, compare
+from trellis.errors import ExpressionError, InvalidField, Refused, StoreCorrupt, UnknownRun, UsageError
+from trellis.expr.expression import Expression, ExpressionSyntax, compile_expression
+from trellis.hosts.clock import Clock, SystemClock
+from trellis.hosts.journal import Definitions, folded, load, read_events, steps
+from trellis.hosts.lines import Line, Scribe, entered
+from trellis.hosts.rows import first_row
+from trellis.hosts.vault import Vault, rebound
+from trellis.model.codec import decode_event, encode_event
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    Adopted,
+    AttemptWanted,
+    Event,
+    FieldsEdited,
+    RunStarted,
+    TimerFired,
+)
+from trellis.model.graph import Graph
+from trellis.model.values import Value
+from trellis.stores.base import RunRow, Store
+
+EXPORT = 1
+"""The version of the export format."""
+
+
+class Replayed(NamedTuple):
+    """A run as it was after its first events: the graph that it had then, its state, all lines until then."""
+
+    graph: Graph
+    state: State
+    lines: list[Line]
+    events: int
+    """How many events the journal has."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """The first line of an export."""
+
+    trellis_export: int
+    row: RunRow
+    definitions: dict[str, str]
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+async def existing(store: Store, run: str) -> RunRow:
+    """The row of the run. Raises UnknownRun."""
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    return row
+
+
+async def select(
+    store: Store,
+    *,
+    status: str | None = None,
+    name: str | None = None,
+    where: str | None = None,
+    older_than: float | None = None,
+    limit: int | None = None,
+) -> list[RunRow]:
+    """The rows of this status, name of a graph, and last change before `older_than` (seconds since 1970), newest first.
+
+    `where` is an expression over the indexed fields; a run that lacks one of them, or has other types in them, is none
+    of those looked for. Raises UsageError where it is no expression.
+    """
+    match, holds = _condition(where)
+    whole = holds is None and older_than is None
+    rows = await store.rows(status=status, name=name, match=match, limit=limit if whole else None)
+    found = [
+        row
+        for row in rows
+        if (older_than is None or row.updated < older_than) and (holds is None or _holds(holds, row))
+    ]
+    return found if limit is None else found[:limit]
+
+
+def _condition(where: str | None) -> tuple[dict[str, Value], Expression | None]:
+    """What the index can find, `name == value` parts that all must hold, and the expression where there is more."""
+    if where is None:
+        return {}, None
+    import ast
+
+    try:
+        expression = compile_expression(where)
+    except ExpressionSyntax as error:
+        raise UsageError(f"--where: {error}") from error
+    match: dict[str, Value] = {}
+    more = False
+    parts = [ast.parse(where.strip(), mode="eval").body]
+    while parts:
+        match parts.pop():
+            case ast.BoolOp(op=ast.And(), values=values):
+                parts += values
+            case ast.Compare(left=ast.Name(id=field), ops=[ast.Eq()], comparators=[ast.Constant(value=value)]) if (
+                field not in match and isinstance(value, str | int | float | bool | None)
+            ):
+                match[field] = value
+            case _:
+                more = True
+    return match, expression if more else None
+
+
+def _holds(expression: Expression, row: RunRow) -> bool:
+    try:
+        return expression.evaluate(row.fields) is True
+    except ExpressionError:
+        return False
+
+
+async def replayed(store: Store, run: str, *, until: int | None = None) -> Replayed:
+    """The run as its first `until` events left it (None: all). Raises UnknownRun, UsageError, StoreError."""
+    row = await existing(store, run)
+    graphs, events = Definitions(store), await read_events(store, run)
+    count = _within(run, until, events)
+    state, scribe, lines = None, None, list[Line]()
+    for step in await folded(graphs, store, row, events[:count]):
+        graph = await graphs.get(step.state.graph, row)
+        if scribe is None:
+            scribe = Scribe(graph, run)
+        elif scribe.graph is not graph:
+            scribe.become(graph)
+        lines += scribe.lines(step)
+        state = step.state
+    if state is None or scribe is None:
+        raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
+    return Replayed(scribe.graph, state, lines, len(events))
+
+
+def _within(run: str, until: int | None, events: list[Event]) -> int:
+    if until is None:
+        return len(events)
+    if not 0 < until <= len(events):
+        raise UsageError(f"run '{run}' has {len(events)} events; there is no event {until}")
+    return until
+
+
+async def fork(
+    store: Store,
+    run: str,
+    *,
+    at: int | None = None,
+    fields: Mapping[str, Value] | None = None,
+    id: str | None = None,
+    by: str = "",
+    clock: Clock | None = None,
+    vault: Vault | None = None,
+) -> RunRow:
+    """A new run that begins with the first `at` events of another one (None: all of it), then has `fields` written.
+
+    What the first events did is not done again; what they left open is done anew, under keys of the new run. Secrets
+    come along where `vault` has their keys. Nobody drives it yet. Raises UnknownRun, UsageError, InvalidField, Refused
+    where the run had ended by then, StoreError.
+    """
+    row = await existing(store, run)
+    events = await read_events(store, run)
+    count = _within(run, at, events)
+    name = id if id is not None else f"{run}-{os.urandom(3).hex()}"
+    kept = [_renamed(rebound(vault, event, run, name), run, name) for event in events[:count]]
+    graphs, state = Definitions(store), None
+    for step in await folded(graphs, store, row, kept):
+        state = step.state
+    if state is None:
+        raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
+    if state.closed:
+        raise Refused("closed", f"run '{run}' had ended by event {count}: {state.status}; fork it at an earlier one")
+    graph = await graphs.get(state.graph, row)
+    if fields:
+        edited = FieldsEdited((clock or SystemClock()).now(), dict(fields), by)
+        step = apply(graph, state, edited)
+        if step.refusal is not None:
+            raise InvalidField(next(iter(fields)), step.refusal.message)
+        kept.append(edited)
+        state = step.state
+    return await _create(store, graphs, row, kept, graph, state)
+
+
+async def retry(
+    store: Store, run: str, node: str, *, id: str | None = None, by: str = "", vault: Vault | None = None
+) -> RunRow:
+    """A fork of the run that begins where `node` (its path) was last entered. Raises what `fork` does."""
+    row = await existing(store, run)
+    last, known = 0, dict[str, None]()
+    for step in await steps(Definitions(store), store, row):
+        known |= dict.fromkeys(entered(step))
+        if node in entered(step):
+            last = step.state.seq
+    if not last:
+        raise UsageError(f"run '{run}' never entered a node '{node}'; it entered: {', '.join(known)}")
+    return await fork(store, run, at=last, id=id, by=by, vault=vault)
+
+
+def _renamed(event: Event, run: str, name: str) -> Event:
+    """The event as the journal of run `name` has it; what asked for it has the id of that run."""
+    replace = msgspec.structs.replace
+    if isinstance(event, RunStarted):
+        return replace(event, run=name, root="", request="")
+    if isinstance(event, ActionCompleted | ActionFailed | AttemptWanted):
+        return replace(event, request=name + event.request.removeprefix(run))
+    if isinstance(event, TimerFired):
+        return replace(event, timer=name + event.timer.removeprefix(run))
+    return event
+
+
+async def export(store: Store, run: str) -> list[bytes]:
+    """The run as JSON lines: what it is and the definitions that it needs, then its events in order."""
+    row = await existing(store, run)
+    events = await store.read(run)
+    graphs, digests = Definitions(store), dict[str, None]()
+    for event in map(decode_event, events):
+        if isinstance(event, RunStarted | Adopted):
+            digests[event.graph] = None
+    definitions = {digest: (await graphs.get(digest, row)).data.decode() for digest in digests}
+    head = msgspec.json.encode(_Head(EXPORT, msgspec.structs.replace(row, revision=len(events)), definitions))
+    return [head, *events]
+
+
+async def import_run(store: Store, lines: Iterable[bytes], *, id: str | None = None) -> RunRow:
+    """Create the run that `export` gave, under its own id or another one.
+
+    The journal is folded first: what does not follow from its definitions is refused. Raises UsageError, ReplayError,
+    StoreError; Refused where the id is taken.
+    """
+    given = [line for line in lines if line.strip()]
+    try:
+        head = _head.decode(given[0] if given else b"")
+        events = [decode_event(line) for line in given[1:]]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UsageError(f"this is no export of a run: {error}") from error
+    if head.trellis_export != EXPORT:
+        raise UsageError(f"this export has version {head.trellis_export}, this trellis knows {EXPORT}")
+    row, state = head.row, None
+    name = id if id is not None else row.run
+    graphs = Definitions(store)
+    for digest, data in head.definitions.items():
+        graphs.add(_decoded(data, digest, row.source))
+    if name != row.run:
+        events = [_renamed(event, row.run, name) for event in events]
+    for step in await folded(graphs, store, row, events):
+        state = step.state
+    if state is None:
+        raise UsageError("this is no export of a run: it has no events")
+    return await _create(store, graphs, row, events, await graphs.get(state.graph, row), state)
+
+
+def _decoded(data: str, digest: str, source: str) -> Graph:
+    try:
+        graph = Graph.decode(data.encode(), digest, source=source)
+    except ValueError as error:
+        raise UsageError(f"this is no export of a run: {error}") from error
+    if Graph(graph.definition).hash != digest:
+        raise UsageError(f"this export was changed: its definition is not the one it names, {digest[:12]}")
+    return graph
+
+
+async def _create(
+    store: Store, graphs: Definitions, row: RunRow, events: list[Event], graph: Graph, state: State
+) -> RunRow:
+    """Write a run whole, and let it go."""
+    begun = events[0]
+    digests = {event.graph for event in events if isinstance(event, RunStarted | Adopted)}
+    definitions = {digest: (await graphs.get(digest, row)).data for digest in digests}
+    first = first_row(graph, state, begun.request if isinstance(begun, RunStarted) else "")
+    first = msgspec.structs.replace(first, created=begun.at, source=row.source)
+    created, epoch = await store.create(first, list(map(encode_event, events)), definitions, last=state.closed)
+    if epoch is None:
+        raise Refused("exists", f"there is a run '{created.run}' already; give another id")
+    if not state.closed:
+        await store.release(created.run)
+    return created
+
+
+async def verdicts(store: Store, graph: Graph) -> list[tuple[RunRow, Verdict]]:
+    """Whether each open run of a graph of this name could go on as one of this version, which it is not yet."""
+    graphs, found = Definitions(store), list[tuple[RunRow, Verdict]]()
+    for row in await store.rows(status="running", name=graph.name):
+        if row.graph != graph.hash:
+            run = await load(graphs, store, row)
+            found.append((row, compare(run.graph, graph, run.state)))
+    return found

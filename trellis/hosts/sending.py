@@ -1,0 +1,151 @@
+"""A command to a run that this process does not drive: through its owner, or, where it has none, by claiming it.
+
+Whoever claims a run only to deliver writes the event and lets the run go; what the run wants then is done by whoever
+takes it up next, a worker or `trellis resume`.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from trellis.engine import State, Step, apply
+from trellis.engine.versions import adopt
+from trellis.errors import Refused, RunOwned, StoreCorrupt, StoreUnavailable, UnknownRun
+from trellis.hosts.clock import Clock, SystemClock
+from trellis.hosts.commands import (
+    CLOSED,
+    DUPLICATE,
+    Adopt,
+    Answer,
+    CancelRun,
+    Command,
+    Message,
+    Reply,
+    Signal,
+    decode_reply,
+    encode,
+    judge,
+)
+from trellis.hosts.journal import Definitions, Loaded, load
+from trellis.hosts.rows import adopted_row, next_row
+from trellis.hosts.vault import Vault
+from trellis.model.codec import encode_event
+from trellis.model.events import Adopted, Event
+from trellis.model.graph import Graph
+from trellis.stores.base import RunRow, Store, Turn
+
+TRIES = 20
+"""How often a run may change hands between our asking for its owner and our claiming it."""
+
+
+async def send(
+    store: Store, run: str, command: Command, *, clock: Clock | None = None, vault: Vault | None = None
+) -> Reply:
+    """Deliver a command to the run, wherever it is. Raises UnknownRun, StoreError."""
+    for _ in range(TRIES):
+        reply = await ask(store, run, command)
+        if reply is not None:
+            return reply
+        try:
+            await store.claim(run)
+        except RunOwned:
+            continue  # somebody took it just now
+        try:
+            return await _deliver(store, run, command, clock or SystemClock(), vault)
+        finally:
+            await store.release(run)
+    raise StoreUnavailable(store.url, f"run '{run}' changes hands too often; try again")
+
+
+async def ask(store: Store, run: str, command: Command) -> Reply | None:
+    """The reply of the living owner of the run; None where it has none. Raises UnknownRun, StoreError."""
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    if row.status != "running":
+        return closed((await load(Definitions(store), store, row)).state, command)
+    if isinstance(command, Answer) and not store.url.startswith(PRIVATE):
+        await _must_not_be_secret(store, row, command)
+    data = await store.ask(run, encode(Message(run, command)))
+    return None if data is None else decode_reply(data)
+
+
+PRIVATE = ("memory:", "file:", "sqlite:")
+"""Where a message goes from process to process of one person, and is kept by nobody."""
+
+
+async def _must_not_be_secret(store: Store, row: RunRow, command: Answer) -> None:
+    graph = await Definitions(store).get(row.graph, row)
+    node = graph.definition.nodes.get(command.node)
+    if node is not None and node.ask is not None and graph.definition.fields[node.ask.field].secret:
+        raise Refused(
+            "secret",
+            f"node '{command.node}' asks for a secret, and this store would keep the message in clear; "
+            f"answer it where the run is driven",
+        )
+
+
+def closed(state: State, command: Command) -> Reply:
+    """What is said of a run that has ended; a command that it took before it did is taken still."""
+    again = isinstance(command, Answer | Signal) and command.id != "" and command.id in state.heard
+    ended = isinstance(command, CancelRun) and command.terminate and state.error is not None
+    if again or (ended and state.error is not None and state.error.code == "terminated"):
+        return Reply(state.status)
+    return Reply(state.status, CLOSED, f"the run has ended: {state.status}")
+
+
+def replied(step: Step) -> Reply:
+    """What became of an event."""
+    refusal = step.refusal
+    if refusal is None or refusal.code == DUPLICATE:
+        return Reply(step.state.status)
+    return Reply(step.state.status, refusal.code, refusal.message)
+
+
+async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault: Vault | None) -> Reply:
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    graphs = Definitions(store)
+    found = await load(graphs, store, row)
+    if found.state.closed:
+        return closed(found.state, command)
+    graph = found.graph
+    event: Event
+    if isinstance(command, Adopt):
+        graph = decoded(store, row, command)
+        event, step = adoption(found, graph, command, clock)
+    else:
+        judged = judge(command, graph, found.state, clock, vault)
+        if judged.event is None:
+            return Reply(found.state.status, judged.code, judged.message)
+        event, step = judged.event, apply(graph, found.state, judged.event)
+    if step.refusal is None:
+        await _write(store, row, found, graph, event, step)
+    return replied(step)
+
+
+async def _write(store: Store, row: RunRow, found: Loaded, graph: Graph, event: Event, step: Step) -> None:
+    changed = next_row(graph, row, found.state, step) if graph is found.graph else adopted_row(graph, row, step.state)
+    epoch = await store.claim(row.run)
+    turn = Turn(row.run, step.state.seq, encode_event(event), epoch, changed, step.state.closed)
+    if graph is not found.graph:
+        turn = replace(turn, definition=graph.data)
+    (refused,) = await store.append([turn])
+    if refused is not None:
+        raise refused
+
+
+def adoption(found: Loaded, graph: Graph, command: Adopt, clock: Clock) -> tuple[Adopted, Step]:
+    """The event by which a run becomes one of `graph`, and what it comes to."""
+    renamed = graph.definition.migrate
+    event = Adopted(clock.now(), graph.hash, renamed.nodes, renamed.fields, command.by)
+    return event, adopt(found.graph, graph, found.state, event)
+
+
+def decoded(store: Store, row: RunRow, command: Adopt) -> Graph:
+    """The graph that an Adopt brings. Raises StoreError."""
+    try:
+        return Graph.decode(command.definition.encode(), command.graph, source=row.source)
+    except ValueError as error:
+        raise StoreCorrupt(store.url, f"run '{row.run}': the definition to adopt: {error}") from error

@@ -1,0 +1,132 @@
+"""What a serving host does by itself: it takes up runs that want to be driven, and lets idle ones leave its memory.
+
+The store's index says which runs are due; none is looked at before its time. A run that cannot be taken up here, or
+that stopped by a fault, is put off for longer each time, and the log says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from trellis.errors import HostClosed, RunOwned, StoreError, TrellisError, UnknownRun
+from trellis.hosts.clock import Clock
+from trellis.hosts.live import LiveRun, Rested
+from trellis.stores.base import Store
+
+if TYPE_CHECKING:
+    from trellis.hosts.local import Host
+
+log = logging.getLogger("trellis")
+
+LOOK_S = 1.0
+"""How long at most until the store is asked again; what other hosts let go is found by then."""
+IDLE = 1000
+"""How many runs that wait for something outside stay in memory."""
+BATCH = 100
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0
+"""How long a run is put off that cannot be driven here: twice as long each time."""
+
+
+class Serving:
+    """Serves the runs of graphs with these names (None: any), at most `at_once` with something under way."""
+
+    def __init__(self, host: Host, store: Store, clock: Clock, names: Collection[str] | None, at_once: int) -> None:
+        self._host, self._store, self._clock = host, store, clock
+        self._names, self._at_once = names, at_once
+        self._idle: dict[str, LiveRun] = {}
+        """Runs at rest, the longest idle first."""
+        self._busy: set[str] = set()
+        """Runs that were taken up here and are not at rest."""
+        self._delays: dict[str, float] = {}
+        self._put_off: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._poke: asyncio.Event = asyncio.Event()
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._serve(), name="trellis serving")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def rested(self, run: LiveRun) -> None:
+        """The run has moved on, and waits for something outside."""
+        self._busy.discard(run.id)
+        self._delays.pop(run.id, None)
+        self._idle.pop(run.id, None)
+        self._idle[run.id] = run
+        if len(self._idle) > IDLE:
+            name = next(iter(self._idle))
+            idle = self._idle.pop(name)
+            if idle.resting:
+                idle.end(Rested(name))
+                self._poke.set()  # its timers are the store's affair now
+
+    def failed(self, run: str, failure: BaseException) -> None:
+        """The run stopped here before its end."""
+        self._busy.discard(run)
+        self._idle.pop(run, None)
+        if not isinstance(failure, Rested | HostClosed | RunOwned):
+            self._delay(run, failure)
+
+    def _delay(self, run: str, failure: BaseException) -> None:
+        delay = min(self._delays.get(run, FIRST_DELAY_S / 2) * 2, LONGEST_DELAY_S)
+        self._delays[run] = delay
+        self._put_off.add(run)
+        log.warning("run '%s' cannot go on here, next try in %g s: %s", run, delay, failure)
+
+        def over() -> None:
+            self._put_off.discard(run)
+            self._poke.set()
+
+        self._clock.alarm(delay, over)
+
+    async def _serve(self) -> None:
+        while True:
+            self._poke.clear()
+            delay = LOOK_S
+            try:
+                delay = await self._look()
+            except StoreError as error:
+                log.warning("the store cannot be asked for due runs, next try in %g s: %s", delay, error)
+            await self._pause(delay)
+
+    async def _look(self) -> float:
+        """Take up what is due. How long until there may be more, in seconds."""
+        self._busy &= self._host.running
+        room = min(self._at_once - len(self._busy), BATCH)
+        if room <= 0:
+            return LOOK_S / 10
+        now = self._clock.now()
+        due = await self._store.claim_due(now, limit=room, names=self._names, without=frozenset(self._put_off))
+        for run, _ in due.claimed:
+            await self._take_up(run)
+        if len(due.claimed) == room:
+            return 0.0
+        return LOOK_S if due.next is None else min(max(due.next - self._clock.now(), 0.0), LOOK_S)
+
+    async def _take_up(self, run: str) -> None:
+        self._busy.add(run)
+        try:
+            live = await self._host.take_up(run)
+        except (RunOwned, UnknownRun):
+            self._busy.discard(run)
+        except TrellisError as error:
+            self._busy.discard(run)
+            self._delay(run, error)
+        else:
+            if live.closed.done():
+                self._busy.discard(run)
+            elif live.resting:
+                self.rested(live)
+
+    async def _pause(self, delay: float) -> None:
+        alarm = self._clock.alarm(delay, self._poke.set)
+        try:
+            await self._poke.wait()
+        finally:
+            alarm.cancel()

@@ -1,0 +1,48 @@
+"""What Redis reports, told as one of our errors; the cause stays attached by the one who raises it."""
+
+from __future__ import annotations
+
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 - the library's own, and no OSError
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
+
+from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+
+
+def translate(url: str, error: Exception) -> StoreError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    match error:
+        case OutOfMemoryError():
+            return StoreFull(url, "the server has reached its maxmemory; raise it, or delete runs")
+        case AuthenticationError():
+            return StoreUnavailable(url, f"{reason}; write user and password into the URL: redis://USER:PASSWORD@HOST")
+        case NoPermissionError():
+            return StoreUnavailable(url, f"{reason}; its user needs +@all but +config on the keys of the prefix")
+        case BusyLoadingError():
+            return StoreUnavailable(
+                url, "the server is still reading its data from the disk; try again when it is done"
+            )
+        case ReadOnlyError():
+            return StoreUnavailable(url, "it is a replica, which may not be written; name the primary")
+        case TimeoutError():
+            return StoreUnavailable(url, f"no answer in time: {reason}; whether a write was carried out is unknown")
+        case ConnectionError() | OSError():
+            return StoreUnavailable(url, f"{reason}; whether a write that was under way was carried out is unknown")
+        case ResponseError() if "OOM" in reason:
+            return StoreFull(url, "the server has reached its maxmemory; raise it, or delete runs")
+        case ResponseError() if "MISCONF" in reason:
+            return StoreFull(url, "the server cannot save to its disk and refuses writes; see its log")
+        case ResponseError() if "READONLY" in reason:
+            return StoreUnavailable(url, "it is a replica, which may not be written; name the primary")
+        case ResponseError() if "BUSY" in reason:
+            return StoreUnavailable(url, "the server is kept busy by a script; try again when it is done")
+        case ResponseError() if "WRONGTYPE" in reason:
+            return StoreCorrupt(url, f"a key of ours holds another kind of value ({reason}); name another ?prefix=")
+    return StoreUnavailable(url, reason)
