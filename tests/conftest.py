@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.servers import postgres_place as postgres_place
+from tests.servers import postgres_url as postgres_url
+from tests.servers import redis_url as redis_url
+
 DESELECTED = pytest.StashKey[set[str]]()
 SENT = "trellis_deselected"
 

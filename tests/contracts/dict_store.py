@@ -83,6 +83,9 @@ class DictStore:
         claimed = tuple([(run, await self.claim(run)) for run in due[:limit]])
         return Due(claimed, min((wake for wake, _, _ in waiting if wake > now), default=None))
 
+    async def owned(self) -> list[str]:
+        return [run for run, owner in self.shelf.owners.items() if owner is self]
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         if self.shelf.owners.get(run) is self:
             del self.shelf.owners[run]

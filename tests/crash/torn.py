@@ -17,6 +17,8 @@ from trellis.stores import open_store
 from trellis.stores.base import RunRow, Store, Turn
 
 RUNS = ("r-1", "r-2", "r-3")
+CLOSED = 10
+"""The store is closed and opened again after so many commits, which are safe from whatever happens to a log."""
 Contents = dict[str, tuple[Any, ...]]
 """All that a store says of its runs."""
 
@@ -49,27 +51,37 @@ async def history(url: str, folder: Path, copies: Path, commits: int, seed: int)
     store = open_store(url)
     held: list[Contents] = []
     heads: dict[str, int] = {}
-    epochs: dict[str, int | None] = {}
+    epochs: dict[str, int] = {}
     for number in range(commits):
         run = RUNS[number] if number < len(RUNS) else chance.choice(RUNS)
         if number < len(RUNS):
-            _, epochs[run] = await store.create(row(run, 1), [event(run, 1)], {"g": b"definition"})
+            await store.create(row(run, 1), [event(run, 1)], {"g": b"definition"})
+            epochs[run] = await store.claim(run)
             heads[run] = 1
         else:
             turns = []
             for _ in range(chance.choice((1, 1, 2, 5))):
                 heads[run] = seq = heads[run] + 1
                 kept = b"state %d" % seq if chance.random() < 0.1 else None
-                turns.append(Turn(run, seq, event(run, seq), epochs[run] or 0, row(run, seq), snapshot=kept))
+                turns.append(Turn(run, seq, event(run, seq), epochs[run], row(run, seq), snapshot=kept))
             assert not any(await store.append(turns))
         held.append(await contents(store))
+        closing = number % CLOSED == CLOSED - 1
+        if closing:  # what is in the log goes into the database
+            await store.close()
         shutil.copytree(folder, copies / str(number))
+        if closing:
+            store = open_store(url)
+            epochs = {known: await store.claim(known) for known in heads}
     await store.close()
     return held
 
 
-def opened(url: str, held: list[Contents], last: int) -> tuple[str, int]:
-    """Open what was damaged: ("opened", how many commits were lost) or ("refused", 0). Fails where data is wrong."""
+def opened(url: str, held: list[Contents], last: int, *, first: int = 0, apart: bool = False) -> tuple[str, int]:
+    """Open what was damaged: ("opened", how many commits were lost) or ("refused", 0). Fails where data is wrong.
+
+    `first`: no commit before this one may be what it opens as. `apart`: each run for itself is as it was once; nothing more can be told of files of different times.
+    """
 
     async def look() -> Contents:
         store = open_store(url)
@@ -84,10 +96,12 @@ def opened(url: str, held: list[Contents], last: int) -> tuple[str, int]:
         return "refused", 0
     except StoreError as error:
         raise AssertionError(f"another error than that it is damaged: {error!r}") from error
-    for back in range(last + 1):
+    for back in range(last - first + 1):
         if found == held[last - back]:
             return "opened", back
-    assert not found, f"it gives what it never held, of {sorted(found)}"
+    if apart and all(any(before.get(run) == kept for before in held[: last + 1]) for run, kept in found.items()):
+        return "opened", 1
+    assert not (found or first), f"it gives what it never held, of {sorted(found)}"
     return "opened", last + 1
 
 
@@ -166,6 +180,9 @@ def flip_in_the_index_of_the_log(folder: Path, chance: Random) -> str | None:
 
 
 def cut_the_database(folder: Path, chance: Random) -> str | None:
+    """Where nothing of it is in the log."""
+    if _log(folder) is not None:
+        return None
     path = next(folder.glob("*.db"))
     cut(path, chance.randrange(path.stat().st_size))
     return "database cut"
@@ -177,13 +194,24 @@ def flip_in_the_header(folder: Path, chance: Random) -> str | None:
     return "bit flipped in the header"
 
 
-DAMAGES: tuple[Damage, ...] = (
-    cut_log_at_a_frame,
-    cut_log_within_a_frame,
-    flip_in_the_log,
-    fill_the_log_with_noughts,
-    lose_the_index_of_the_log,
-    flip_in_the_index_of_the_log,
-    cut_the_database,
-    flip_in_the_header,
-)
+def older_log_beside_a_newer_database(folder: Path, chance: Random) -> str | None:
+    """As a careless restore leaves it: the log of an earlier commit, whose frames were moved into the database since."""
+    log = _log(folder) or next(folder.glob("*.db")).with_name("runs.db-wal")
+    last = int(folder.name)
+    earlier = [path for path in folder.parent.parent.glob("copies/*/*-wal") if int(path.parent.name) < last]
+    if not earlier:
+        return None
+    earlier.sort(key=lambda path: int(path.parent.name))
+    shutil.copy(chance.choice(earlier), log)
+    return "log of an earlier commit"
+
+
+LOG = (
+    cut_log_at_a_frame, cut_log_within_a_frame, flip_in_the_log, fill_the_log_with_noughts, older_log_beside_a_newer_database,
+)  # fmt: skip
+"""Damage by which commits may be lost: as much as a log without its end holds less."""
+DAMAGES: dict[str, tuple[Damage, ...]] = {
+    "sqlite": (
+        *LOG, lose_the_index_of_the_log, flip_in_the_index_of_the_log, cut_the_database, flip_in_the_header,
+    ),
+}  # fmt: skip

@@ -21,7 +21,7 @@ run, `{timer: 2}` its second START_TIMER, `{id: x}` any id. ANY stands for any t
 
 Whatever a vector says, each of its runs also proves that no state is changed in place, that a turn has one outcome,
 that ids are unique and well formed, that only open work is cancelled, and once, that an open run waits for something
-and a closed one for nothing, that events survive the codec, and that the journal, read back and folded over the
+and a closed one for nothing, that events and states survive their codecs, and that the journal, read back and folded over the
 definition read back, gives the live state.
 """
 
@@ -38,6 +38,7 @@ from ruamel.yaml import YAML
 from trellis.compiler import compile_document
 from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.program import program_of
+from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.state import shown_states
 from trellis.loaders import read
 from trellis.model.actions import ActionRequest, CallTool, Cancel, RenderContent, RequestInput, StartTimer
@@ -208,6 +209,7 @@ class Play:
             self.at = event.at
             assert after.seq == len(self.events)
             assert after.at == max(event.at, before.at if before else event.at)
+            assert decode_state(encode_state(after)) == after
             self.check(done.requests, before)
         else:
             assert after is before

@@ -29,7 +29,8 @@ from trellis.model.events import (
 from trellis.model.graph import Graph
 
 EVENTS = 25
-EVERY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def adopted(old: Graph, new: Graph, state: State) -> tuple[Adopted, Step]:
@@ -93,7 +94,7 @@ def edits(document: dict[str, Any], state: State, random: Random) -> dict[str, d
 
 
 @given(document=graphs(), data=st.data(), seed=st.integers(0, 2**32))
-@EVERY
+@FEW
 def test_an_edit_beside_the_run_is_safe_at_every_event_and_the_run_goes_on_as_before(
     document: dict[str, Any], data: Any, seed: int
 ) -> None:
@@ -147,7 +148,7 @@ def test_an_edit_beside_the_run_is_safe_at_every_event_and_the_run_goes_on_as_be
 
 
 @given(document=graphs(), data=st.data())
-@EVERY
+@MANY
 def test_a_node_that_the_run_is_at_cannot_go_without_a_word(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     step = start(graph, RunStarted(1.0, "r", graph.hash))
@@ -176,7 +177,7 @@ def test_a_node_that_the_run_is_at_cannot_go_without_a_word(document: dict[str, 
 
 
 @given(documents=st.tuples(graphs(), graphs()), data=st.data())
-@EVERY
+@MANY
 def test_whatever_the_other_version_is_the_run_is_whole_where_it_is_adopted(
     documents: tuple[dict[str, Any], dict[str, Any]], data: Any
 ) -> None:

@@ -42,7 +42,7 @@ def bodies(name: str, node: Data) -> Iterator[tuple[str, Data]]:
 def with_another_node(document: Data) -> Data:
     """The same graph with a node more, which an error leads to that never comes."""
     edited = copied(document)
-    edited["nodes"]["another"] = {"say": "Never.", "to": "bye"}
+    edited["nodes"]["another"] = {"say": "Never.", "to": "$end"}
     edited.setdefault("catch", {})["never"] = "another"
     return edited
 

@@ -43,6 +43,7 @@ def test_matches_that_overlap_or_touch_are_hidden_together() -> None:
     assert Redactor(["abcd", "cdef"]).text(text) == "one *** two"
     assert Redactor(["cdef", "abcd", "c"]).text(text) == "one *** two"
     assert Redactor(["abc", "def"]).text(text) == "one *** two"
+    assert Redactor(["abcdef", "bc", "d"]).text(text) == "one *** two"
     assert Redactor(["e", "two"]).text(text) == "on*** abcd***f ***"
 
 
@@ -71,6 +72,7 @@ REFUSED = [
     (r"(?:a|aa){1,40}b", "it can be tried in more than 1000 ways at one place; narrow its ranges, or end it in `+`"),
     (r"a{1,40}a{1,40}b", "it can be tried in more than 1000 ways at one place; narrow its ranges, or end it in `+`"),
     (r"(?:ab){900}", "it looks at more than 1000 characters from one place"),
+    (r"(?:a|b{900}){2}", "it looks at more than 1000 characters from one place"),
     (r"a{9999}", "it looks at more than 1000 characters from one place"),
     (r"a{2,1}", "{2,1} is no range"),
     (r"a{x}", "`{` begins no {n}, {m,n} or {m,}; as itself it is written \\{"),
@@ -166,6 +168,12 @@ def test_a_star_in_a_name_stands_for_any_characters(name: str, field: str) -> No
     assert Redactor(names=[name]).hides(field) is fnmatchcase(field.casefold(), name)
 
 
+def test_what_stands_before_and_behind_a_star_does_not_overlap_and_case_counts_nowhere() -> None:
+    redactor = Redactor(names=["aa*a", "PassWord", "*_*_Z"])
+    hidden = [name for name in ("aa", "aaa", "AAxA", "password", "a_z", "__z", "A_b_Z") if redactor.hides(name)]
+    assert hidden == ["aaa", "AAxA", "password", "__z", "A_b_Z"]
+
+
 def test_a_name_hides_what_stands_under_it_however_deep_and_of_any_kind() -> None:
     redactor = Redactor(names=["password", "*_token"])
     value = {
@@ -180,7 +188,7 @@ def test_a_name_hides_what_stands_under_it_however_deep_and_of_any_kind() -> Non
 
 
 def test_patterns_search_texts_keys_and_numbers_of_a_value() -> None:
-    redactor = Redactor([CARD, "ana"])
+    redactor = Redactor([CARD, "ana", "(?i)true"])
     value = {"for ana": ["ana", 4111111111111111, 1.5, True, None, {"n": "banana"}]}
     assert redactor.value(value) == {"for ***": ["***", "***", 1.5, True, None, {"n": "b***na"}]}
 

@@ -104,7 +104,7 @@ def test_the_longest_idle_runs_leave_the_memory_and_answer_as_if_they_had_stayed
 ) -> None:
     monkeypatch.setattr(serving, "IDLE", 3)
 
-    async def scene() -> tuple[list[str], list[str], set[str]]:
+    async def scene() -> tuple[list[str], list[Any], set[str]]:
         store = MemoryStore()
         async with Host(store) as host:
             await host.serve()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.generators import compiled, graphs
 from trellis.engine import State, Step, apply, replay, start
+from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.program import program_of
 from trellis.engine.state import shown_states
 from trellis.model.actions import CallTool, RequestInput
@@ -155,6 +156,10 @@ def test_a_refused_event_leaves_the_state_and_replay_equals_the_live_run(documen
         step = after
         unbroken(graph, step)
         settled(graph, step.state)
+        taken_up = decode_state(encode_state(state))
+        assert taken_up == state
+        assert taken_up is not None
+        assert apply(graph, taken_up, event) == step, "a run that is taken up from a snapshot goes on as it would have"
         journal.append(event)
         lines += len(step.trace)
         seen += [request.id for request in step.requests]

@@ -6,7 +6,8 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -15,6 +16,11 @@ from trellis.errors import InvalidGraph, TrellisError
 COMMANDS = {
     "run": "Run a graph, or go on with a run of it.",
     "resume": "Go on with a run where it stopped.",
+    "answer": "Answer what a run asks.",
+    "signal": "Send a run a signal.",
+    "runs": "Find runs, look at them, take care of them.",
+    "worker": "Serve a store: recover runs, fire their timers.",
+    "db": "The format of a store, and keys for secrets.",
     "validate": "Check documents; every problem, with its place.",
     "graph": "Draw a graph, or where a run of it is.",
     "version": "Show the version.",
@@ -26,40 +32,55 @@ INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """Finds a command in the module of its name."""
+    """Finds a command in the module of its name in `package`. `table` has each with its short help."""
+
+    def __init__(self, *arguments: Any, table: Mapping[str, str], package: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._table, self._package = table, package
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
+        return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._table:
             return None
         from importlib import import_module
 
-        command: click.Command = import_module(f"trellis.cli.{cmd_name}").command
+        module = cmd_name + "_" * (cmd_name == "import")  # a word of Python, and no name for a module
+        command: click.Command = import_module(f"{self._package}.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self._table.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in self._table and not args[0].startswith("-"):
             from trellis.model.problems import did_you_mean
 
-            hint = did_you_mean(args[0], COMMANDS)
-            ctx.fail(f"no command '{args[0]}'" + (f" ({hint})" if hint else ""))
+            hint = did_you_mean(args[0], self._table)
+            within = ctx.command_path.partition(" ")[2]
+            what = f"'{within} {args[0]}'" if within else f"'{args[0]}'"
+            ctx.fail(f"no command {what}" + (f" ({hint})" if hint else ""))
         return super().resolve_command(ctx, args)
 
 
-@click.group(
-    cls=Commands,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    subcommand_metavar="COMMAND …",
-)
+def subcommands(name: str, table: Mapping[str, str], package: str) -> Callable[[Callable[..., Any]], Commands]:
+    """Makes a function the command `name` whose own commands are the modules of `package`."""
+    return click.group(
+        name,
+        cls=Commands,
+        table=table,
+        package=package,
+        invoke_without_command=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        subcommand_metavar="COMMAND …",
+    )
+
+
+@subcommands("trellis", COMMANDS, "trellis.cli")
 @click.pass_context
 def trellis(context: click.Context) -> None:
     """Run workflows written as YAML graphs."""

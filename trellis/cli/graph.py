@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from trellis.cli import COMMANDS, tell
-from trellis.cli.options import STORE, not_kept, open_kept, root_here, root_of
+from trellis.cli.places import SCHEMES, STORE, not_kept, open_kept, root_here, root_of
 from trellis.errors import InvalidGraph, UnknownRun, UsageError
 from trellis.model.graph import Graph
 
@@ -15,7 +15,7 @@ from trellis.model.graph import Graph
 @click.option("-f", "--format", "form", type=click.Choice(["mermaid"]), default="mermaid", show_default=True)
 @click.option("--run", "run_id", metavar="ID", help="Mark the nodes that this run visited, and where it is.")
 @click.option("--states", "states", is_flag=True, help="Draw the declared states and their relations instead.")
-@click.option("--store", metavar="URL", help=f"Where the run is kept.  [default: {STORE}]")
+@click.option("--store", metavar="URL", help=f"Where the run is kept: {SCHEMES}.  [default: {STORE}]")
 def command(file: str | None, form: str, run_id: str | None, states: bool, store: str | None) -> int:  # noqa: ARG001
     """Draw the graph in FILE. With --run it is the graph that the run goes by, and FILE may be left out.
 

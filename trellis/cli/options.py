@@ -1,19 +1,14 @@
-"""The options that `run` and `resume` share, where runs are kept, and the command line that goes on with one."""
+"""The options that several commands share, and the command line that goes on with a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
-from trellis.errors import UnknownRun, UsageError
+from trellis.cli.places import SCHEMES, STORE, absolute, command_line, root_here
 
-if TYPE_CHECKING:
-    from trellis.stores.base import Store
-
-STORE = "sqlite:///.trellis/runs.db"
-"""Where runs are kept, under the root of the project, unless `--store` says otherwise."""
 KINDS = ("process",)
 """Kinds of tools that need permission when a graph names them."""
 
@@ -39,65 +34,14 @@ class Options(NamedTuple):
 
     def resume_command(self, run: str) -> str:
         """The exact command that goes on with `run` from here."""
-        words = ["trellis", "resume", run]
+        return command_line(["resume", run], self.place, self.allow)
+
+    @property
+    def place(self) -> str | None:
+        """The store as a command that is typed here has to name it; None where it need not."""
         if self.store is not None:
-            words += ["--store", self.store]
-        elif root_here() != self.root:
-            words += ["--store", _absolute(self.root)]
-        for kind in self.allow:
-            words += ["--allow", kind]
-        return " ".join(map(_quoted, words))
-
-
-def open_kept(store: str | None, root: str, existing: str | None = None) -> Store:
-    """The store that `--store` names, or that of the project at `root`.
-
-    With `existing`, the id of a run that must be in it, none is made. Raises UsageError, StoreError.
-    """
-    from trellis.stores import open_store
-
-    url, folder = (STORE, root) if store is None else (store, ".")
-    if existing is not None and not _there(url, folder):
-        raise not_kept(UnknownRun(existing), store, root)
-    return open_store(url, root=folder)
-
-
-def not_kept(error: UnknownRun, store: str | None, root: str) -> UsageError:
-    """The error with the store that was searched."""
-    url = _absolute(root) if store is None else store
-    return UsageError(f"{error}\nstore: {url}")
-
-
-def _there(url: str, folder: str) -> bool:
-    """Whether a store is at `url` already; what is no file is left to whoever opens it."""
-    from pathlib import Path
-
-    path = url.removeprefix("sqlite:///")
-    return path == url or not path.strip("/") or Path(folder, path).exists()
-
-
-def root_of(path: str) -> str:
-    """The root of the project that the file at `path` is in."""
-    from trellis.project import find_root
-
-    return str(find_root(path))
-
-
-def root_here() -> str:
-    """The root of the project that the working directory is in."""
-    return root_of("a file here")
-
-
-def _absolute(root: str) -> str:
-    from pathlib import Path
-
-    return f"sqlite:///{(Path(root) / STORE.removeprefix('sqlite:///')).resolve().as_posix()}"
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
+            return self.store
+        return absolute(self.root) if root_here() != self.root else None
 
 
 def _kinds(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,10 +53,16 @@ def _kinds(context: click.Context, parameter: click.Parameter, values: tuple[str
     return kinds
 
 
+allow_option = click.option(
+    "--allow", multiple=True, metavar="KIND", callback=_kinds, help=f"Let the graph's {', '.join(KINDS)} tools run."
+)
+store_option = click.option("--store", metavar="URL", help=f"Where runs are kept: {SCHEMES}.  [default: {STORE}]")
+by_option = click.option("--by", "--as", "by", metavar="WHO", default="", help="Who does it; the journal keeps it.")
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Why; the journal keeps it.")
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
 _OPTIONS = (
-    click.option(
-        "--store", metavar="URL", help=f"Where runs are kept: memory:// or sqlite:///FILE.  [default: {STORE}]"
-    ),
+    click.option("--store", metavar="URL", help=f"Where runs are kept: memory://, {SCHEMES}.  [default: {STORE}]"),
     click.option(
         "--answers", metavar="FILE", help="Answers as YAML or JSON, a list or a map by node; stdin is not read then."
     ),
@@ -122,9 +72,7 @@ _OPTIONS = (
         default="auto",
         help="json: an object per line, for programs; text and auto: words for people.",
     ),
-    click.option(
-        "--allow", multiple=True, metavar="KIND", callback=_kinds, help=f"Let the graph's {', '.join(KINDS)} tools run."
-    ),
+    allow_option,
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from trellis.cli import COMMANDS
-from trellis.cli.options import Options, root_here, session_options
+from trellis.cli.options import Options, session_options
+from trellis.cli.places import root_here
 
 
 @click.command("resume", short_help=COMMANDS["resume"])

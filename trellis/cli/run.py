@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from trellis.cli import COMMANDS
-from trellis.cli.options import Options, root_of, session_options
+from trellis.cli.options import Options, session_options
+from trellis.cli.places import root_of
 
 
 @click.command("run", short_help=COMMANDS["run"])

@@ -12,7 +12,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
-from trellis.cli.options import Options, not_kept, open_kept
+from trellis.cli.options import Options
+from trellis.cli.places import not_kept, open_kept
 from trellis.cli.screen import JsonScreen, OutputLost, TextScreen
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers

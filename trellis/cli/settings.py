@@ -28,6 +28,17 @@ def read_settings(settings: Iterable[str], fields: Mapping[str, Field], graph: s
     return values
 
 
+def read_data(settings: Iterable[str], types: Mapping[str, Value], signal: str) -> dict[str, Value]:
+    """What a signal carries, of `key=value` texts; what has no declared type is JSON, or text. Raises UsageError."""
+    values: dict[str, Value] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name:
+            raise UsageError(f"signal '{signal}' takes KEY=VALUE, found '{setting}'")
+        values[name] = _read(name, parse_type(types.get(name, "any")), text)
+    return values
+
+
 def _read(name: str, declared: Type, text: str) -> Value:
     try:
         return fit(declared, msgspec.json.decode(text))

@@ -33,6 +33,8 @@ from trellis.stores.base import RunRow, Store, Transaction, Turn
 log = logging.getLogger("trellis")
 Reply = asyncio.Future[Step]
 
+LONGEST_ALARM_S = 60.0
+"""Then the wall clock is looked at again: the machine may have slept, or its clock been set."""
 SNAPSHOT_EVERY = 1000
 """Events from one snapshot of a run to the next: folding so many takes some ten milliseconds."""
 
@@ -278,13 +280,17 @@ class Driver:
         return self._transactions is not None and run.router.effect(request.tool) == "transactional"
 
     def alarm(self, run: LiveRun, timer: str, due: float) -> None:
-        """Let the timer fire when it is due."""
+        """Let the timer fire when it is due by the wall clock, which alarms know nothing of."""
 
         def ring() -> None:
             run.alarms.pop(timer, None)
-            self.post(run, self.fired(timer))
+            if due <= self._clock.now():
+                self.post(run, self.fired(timer))
+            elif timer in run.state.timers:
+                self.alarm(run, timer, due)
 
-        run.alarms[timer] = self._clock.alarm(due - self._clock.now(), ring)
+        delay = min(due - self._clock.now(), LONGEST_ALARM_S)
+        run.alarms[timer] = self._clock.alarm(delay, ring)
 
     def fired(self, timer: str) -> TimerFired:
         """The event of a timer that is due now."""
@@ -294,7 +300,7 @@ class Driver:
         """All that was taken of the run is written, and nothing more is while it is held: make the call that holds it."""
         if run.held is None or self._transactions is None:
             return
-        if self._wanted(run, run.held.request):
+        if self._wanted(run, run.held.request) and not run.held.disturbed:
             self._transactions.begin(run)
         else:
             self._freed(run, run.held.request, None)

@@ -349,8 +349,16 @@ class Host:
             await asyncio.wait(under_way)
         try:
             await self._store.release(run, snapshot)
-        except StoreError:
-            return  # the store is what failed; closing it frees the run
+        except StoreError:  # closing the store frees the run, if nobody does before
+            if self._serving is not None:
+                self._serving.doubt()
+
+    async def let_go(self) -> None:
+        """Free the runs that the store owns and nobody here drives. Raises StoreError."""
+        async with self._admission:
+            for run in await self._store.owned():
+                if run not in self._driver.runs and run not in self._releasing:
+                    await self._store.release(run)
 
     async def _recover(self, live: LiveRun) -> None:
         """Let timers fire that are overdue, then ask again for all that is still open.

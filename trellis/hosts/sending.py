@@ -67,7 +67,7 @@ async def ask(store: Store, run: str, command: Command) -> Reply | None:
     if isinstance(command, Answer) and not store.url.startswith(PRIVATE):
         await _must_not_be_secret(store, row, command)
     data = await store.ask(run, encode(Message(run, command)))
-    return None if data is None else decode_reply(data)
+    return decode_reply(data) if data else None  # an owner that has just let it go says nothing
 
 
 PRIVATE = ("memory:", "file:", "sqlite:")

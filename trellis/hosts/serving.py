@@ -43,7 +43,9 @@ class Serving:
         self._delays: dict[str, float] = {}
         self._put_off: set[str] = set()
         self._task: asyncio.Task[None] | None = None
-        self._poke: asyncio.Event = asyncio.Event()
+        self._poke = asyncio.Event()
+        self._doubt = False
+        """Whether some call of the store failed: it may own runs that nobody drives."""
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._serve(), name="trellis serving")
@@ -71,7 +73,13 @@ class Serving:
         self._busy.discard(run)
         self._idle.pop(run, None)
         if not isinstance(failure, Rested | HostClosed | RunOwned):
+            self._doubt = self._doubt or isinstance(failure, StoreError)
             self._delay(run, failure)
+
+    def doubt(self) -> None:
+        """A run could not be released."""
+        self._doubt = True
+        self._poke.set()
 
     def _delay(self, run: str, failure: BaseException) -> None:
         delay = min(self._delays.get(run, FIRST_DELAY_S / 2) * 2, LONGEST_DELAY_S)
@@ -90,8 +98,12 @@ class Serving:
             self._poke.clear()
             delay = LOOK_S
             try:
+                if self._doubt:
+                    await self._host.let_go()
+                    self._doubt = False
                 delay = await self._look()
             except StoreError as error:
+                self._doubt = True
                 log.warning("the store cannot be asked for due runs, next try in %g s: %s", delay, error)
             await self._pause(delay)
 

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 class Held:
     """A run that a transaction has taken out: what arrived meanwhile, and the task that the transaction runs in."""
 
-    __slots__ = ("posts", "request", "task")
+    __slots__ = ("disturbed", "posts", "request", "task")
 
     def __init__(self, request: CallTool) -> None:
         self.request = request
         self.posts: deque[Any] = deque()
         self.task: asyncio.Task[None] | None = None
+        self.disturbed = False
+        """Whether something arrived that the call cannot go on after."""
 
     def disturb(self, run: LiveRun, event: Event | None) -> None:
         """Something arrived: take the transaction back where it cannot go on after it."""
@@ -40,6 +42,7 @@ class Held:
             ended = timer is not None and _within(self.request.node, timer.path)
         else:
             ended = isinstance(event, CancelRequested | SignalReceived | AttemptWanted)
+        self.disturbed = self.disturbed or ended
         if ended and self.task is not None:
             self.task.cancel()
 

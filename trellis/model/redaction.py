@@ -264,14 +264,14 @@ class _Reading:
         if most is None:
             if not character:
                 raise _Unfit("a group repeats at most {m,n} times")
-            return _Cost(1, least, _within(least), endless=True)
+            return _Cost(1, least, least, endless=True)
         if most < least:
             raise _Unfit(f"{{{least},{most}}} is no range")
         ways, each = 0, 1
         for times in range(most + 1):  # `_bounded` ends it soon where there is more than one way
             ways = _bounded(ways + each) if times >= least else ways
             each = _bounded(each * atom.ways) if times < most else each
-        return _Cost(ways, least * atom.shortest, _within(most * atom.longest))
+        return _Cost(ways, least * atom.shortest, most * atom.longest)
 
     def _quantifier(self) -> tuple[int, int | None]:
         """How often what stands before is repeated: at least, and at most."""

@@ -1,9 +1,15 @@
 """Stores keep journals: they hold bytes, and know nothing of what an event means.
 
-    base     the promise, `Store`, and what it is made of
-    memory   memory://                  gone with the process
-    sqlite   sqlite:///FILE             one file, shared by the processes of one machine
-    owner    who is alive: an OS lock that its holder's death frees
+    base      the promise, `Store`, and what it is made of
+    memory    memory://                  gone with the process
+    file      file:DIR                   a folder of text files, for few runs on one machine
+    sqlite    sqlite:///FILE             one file, shared by the processes of one machine
+    postgres  postgresql://HOST/DATABASE shared by the hosts of many machines
+    redis     redis://HOST/NUMBER        the same, as durable as its server is set up to be
+    matching  which rows were asked for, where no database decides it
+    owner     who is alive: an OS lock that its holder's death frees
+    control   how an owner is reached by the other processes of its machine
+    locks     lockers: locks by key with fencing tokens
 
 A backend is imported when its first store is opened.
 """
@@ -14,39 +20,84 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.stores.base import Store
 
-_KNOWN = "memory://, sqlite:///FILE"
+_KNOWN = "memory://, file:DIR, sqlite:///FILE, postgresql://HOST/DATABASE, redis://HOST/NUMBER"
 
 
 def open_store(url: str, *, root: str = ".") -> Store:
     """The store at `url`, made where there is none yet; close it when done.
 
-    `sqlite:///runs.db` is a file under the folder `root`, `sqlite:////var/runs.db` an absolute path; the folders above
-    it are made. Raises StoreUnavailable, StoreTooNew, StoreCorrupt or StoreFull; another's file is left as it was.
+    `sqlite:///runs.db` is a file under the folder `root`, `sqlite:////var/runs.db` an absolute path; `file:runs` is a
+    folder under `root`, `file:/var/runs` an absolute one; the folders above are made. A server is reached at the first
+    use, and not before. Raises StoreUnavailable, StoreTooNew, StoreCorrupt or StoreFull; another's file is left as it
+    was.
     """
-    if url == "memory://":
-        from trellis.stores.memory import MemoryStore
+    scheme, colon, rest = url.partition(":")
+    match scheme if colon else "":
+        case "memory" if rest == "//":
+            from trellis.stores.memory import MemoryStore
 
-        return MemoryStore()
-    path = url.removeprefix("sqlite:///")
-    if path != url and path.strip("/"):
-        from trellis.stores.sqlite import SqliteStore
+            return MemoryStore()
+        case "file" if _folder(rest):
+            from trellis.stores.file import FileStore
 
-        return SqliteStore(url, path=path, root=root)
+            return FileStore(url, path=_folder(rest), root=root)
+        case "sqlite" if rest.startswith("///") and rest.strip("/"):
+            from trellis.stores.sqlite import SqliteStore
+
+            return SqliteStore(url, path=rest[3:], root=root)
+        case "postgresql" | "postgres" if rest.startswith("//"):
+            try:
+                from trellis.stores.postgres import PostgresStore
+            except ModuleNotFoundError as error:
+                raise _without(scheme, "postgres", error) from error
+            return PostgresStore(url)
+        case "redis" | "rediss" | "unix" if rest.startswith("//"):
+            try:
+                from trellis.stores.redis import RedisStore
+            except ModuleNotFoundError as error:
+                raise _without(scheme, "redis", error) from error
+            return RedisStore(url)
 
     from trellis.errors import StoreUnavailable
 
     raise StoreUnavailable(url, _advice(url))
 
 
+def _folder(rest: str) -> str:
+    """The folder that stands after `file:`, also as `file:///var/runs`; empty where none does."""
+    if rest.startswith("//"):
+        rest = rest[2:] if rest.startswith("///") else ""
+    return rest if rest.strip("/") else ""
+
+
+def _without(scheme: str, extra: str, error: ModuleNotFoundError) -> Exception:
+    """What to say where the library of a server is not installed. The URL may hold a password, so it stays unsaid."""
+    if (error.name or "").startswith("trellis"):
+        return error
+    from trellis.errors import StoreUnavailable
+
+    return StoreUnavailable(f"{scheme}://…", f"it needs '{error.name}'; pip install 'trellis-engine[{extra}]'")
+
+
 def _advice(url: str) -> str:
     scheme, colon, rest = url.partition(":")
-    file = (rest if colon else url).strip("/") or "runs.db"
+    place = (rest if colon else url).strip("/")
+    file = place or "runs.db"
     if not colon and url.startswith("/"):
         file = "/" + file
     if scheme == "sqlite" and colon:
         return f"the file comes after three slashes, an absolute path after four: sqlite:///{file}"
+    if scheme == "file" and colon:
+        return f"the folder comes after the colon: file:{place or 'runs'}, or file:/{place or 'var/runs'}"
+    if scheme in ("postgresql", "postgres", "redis", "rediss") and colon:
+        return f"the host comes after two slashes: {scheme}://{place or 'localhost'}"
     from difflib import get_close_matches
 
-    near = get_close_matches(scheme, ("memory", "sqlite"), n=1) if colon else ["sqlite"]
-    guess = {"memory": "; did you mean memory://?", "sqlite": f"; did you mean sqlite:///{file}?"}
+    near = get_close_matches(scheme, ("memory", "sqlite", "postgresql", "redis"), n=1) if colon else ["sqlite"]
+    guess = {
+        "memory": "; did you mean memory://?",
+        "sqlite": f"; did you mean sqlite:///{file}?",
+        "postgresql": f"; did you mean postgresql://{place}?",
+        "redis": f"; did you mean redis://{place}?",
+    }
     return f"unknown store '{scheme}'; known: {_KNOWN}{guess[near[0]] if near else ''}"

@@ -130,6 +130,9 @@ class Store(Protocol):
         does not grow with the runs that are not due.
         """
 
+    async def owned(self) -> list[str]:
+        """The runs that this store owns now. After a fault whose outcome is unknown, it tells what became of a claim."""
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         """Free the run for anyone to claim, and keep the snapshot, in one commit.
 

@@ -127,6 +127,9 @@ class MemoryStore:
         later = [wake for wake, _, journal in self._waking if wake > now and journal.due() == wake]
         return min(later, default=None)
 
+    async def owned(self) -> list[str]:
+        return [run for run, journal in self._runs.items() if journal.writable is not None]
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         journal = self._runs.get(run)
         if journal is not None and journal.writable is not None:

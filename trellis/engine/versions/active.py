@@ -35,7 +35,8 @@ def carry_active(versions: Versions, state: State) -> tuple[tuple[str, ...], dic
         if not token.parent and name in new_nodes and name not in active:
             active.append(name)
             clock[name] = clock.get(name, 0) + 1
-    _check_relations(versions, active)
+    if not versions.findings.mappable:  # a node that lost its name would be told of twice
+        _check_relations(versions, active)
     return tuple(active), clock
 
 

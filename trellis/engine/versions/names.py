@@ -13,20 +13,36 @@ from trellis.model.graph import Body, Definition, Graph, Node
 class Versions:
     """Two versions of a graph beside each other, the names of one in the other, and what is found about a run."""
 
-    __slots__ = ("added", "fields", "findings", "new", "new_hash", "new_program", "nodes", "old", "old_program")
+    __slots__ = (
+        "added",
+        "fields",
+        "findings",
+        "gone",
+        "here",
+        "new",
+        "new_hash",
+        "new_program",
+        "nodes",
+        "old",
+        "old_program",
+    )
 
     def __init__(self, old: Graph, new: Graph) -> None:
         self.old, self.new = old.definition, new.definition
         self.old_program, self.new_program = program_of(old), program_of(new)
         self.new_hash = new.hash
         self.findings = Findings()
-        known = {*self.old.nodes, *_bodies(self.old)}
+        known = dict.fromkeys((*self.old.nodes, *_bodies(self.old)))
+        self.here = dict.fromkeys((*self.new.nodes, *_bodies(self.new)))
+        """The nodes and bodies of the new version."""
         migrate = self.new.migrate
         self.nodes = {name: now for name, now in migrate.nodes.items() if name in known}
         self.fields = {name: now for name, now in migrate.fields.items() if name in self.old.fields}
-        kept = set(map(self.node, self.old.nodes))
-        self.added = [name for name in self.new.nodes if name not in kept]
-        """The nodes of the new version that none of the old one became."""
+        kept = set(map(self.node, known))
+        self.added = [name for name in self.here if name not in kept]
+        """Those that are new."""
+        self.gone = [name for name in known if self.node(name) not in self.here]
+        """The nodes and bodies of the old version that are none now."""
 
     def node(self, name: str) -> str:
         """What became of this node or body."""
@@ -67,8 +83,16 @@ class Versions:
         return None
 
     def lacks(self, name: str, why: str) -> None:
-        """A node is gone that the run needs."""
-        self.findings.lacks("node", name, why, self.added)
+        """A node is gone that the run needs; told of the outermost that is gone around it."""
+        gone = min((other for other in self.gone if _is_inside(name, other)), key=len, default=name)
+        around, now = _holder(gone), self.node(gone)
+        if now in self.here:  # what was one node is a body with nodes
+            candidates = [body.start for body in _bodies(self.new).values() if body.region == now]
+        elif self.node(around) in self.new.nodes and around not in self.old.nodes:  # and the other way round
+            candidates = [self.node(around)]
+        else:
+            candidates = [other for other in self.added if _holder(other) == self.node(around)]
+        self.findings.lacks("node", gone, why, candidates)
 
     def clash(self) -> None:
         """Tell of names that would become one with another of the old version."""
@@ -89,6 +113,15 @@ class Versions:
 
 def _bodies(definition: Definition) -> dict[str, Body]:
     return {body.region: body for node in definition.nodes.values() for body in node.bodies}
+
+
+def _holder(name: str) -> str:
+    """What a node or body is directly in: `checks` for `checks.http`, `fan` for `fan[]`, empty at the root."""
+    return name.removesuffix("[]") if name.endswith("[]") else name.rpartition(".")[0]
+
+
+def _is_inside(name: str, other: str) -> bool:
+    return name == other or name.startswith((f"{other}.", f"{other}["))
 
 
 def _static(path: str) -> tuple[str, list[str]]:

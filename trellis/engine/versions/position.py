@@ -27,7 +27,7 @@ def check_position(versions: Versions, state: State) -> None:
                 f"node '{path}' is at work, and the new version does nothing there; keep it until it has ended"
             )
         elif new is None:
-            versions.lacks(token.node, f"the run is at node '{path}'")
+            versions.lacks(token.node, f"the run is at node '{token.node}'")
         elif _is_in_place(versions, state, token, old, new) and path != done:
             _check_work(versions, state, token, old, new)
 
@@ -136,7 +136,7 @@ def _check_bodies(versions: Versions, token: Token, old: Node, new: Node) -> Non
         if added and gone:
             for body in gone:
                 why = f"the branches of node '{path}' are at work"
-                findings.lacks("node", body.region, why, [new_body.region for new_body in added])
+                versions.lacks(body.region, why)
         elif added or gone or len(places) != len(old.bodies):
             were = ", ".join(sorted(body.name for body in old.bodies))
             are = ", ".join(sorted(body.name for body in new.bodies))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -25,27 +25,31 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Findings:
-    """What has been found so far, each sentence once."""
+    """What has been found so far, each thing once."""
 
     __slots__ = ("blocking", "mappable")
 
     def __init__(self) -> None:
         self.blocking: dict[str, None] = {}
-        self.mappable: dict[str, None] = {}
+        self.mappable: dict[tuple[str, str], str] = {}
 
     def blocked(self, reason: str) -> None:
         """The run cannot go on so."""
         self.blocking[reason] = None
 
-    def lacks(self, noun: str, name: str, why: str, candidates: Iterable[str]) -> None:
-        """A name of the old version is gone that the run needs, which is `why`."""
-        shown = f'"{name}"' if "[" in name else name
+    def lacks(self, noun: str, name: str, why: str, candidates: Collection[str]) -> None:
+        """A name of the old version is gone that the run needs, which is `why`; it may have become a candidate."""
         near = did_you_mean(name, candidates)
-        better = near.removeprefix("did you mean '").removesuffix("'?") or "…"
-        hint = f"{near} say so: " if near else "say what became of it: "
-        better = f'"{better}"' if "[" in better else better
-        told = f"migrate: {{{noun}s: {{{shown}: {better}}}}}"
-        self.mappable[f"{why}, and the new version has no {noun} '{name}'; {hint}{told}"] = None
+        now = near.removeprefix("did you mean '").removesuffix("'?")
+        if near:
+            hint = f"{near} say so: "
+        elif len(candidates) == 1:
+            (now,) = candidates
+            hint = f"if it is '{now}' now, say so: "
+        else:
+            hint = "say what became of it: "
+        told = f"migrate: {{{noun}s: {{{_key(name)}: {_key(now or '…')}}}}}"
+        self.mappable.setdefault((noun, name), f"{why}, and the new version has no {noun} '{name}'; {hint}{told}")
 
     def verdict(self, nodes: dict[str, str], fields: dict[str, str]) -> Verdict:
         """What all of it comes to."""
@@ -54,4 +58,8 @@ class Findings:
             status = "needs_map"
         if self.blocking:
             status = "blocked"
-        return Verdict(status, (*self.blocking, *self.mappable), nodes, fields)
+        return Verdict(status, (*self.blocking, *self.mappable.values()), nodes, fields)
+
+
+def _key(name: str) -> str:
+    return f'"{name}"' if "[" in name else name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import IO
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from trellis.stores.base import RunRow
 from trellis.stores.file import lines
 from trellis.stores.file.folder import HALF, Folder
 from trellis.stores.file.lines import Line, Saved
+from trellis.stores.locks.names import file_name
 
 
 class Known(msgspec.Struct):
@@ -61,6 +63,7 @@ class Index:
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self.runs: dict[str, Known] = {}
+        self.needs: dict[str, tuple[int, int]] = {}  # definition -> how many runs need it, and its CRC-32
         self.damaged: dict[str, StoreCorrupt] = {}  # the name of a file -> what is the matter with it
         self._files: dict[str, Known] = {}
         self._lost: dict[str, str] = {}  # run -> the name of its file, which is damaged
@@ -98,7 +101,7 @@ class Index:
 
     def forget(self) -> None:
         """Read everything anew, since what is known may not be what is there."""
-        self.runs, self._files, self._requests, self._writes = {}, {}, {}, None
+        self.runs, self.needs, self._files, self._requests, self._writes = {}, {}, {}, {}, None
 
     def find(self, run: str) -> Known | None:
         """The run; None where there is none. Raises StoreCorrupt where that cannot be told."""
@@ -120,13 +123,19 @@ class Index:
 
     def started_by(self, request: str) -> Known | None:
         """The run that this request started. Raises StoreCorrupt as `everything` does."""
-        run = self._requests.get(request)
-        return self.everything().get(run) if run is not None or self.damaged else None
+        runs, run = self.everything(), self._requests.get(request)
+        return None if run is None else runs[run]
 
     def add(self, known: Known) -> None:
+        """Know a run, or know better what was known of it."""
+        before = self.runs.get(known.row.run)
+        if before is not None:
+            self.drop(before)
         self.runs[known.row.run] = self._files[known.file.name] = known
         if known.row.request:
             self._requests[known.row.request] = known.row.run
+        for digest, check in known.definitions.items():
+            self.needs[digest] = (self.needs.get(digest, (0, 0))[0] + 1, check)
 
     def drop(self, known: Known) -> None:
         self._files.pop(known.file.name, None)
@@ -134,6 +143,10 @@ class Index:
             del self.runs[known.row.run]
         if self._requests.get(known.row.request) == known.row.run:
             del self._requests[known.row.request]
+        for digest in known.definitions:
+            count, check = self.needs.pop(digest)
+            if count > 1:
+                self.needs[digest] = (count - 1, check)
 
     def _read(self, name: str, known: Known | None) -> None:
         if known is not None:
@@ -157,18 +170,14 @@ class Index:
             stream.seek(known.size if known is not None else 0)
             for data in stream:
                 got = lines.read(data, known.sum if known is not None else 0)
-                if not data.endswith(b"\n") and known is not None:
-                    place = known.size
-                    if got is None:
-                        stream.truncate(place)
-                    else:
+                if not data.endswith(b"\n"):
+                    place = known.size if known is not None else 0
+                    if got is not None:
                         # Whole but for its end, as some editors leave it: it may have counted.
-                        stream.seek(place + len(data))
-                        stream.write(b"\n")
                         data += b"\n"
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                    if got is None:
+                        _end(stream, place, data)
+                    elif known is not None:
+                        _end(stream, place, b"")
                         break
                 known = self._next(file, known, got, len(data))
                 if events is not None and got is not None and got[0].seq:
@@ -181,14 +190,14 @@ class Index:
         at = 1 if known is None else known.lines + 1
         if got is None:
             raise self._damage(file, at, "the line is not as it was written")
-        line, sum = got
+        line, own = got
         if known is None:
             if line.run is None or line.row is None:
                 raise self._damage(file, at, "the line begins no run")
             known = Known(file, line.row, number=line.number)
         if line.seq and line.seq != known.revision + 1:
             raise self._damage(file, at, f"event {line.seq} follows on event {known.revision}")
-        known.take(line, size, sum)
+        known.take(line, size, own)
         return known
 
     def _damage(self, file: Path, line: int, what: str) -> StoreCorrupt:
@@ -209,7 +218,7 @@ class Index:
         """Remove what killed processes left half done. The greatest number in use."""
         numbers = [0, *(known.number for known in self.runs.values())]
         wanted = {known.snapshot.file for known in self.runs.values() if known.snapshot is not None}
-        needed = {definition_name(digest) for known in self.runs.values() for digest in known.definitions}
+        needed = set(map(definition_name, self.needs))
         for file in self.folder.snapshots.iterdir():
             _, _, number = file.name.partition("-")
             if number.isdigit():
@@ -227,8 +236,14 @@ class Index:
 
 def definition_name(digest: str) -> str:
     """The name of a definition's file."""
-    if len(digest) == 64 and not digest.strip("0123456789abcdef"):
-        return digest
-    from trellis.stores.locks.names import file_name
+    plain = len(digest) == 64 and not digest.strip("0123456789abcdef")
+    return digest if plain else file_name(digest)
 
-    return file_name(digest)
+
+def _end(stream: IO[bytes], place: int, data: bytes) -> None:
+    """Let a file end with `data` at that place."""
+    stream.seek(place)
+    stream.write(data)
+    stream.truncate()
+    stream.flush()
+    os.fsync(stream.fileno())

@@ -18,7 +18,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Part(msgspec.Struct, omit_defaults=True):
-    """The turns of one run, as `append_turns` takes them. Indexes count from 1, as PostgreSQL does; 0: none."""
+    """The turns of one run, as `append_turns` takes them: it is not sent what is none.
+
+    Indexes count from 1, as PostgreSQL does; 0: none.
+    """
 
     number: int
     run: str
@@ -29,7 +32,7 @@ class Part(msgspec.Struct, omit_defaults=True):
     ended: bool = False
     image: int = 0
     image_seq: int = 0
-    first_definition: int = 1
+    first_definition: int = 0
     last_definition: int = 0
     graph: str | None = None
     name: str | None = None
@@ -89,7 +92,6 @@ class Batch:
     def _add(self, run: str, indexes: list[int]) -> None:
         first = self._turns[indexes[0]]
         part = Part(len(self.parts), run, first.epoch, first.seq - 1, len(self._events) + 1)
-        part.first_definition = len(self._hashes) + 1
         self.parts[run] = part
         error: StoreError | None = None
         row: RunRow | None = None
@@ -108,9 +110,11 @@ class Batch:
                 self._images.append(turn.snapshot)
                 part.image, part.image_seq = len(self._images), turn.seq
             if turn.definition is not None and turn.row is not None:
+                part.first_definition = part.first_definition or len(self._hashes) + 1
                 self._hashes.append(turn.row.graph)
                 self._definitions.append(turn.definition)
-        part.last_definition = len(self._hashes)
+        if part.first_definition:
+            part.last_definition = len(self._hashes)
         if row is not None:
             part.describe(row)
 

@@ -116,4 +116,4 @@ def quiet(connection: Connection) -> bool:
 
 def lost(connection: Connection) -> bool:
     """Whether the server can no longer be heard on it."""
-    return connection.closed or connection.pgconn.status is not ConnStatus.OK
+    return connection.closed or connection.pgconn.status != ConnStatus.OK

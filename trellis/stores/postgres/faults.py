@@ -24,7 +24,7 @@ _LOST = ("57P01", "57P02")
 
 def translate(url: str, error: psycopg.Error, *, wrote: bool = False) -> StoreError:
     """`wrote`: the connection was lost with a write under way, so nobody knows what came of it."""
-    state, reason = error.sqlstate or "", " ".join(str(error).split())
+    state, reason = error.sqlstate or "", " ".join((error.diag.message_primary or str(error)).split())
     if wrote:
         return StoreUnavailable(url, f"the connection was lost, and {UNKNOWN}: {reason}")
     if state == "53100":

@@ -82,48 +82,49 @@ _FIRST = """
         me text, batch json, events bytea[], images bytea[], hashes text[], definitions bytea[]
     ) RETURNS int[] LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+    DECLARE
+        numbers int[];
     BEGIN
-        RETURN (
-            WITH written AS (
-                UPDATE {s}.runs AS r SET
-                    revision = t.before + t.count,
-                    owner = CASE WHEN t.ended THEN NULL ELSE r.owner END,
-                    graph = coalesce(t.graph, r.graph),
-                    name = coalesce(t.name, r.name),
-                    source = coalesce(t.source, r.source),
-                    status = coalesce(t.status, r.status),
-                    position = coalesce(t.position, r.position),
-                    fields = coalesce(t.fields, r.fields),
-                    wake = CASE WHEN t.graph IS NULL THEN r.wake ELSE t.wake END,
-                    created = coalesce(t.created, r.created),
-                    updated = coalesce(t.updated, r.updated)
-                FROM json_to_recordset(batch) AS t (
-                    number int, run text, epoch bigint, before bigint, start int, count int, ended boolean,
-                    image int, image_seq bigint, first_definition int, last_definition int,
-                    graph text, name text, source text, status text, position json, fields json,
-                    wake double precision, created double precision, updated double precision
-                )
-                WHERE r.run = t.run AND r.owner = me AND r.epoch = t.epoch AND r.revision = t.before
-                RETURNING r.id, t.number, t.before, t.start, t.count, t.image, t.image_seq,
-                    t.first_definition, t.last_definition
-            ), journaled AS (
-                INSERT INTO {s}.journal (run, seq, event)
-                SELECT id, before + i, events[start + i] FROM written, generate_series(1, written.count) AS i
-            ), imaged AS (
-                INSERT INTO {s}.snapshots (run, seq, data)
-                SELECT id, image_seq, images[image] FROM written WHERE image > 0
-                ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, data = excluded.data
-            ), defined AS (
-                INSERT INTO {s}.definitions (hash, data)
-                SELECT hashes[i], definitions[i] FROM written, generate_series(first_definition, last_definition) AS i
-                ON CONFLICT DO NOTHING
-            ), needed AS (
-                INSERT INTO {s}.needs (run, hash)
-                SELECT id, hashes[i] FROM written, generate_series(first_definition, last_definition) AS i
-                ON CONFLICT DO NOTHING
+        WITH written AS (
+            UPDATE {s}.runs AS r SET
+                revision = t.before + t.count,
+                owner = CASE WHEN t.ended THEN NULL ELSE r.owner END,
+                graph = coalesce(t.graph, r.graph),
+                name = coalesce(t.name, r.name),
+                source = coalesce(t.source, r.source),
+                status = coalesce(t.status, r.status),
+                position = coalesce(t.position, r.position),
+                fields = coalesce(t.fields, r.fields),
+                wake = CASE WHEN t.graph IS NULL THEN r.wake ELSE t.wake END,
+                created = coalesce(t.created, r.created),
+                updated = coalesce(t.updated, r.updated)
+            FROM json_to_recordset(batch) AS t (
+                number int, run text, epoch bigint, before bigint, start int, count int, ended boolean,
+                image int, image_seq bigint, first_definition int, last_definition int,
+                graph text, name text, source text, status text, position json, fields json,
+                wake double precision, created double precision, updated double precision
             )
-            SELECT array_agg(number) FROM written
-        );
+            WHERE r.run = t.run AND r.owner IS NOT DISTINCT FROM me AND r.epoch = t.epoch AND r.revision = t.before
+            RETURNING r.id, t.number, t.before, t.start, t.count, t.image, t.image_seq,
+                t.first_definition, t.last_definition
+        ), journaled AS (
+            INSERT INTO {s}.journal (run, seq, event)
+            SELECT id, before + i, events[start + i - 1] FROM written, generate_series(1, written.count) AS i
+        ), imaged AS (
+            INSERT INTO {s}.snapshots (run, seq, data)
+            SELECT id, image_seq, images[image] FROM written WHERE image > 0
+            ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, data = excluded.data
+        ), defined AS (
+            INSERT INTO {s}.definitions (hash, data)
+            SELECT hashes[i], definitions[i] FROM written, generate_series(first_definition, last_definition) AS i
+            ON CONFLICT DO NOTHING
+        ), needed AS (
+            INSERT INTO {s}.needs (run, hash)
+            SELECT id, hashes[i] FROM written, generate_series(first_definition, last_definition) AS i
+            ON CONFLICT DO NOTHING
+        )
+        SELECT array_agg(number) INTO numbers FROM written;
+        RETURN numbers;
     END $$;
 
     -- What locks is one message, so that no host can be stopped while it keeps others out.

@@ -16,6 +16,8 @@ POOL = 8  # connections
 
 _SCHEMES = ("postgresql://", "postgres://")
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+_EXPECTED = f"expected {_FORM}, with % @ : / ? of a password written as %25 %40 %3A %2F %3F"
+_PORTS = frozenset("0123456789,")
 # A host that is cut off finds out in seconds; without these a connection waits for hours.
 _DEFAULTS = {
     "connect_timeout": "10",
@@ -63,14 +65,17 @@ def parse(url: str) -> Place:
     except psycopg.ProgrammingError as error:
         # What libpq quotes may be a piece of the password, so it is neither told nor attached as the cause.
         text = str(error).strip()
-        known = text if text.startswith("invalid URI query parameter") else f"expected {_FORM}, with % written as %25"
+        known = text if text.startswith("invalid URI query parameter") else _EXPECTED
         raise StoreUnavailable(shown, f"this is no URL of PostgreSQL; {known}") from None
+    if "@" in str(target.get("host", "")) or not _PORTS.issuperset(str(target.get("port", ""))):
+        # Where a password is not quoted, the rest of it passes for the host or the port, and would be told as such.
+        raise StoreUnavailable(shown, f"this is no URL of PostgreSQL; {_EXPECTED}")
     return Place(
         url=shown,
         target=psycopg.conninfo.make_conninfo("", **{**_DEFAULTS, **target}),
         schema=_schema(shown, ours["schema"] or SCHEMA),
-        lease=_number(shown, "lease", ours["lease"], LEASE, 0.1, 3600.0),
-        pool=int(_number(shown, "pool_size", ours["pool_size"], POOL, 1, 1000)),
+        lease=_number(shown, "lease", ours["lease"], LEASE, least=0.1, most=3600.0),
+        pool=int(_number(shown, "pool_size", ours["pool_size"], POOL, least=1, most=1000)),
     )
 
 
@@ -78,6 +83,9 @@ def masked(url: str) -> str:
     """The URL as it may be shown: `***` where a password is."""
     base, question, query = url.partition("?")
     scheme, slashes, rest = base.partition("://")
+    if "/" not in rest and "@" in query:  # a password with a ? in it
+        base, question, query = url, "", ""
+        rest = base.partition("://")[2]
     before, at, after = rest.rpartition("@")
     user, colon, _ = before.partition(":")
     base = scheme + slashes + user + (":***" if colon else "") + at + after
@@ -95,11 +103,11 @@ def _schema(url: str, name: str) -> str:
     return name
 
 
-def _number(url: str, name: str, text: str, default: float, least: float, most: float) -> float:
+def _number(url: str, name: str, text: str, default: float, *, least: float, most: float) -> float:
     if not text:
         return default
     try:
-        number = float(text) if isinstance(least, float) else int(text)
+        number = float(text)
     except ValueError:
         number = float("nan")
     if not least <= number <= most:

@@ -48,16 +48,16 @@ class Post:
         if self._watch is None:
             self._watch = asyncio.get_running_loop().create_task(self._watching(), name="trellis postgres watch")
 
-    async def ask(self, run: str, message: bytes, timeout: float) -> bytes | None:
-        """As `Store.ask`; psycopg.Error as it comes."""
+    async def ask(self, run: str, message: bytes, patience: float) -> bytes | None:
+        """As `Store.ask`, for so many seconds; psycopg.Error as it comes."""
         late = StoreUnavailable(
-            self._place.url, f"the owner of run '{run}' gave no reply in {timeout:g} s; whether it heard is unknown"
+            self._place.url, f"the owner of run '{run}' gave no reply in {patience:g} s; whether it heard is unknown"
         )
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience):
                 while True:
                     try:
-                        return await self._ask(run, message, timeout)
+                        return await self._ask(run, message, patience)
                     except psycopg.errors.ForeignKeyViolation:
                         continue  # the owner was buried a moment ago
         except TimeoutError as error:
@@ -71,12 +71,12 @@ class Post:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _ask(self, run: str, message: bytes, timeout: float) -> bytes | None:
+    async def _ask(self, run: str, message: bytes, patience: float) -> bytes | None:
         async with self._pool.connection() as connection:
             found = await (await connection.execute(self._statements.held, ([run],))).fetchone()
         if found is None:
             raise UnknownRun(run)
-        owner = found[4]
+        owner: str | None = found[4]
         if owner is None:
             return None
         if owner == self._lease.token:
@@ -84,12 +84,13 @@ class Post:
             assert self._hear is not None
             return await self._hear(message)
         self.watch()
-        values = (owner, run, self._lease.channel, message, timeout + _GRACE)
+        values = (owner, run, self._lease.channel, message, patience + _GRACE)
         async with self._pool.connection() as connection:
             sent = await (await connection.execute(self._statements.send, values)).fetchone()
         assert sent is not None
-        number = sent[0]
-        self._waiting[number] = reply = asyncio.get_running_loop().create_future()
+        number: int = sent[0]
+        reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = reply
         self._hint(channel(owner))
         try:
             return await reply

@@ -72,12 +72,12 @@ class PostgresStore:
         at_most: int | None = None,
     ) -> tuple[RunRow, int | None]:
         most = None if last else at_most
-        hashes = sorted(definitions)  # in one order, so that two who begin the same never wait for each other
+        digests = sorted(definitions)  # in one order, so that two who begin the same never wait for each other
         given = (
             _encode(row).decode(),
             list(events),
-            hashes,
-            [definitions[hash] for hash in hashes],
+            digests,
+            [definitions[digest] for digest in digests],
             most,
             _LIMITS,
             self._place.schema,
@@ -188,7 +188,7 @@ class PostgresStore:
         query.append(b"ORDER BY r.created DESC, r.id DESC LIMIT %s")
         return [self._decoded(*found) for found in await self._all(b" ".join(query), (*values, limit))]
 
-    async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:
+    async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:  # noqa: ASYNC109
         await self._ready()
         try:
             return await self._post.ask(run, message, timeout)

@@ -17,13 +17,12 @@ EVERY = "every"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RunRow).decode
-_pack = msgspec.msgpack.Encoder().encode
 
 
-def written(row: RunRow) -> list[str | bytes]:
+def written(row: RunRow) -> list[str | list[str]]:
     """What a script is told of a row: the text, `wake` (empty: nobody has to wake it), name, sets, `created`, graph."""
     wake = repr(float(row.wake)) if row.wake is not None and row.status == OPEN else ""
-    return [_encode(row), wake, row.name, _pack(_sets(row)), repr(float(row.created)), row.graph]
+    return [_encode(row).decode(), wake, row.name, _sets(row), repr(float(row.created)), row.graph]
 
 
 def read(url: str, text: bytes, revision: int, request: str) -> RunRow:

@@ -15,7 +15,8 @@ Keys, each behind the prefix:
     inbox:OWNER, reply:ID            lists of messages
 
 A run whose `owner` is no living one is free, whatever the hash says; burying an owner therefore only moves its sets.
-ARGV starts with the prefix and who asks.
+ARGV starts with the prefix and who asks. What holds any bytes stands at its end, and is named by its place there:
+the MessagePack that Redis reads knows texts only.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ CREATE = _script(
     """
 local lease, open, given = tonumber(ARGV[3]), ARGV[4] == '1', cmsgpack.unpack(ARGV[5])
 local run, request, row, last, most, events, definitions = unpack(given)
+local function part(number) return ARGV[5 + number] end
 local there = call('EXISTS', P .. ':run:' .. run) == 1 and run
 if not there and request ~= '' then there = call('HGET', P .. ':requests', request) end
 if there then
@@ -123,13 +125,13 @@ if most >= 0 and open and call('ZCARD', P .. ':index:status:running') >= most th
 call('SETNX', P .. ':format', '%s')
 local r = {run = run, owner = last and '' or me, name = row[3], wake = row[2],
     serial = string.format('%%016d', call('INCR', P .. ':serial'))}
-index(r, row[4], row[5])
+index(r, cmsgpack.pack(row[4]), row[5])
 queue(r)
 if not last then live(lease) end
 call('HSET', P .. ':run:' .. run, 'row', row[1], 'rev', #events, 'epoch', 1, 'owner', r.owner, 'name', r.name,
     'wake', r.wake, 'sets', r.sets, 'created', r.created, 'graph', row[6], 'serial', r.serial, 'request', request)
-for _, event in ipairs(events) do call('RPUSH', P .. ':events:' .. run, event) end
-for _, definition in ipairs(definitions) do define(run, definition[1], definition[2]) end
+for _, event in ipairs(events) do call('RPUSH', P .. ':events:' .. run, part(event)) end
+for _, definition in ipairs(definitions) do define(run, definition[1], part(definition[2])) end
 if request ~= '' then call('HSET', P .. ':requests', request, run) end
 return {'created'}
 """
@@ -140,6 +142,7 @@ APPEND = _script(
     """
 local lease, turns = tonumber(ARGV[3]), cmsgpack.unpack(ARGV[4])
 local runs, stopped, answers = {}, {}, {}
+local function part(number) return ARGV[4 + number] end
 for place, turn in ipairs(turns) do
     local run, seq, epoch, event, last, row, snapshot, definition = unpack(turn)
     local r = runs[run]
@@ -160,13 +163,13 @@ for place, turn in ipairs(turns) do
         answers[place] = ''
         if not r.before then r.before = {run = run, owner = r.owner, name = r.name, wake = r.wake} end
         r.rev = seq
-        call('RPUSH', P .. ':events:' .. run, event)
+        call('RPUSH', P .. ':events:' .. run, part(event))
         if row then
-            index(r, row[4], row[5])
+            index(r, cmsgpack.pack(row[4]), row[5])
             r.row, r.wake, r.name, r.graph = row[1], row[2], row[3], row[6]
         end
-        if snapshot then r.seq, r.data = seq, snapshot end
-        if definition then define(run, r.graph, definition) end
+        if snapshot then r.seq, r.data = seq, part(snapshot) end
+        if definition then define(run, r.graph, part(definition)) end
         if last then r.owner = '' end
     end
 end
@@ -225,9 +228,9 @@ CLAIM_DUE = _script(
     """
 local lease, wake, limit = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local names, skipped = cmsgpack.unpack(ARGV[6]), cmsgpack.unpack(ARGV[7])
-for _, owner in ipairs(call('ZRANGEBYSCORE', P .. ':owners', '-inf', now)) do
-    if owner == me then live(lease) else bury(owner) end
-end
+-- Who was stopped for longer than its lease, and whose runs nobody took, goes on with them.
+if ARGV[8] == '1' then live(lease) end
+for _, owner in ipairs(call('ZRANGEBYSCORE', P .. ':owners', '-inf', now)) do bury(owner) end
 local every = call('SMEMBERS', P .. ':queues:')
 local without = {}
 for _, run in ipairs(skipped) do without[run] = true end
@@ -251,7 +254,7 @@ for _, one in ipairs(found) do
         claimed[#claimed + 1] = r.run
         claimed[#claimed + 1] = r.epoch
     end
-    -- An owner that was buried and lives on has its runs back in their place.
+    -- Of an owner that was buried and lives on, the run is back in its place.
     queue(r)
 end
 if #claimed > 0 then live(lease) end
@@ -347,8 +350,8 @@ POST = _script(
     """
 local r = load(ARGV[3])
 if not r then return {'unknown'} end
-if not living(r.owner) then return {'nobody'} end
 if r.owner == me then return {'me'} end
+if not living(r.owner) then return {'nobody'} end
 call('RPUSH', P .. ':inbox:' .. r.owner, ARGV[4])
 call('PEXPIRE', P .. ':inbox:' .. r.owner, ARGV[5])
 return {'sent', r.owner}

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from trellis.errors import StoreError, StoreTooNew, StoreTooOld, StoreUnavailable
+from trellis.errors import StoreError, StoreFull, StoreTooNew, StoreTooOld, StoreUnavailable
 from trellis.stores.owner import OwnerLock
 from trellis.stores.sqlite.faults import translate, translate_os
 from trellis.stores.sqlite.fields import changes
@@ -110,10 +110,22 @@ def connect(url: str, path: Path) -> apsw.Connection:
     if path.is_dir():
         raise StoreUnavailable(url, f"{path} is a folder; name a file in it")
     try:
+        return _opened(url, path)
+    except StoreFull:
+        if not path.exists():
+            raise
+        # There is no room for the index of the log, which processes share. Alone, SQLite keeps it in memory: then what
+        # is in the file can be read, and written once there is room.
+        return _opened(url, path, "PRAGMA locking_mode=EXCLUSIVE")
+
+
+def _opened(url: str, path: Path, first: str = "") -> apsw.Connection:
+    try:
         connection = apsw.Connection(str(path))
     except apsw.Error as error:
         raise StoreUnavailable(url, f"{path} cannot be opened for writing: {error}") from error
     try:
+        connection.execute(first)
         _prepare(url, connection, path)
     except apsw.Error as error:
         system = connection.system_errno

@@ -98,7 +98,7 @@ class KeepingPart(Stories):
             await create(store, "r-2")
             await store.delete("r-2")
             assert await store.definition(ROW.graph) == b"definition"
-            await create(store, "r-3", graph="7" * 64)
+            await store.create(replace(adopted, run="r-3"), [b"1"], {"7" * 64: b"\x00new"})
             await store.delete("r-3")
             assert await store.definition("7" * 64) == b"\x00new"
             await store.delete("r-1")

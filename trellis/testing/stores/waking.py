@@ -123,6 +123,33 @@ class WakingPart(Stories):
 
         self.tell(story)
 
+    def test_a_run_that_was_put_off_is_not_due_when_it_first_wanted_to_be(self) -> None:
+        """append: also where it was free in between, and its earlier wake was known."""
+
+        async def story(store: Store) -> None:
+            await idle(store, "r-1", wake=10.0)
+            for epoch, wake in ((2, 30.0), (3, 50.0), (4, 20.0)):
+                assert await store.claim("r-1") == epoch
+                await store.append([Turn("r-1", epoch, b"x", epoch, replace(ROW, wake=wake))])
+                await store.release("r-1")
+                assert await store.claim_due(wake - 1, limit=9) == Due((), wake)
+            assert await store.claim_due(20.0, limit=9) == Due((("r-1", 5),), None)
+
+        self.tell(story)
+
+    def test_what_is_owned_meanwhile_is_not_next(self) -> None:
+        """claim_due: `next` speaks of free runs, also where due ones are left over."""
+
+        async def story(store: Store) -> None:
+            await idle(store, "r-1", wake=10.0)
+            await idle(store, "r-2", wake=40.0)
+            await idle(store, "r-3", wake=60.0)
+            await store.claim("r-2")
+            assert await store.claim_due(20.0, limit=0) == Due((), 60.0)
+            assert await store.claim_due(20.0, limit=9) == Due((("r-1", 2),), 60.0)
+
+        self.tell(story)
+
     def test_what_was_claimed_when_due_is_due_again_when_it_is_let_go(self) -> None:
         """claim_due: the wake stands until a row replaces it."""
 

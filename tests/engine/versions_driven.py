@@ -1,0 +1,106 @@
+"""A run driven to where a version is to be adopted, by words: `complete build`, `answer choose prod`, `fire build`."""
+
+from __future__ import annotations
+
+from tests.compiler.checking import definition
+from trellis.engine import State, Step, apply, start
+from trellis.model.actions import CallTool
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    AnswerGiven,
+    Event,
+    RunStarted,
+    SignalReceived,
+    TimerFired,
+)
+from trellis.model.graph import Graph
+from trellis.model.values import Value
+
+GRAPH = """start: build
+fields:
+  env: {type: string, default: staging}
+  server: {type: any, optional: true}
+  tries: {type: integer, default: 0}
+signals: {late: {why: string, buffer: 1}}
+tools: {make: {python: "m:make"}, drop: {python: "m:drop"}, check: {python: "m:check"}, probe: {python: "m:probe"}}
+nodes:
+  build:
+    do: make
+    with: {env: "{{ env }}"}
+    save: server
+    undo: {do: drop, with: {id: "{{ server }}"}}
+    retry: {max_attempts: 3}
+    timeout: 10s
+    to: choose
+  choose: {say: Which one?, ask: {choice: env, options: [staging, prod]}, deadline: 1m, to: checks}
+  checks:
+    all:
+      http: {do: check}
+      db: {start: fetch, nodes: {fetch: {do: check, to: $end}}}
+    to: fan
+  fan:
+    each: {in: "[1, 2, 3]", as: host, max: 2, do: probe, with: {host: "{{ host }}"}}
+    join: {n: 2}
+    to: [{if: tries < 3, to: build, undo: true}, {to: done}]
+  done: {end: ok}
+"""
+BUILT = ("complete build 7",)
+CHOSEN = (*BUILT, "answer choose prod")
+CHECKED = (*CHOSEN, "complete checks.http 1", "complete checks.db.fetch 2")
+GOING_BACK = (*CHECKED, "complete fan[0] 1", "complete fan[1] 1")
+
+
+def graph(text: str) -> Graph:
+    """The graph of a text without its head."""
+    return Graph(definition(text))
+
+
+def edited(text: str, *changes: tuple[str, str]) -> str:
+    """The text with parts of it replaced, each of which is there once."""
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return text
+
+
+def begun(of: Graph, fields: dict[str, Value] | None = None) -> RunStarted:
+    return RunStarted(100.0, "r", of.hash, fields or {})
+
+
+def event(state: State, words: str) -> Event:
+    """The event that these words mean now; it comes a second after the last one."""
+    kind, node, *value = words.split()
+    at = state.at + 1
+    if kind == "signal":
+        return SignalReceived(at, node, {"why": "x"})
+    if kind == "answer":
+        return AnswerGiven(at, node, value[0])
+    if kind == "fire":
+        name = next(name for name, timer in state.timers.items() if timer.path == node)
+        return TimerFired(max(at, state.timers[name].due), name)
+    found = next(
+        name for name, pending in state.open.items() if isinstance(pending.request, CallTool) and pending.request.node == node
+    )
+    if kind == "fail":
+        return ActionFailed(at, found, value[0] if value else "failed", "no")
+    return ActionCompleted(at, found, value[0] if value else None)
+
+
+def drive(of: Graph, words: tuple[str, ...], state: State | None = None) -> tuple[Step, list[Event]]:
+    """The last step of a run that all this happened to, and its journal."""
+    first = begun(of)
+    step = start(of, first) if state is None else Step(state)
+    journal: list[Event] = [first]
+    for each in words:
+        happened = event(step.state, each)
+        step = apply(of, step.state, happened)
+        assert step.refusal is None, (each, step.refusal)
+        journal.append(happened)
+    return step, journal
+
+
+def driven(text: str, words: tuple[str, ...]) -> tuple[Graph, State]:
+    """The graph of a text, and the state of its run when all this has happened."""
+    of = graph(text)
+    return of, drive(of, words)[0].state

@@ -1,0 +1,103 @@
+"""A command to one run: delivered wherever the run is, and said what came of it and what the run waits for now."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+import click
+
+from trellis.cli import tell
+from trellis.cli.looking import stands
+from trellis.cli.places import command_line
+from trellis.cli.screen import words_for
+from trellis.cli.standing import signals_taken, told, waits, wants_driving
+from trellis.cli.words import compact, one_line
+from trellis.engine import State
+from trellis.errors import Refused
+from trellis.hosts.clock import SystemClock
+from trellis.hosts.commands import Command, Reply
+from trellis.hosts.sending import ask, send
+from trellis.hosts.vault import Vault
+from trellis.model.graph import Graph
+from trellis.model.problems import did_you_mean
+from trellis.model.secrets import mask
+from trellis.stores.base import RunRow, Store
+
+
+class Delivered(NamedTuple):
+    """What became of a command, and the run as it is now. `driven`: a living host has it."""
+
+    reply: Reply
+    driven: bool
+    row: RunRow
+    graph: Graph
+    state: State
+
+
+async def deliver(store: Store, run: str, command: Command) -> Delivered:
+    """Deliver the command. Raises UnknownRun, RunClosed, Refused, StoreError."""
+    reply = await ask(store, run, command)
+    driven = reply is not None
+    if reply is None:
+        reply = await send(store, run, command, vault=Vault.from_environment())
+    row, graph, state = await stands(store, run)
+    return Delivered(reply, driven, row, graph, state)
+
+
+def taken(delivered: Delivered, run: str) -> bool:
+    """True where the command was taken, False where its question is asked again. Raises RunClosed, Refused with a hint."""
+    try:
+        return delivered.reply.check(run)
+    except Refused as error:
+        raise Refused(error.code, error.message + _hint(error, delivered)) from None
+
+
+def _hint(error: Refused, delivered: Delivered) -> str:
+    """What may have been meant, where the run does not say so by itself."""
+    if error.code == "not_taken":
+        names = signals_taken(delivered.graph, delivered.state)
+        return f"; taken now: {', '.join(names)}" if names else "; it takes no signal now"
+    if error.code in ("not_asked", "not_uncertain"):
+        wanted = "answer" if error.code == "not_asked" else "uncertain"
+        near = [wait["node"] for wait in waits(delivered.graph, delivered.state, {}) if wait["for"] == wanted]
+        hint = did_you_mean(error.message.partition("'")[2].partition("'")[0], near)
+        return f" ({hint})" if hint else ""
+    return ""
+
+
+def say(delivered: Delivered, what: str, store: str | None) -> None:
+    """Say `what` was done and where the run is now; and, where nobody drives it and it wants to be, how to go on."""
+    words = words_for(sys.stdout)
+    click.echo(words.good(f"{what}; {now_at(delivered.graph, delivered.state)}"))
+    if not delivered.driven:
+        tell_how_to_drive(delivered.row, delivered.graph, store)
+
+
+def now_at(graph: Graph, state: State) -> str:
+    """Where the run is now, on one line: `now at: times asks for tries (a whole number)`, or how it ended."""
+    if state.closed:
+        error = f" at {state.error.node}" * bool(state.error.node) if state.error is not None else ""
+        result = f": {compact(mask(state.result))}" if state.result is not None else ""
+        return f"the run has ended: {state.status.replace('_', ' ')}{error}{result}"
+    clock = SystemClock().now()
+    places = [f"{wait['node']} {told(wait, clock)}" for wait in waits(graph, state, {}) if wait["for"] != "bodies"]
+    return f"now at: {one_line('; '.join(places))}" if places else "now: nothing is waited for"
+
+
+def tell_how_to_drive(row: RunRow, graph: Graph, store: str | None) -> None:
+    """Say what it takes to go on with a run that nobody drives, if it wants to go on by itself now or later."""
+    now = SystemClock().now()
+    if row.status != "running" or row.wake is None:
+        return
+    command = command_line(["resume", row.run], store, kinds_needed(graph))
+    when = "" if wants_driving(row, now) else " when its timer is due"
+    tell(f"nobody drives it: a worker goes on with it{when}, or: {command}")
+
+
+def kinds_needed(graph: Graph) -> list[str]:
+    """The kinds of tools of the graph that need permission."""
+    from trellis.cli.options import KINDS
+
+    called = {graph.definition.tools[name].kind for name in graph.tools_called if name in graph.definition.tools}
+    return [kind for kind in KINDS if kind in called]

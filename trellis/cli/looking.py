@@ -1,0 +1,82 @@
+"""One run as its journal has it: where it stands, since when, and what happened last. Nothing is owned for it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from trellis.engine import State, Step
+from trellis.engine.snapshot import decode_state
+from trellis.errors import StoreCorrupt, UnknownRun
+from trellis.hosts.journal import Definitions, load, steps
+from trellis.hosts.lines import timestamp
+from trellis.model.actions import CallTool, StartTimer
+from trellis.model.codec import decode_event
+from trellis.model.events import Event
+from trellis.model.graph import Graph
+from trellis.model.secrets import mask
+from trellis.stores.base import RunRow, Store
+
+WHOLE = 5000
+"""Events of a journal that is read whole; of a longer one, only what came after its snapshot."""
+
+
+class Look(NamedTuple):
+    """A run: its row, the graph it goes by, its state; since when its nodes do what they do; its last events."""
+
+    row: RunRow
+    graph: Graph
+    state: State
+    since: dict[str, float]
+    events: list[dict[str, Any]]
+
+
+async def stands(store: Store, run: str) -> tuple[RunRow, Graph, State]:
+    """The row, the graph and the state of a run. Raises UnknownRun, StoreError."""
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    found = await load(Definitions(store), store, row)
+    return row, found.graph, found.state
+
+
+async def look(store: Store, run: str, *, last: int) -> Look:
+    """The run with its last events. Raises UnknownRun, StoreError."""
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    graphs = Definitions(store)
+    kept = await store.snapshot(run) if row.revision > WHOLE else None
+    state = decode_state(kept.data) if kept is not None else None
+    since: dict[str, float] = {}
+    nodes: dict[str, str] = {}
+    for step in await steps(graphs, store, row, since=state):
+        state = step.state
+        _note(step, since, nodes)
+    if state is None:
+        raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
+    first = max(state.seq - last, 0)
+    tail = (await store.read(run, first))[: state.seq - first]
+    events = [facts(number, decode_event(data), nodes) for number, data in enumerate(tail, first + 1)]
+    return Look(row, await graphs.get(state.graph, row), state, since, events)
+
+
+def _note(step: Step, since: dict[str, float], nodes: dict[str, str]) -> None:
+    for kind, told in step.trace:
+        if kind in ("node.entered", "tool.called"):
+            since[told["node"]] = step.state.at
+    for request in step.requests:
+        if isinstance(request, CallTool | StartTimer):
+            nodes[request.id] = request.node
+
+
+def facts(number: int, event: Event, nodes: dict[str, str]) -> dict[str, Any]:
+    """An event for people and programs: secrets hidden, and the node named that a request belongs to."""
+    given: dict[str, Any] = msgspec.to_builtins(event)
+    given.pop("secrets", None)
+    told = {"seq": number, "at": timestamp(event.at), "type": given.pop("type")}
+    of = nodes.get(given.get("request") or given.get("timer") or "")
+    told |= {"node": of} if of is not None else {}
+    hidden = ("at", "noise", "version")
+    return told | {key: mask(value) for key, value in given.items() if key not in hidden}

@@ -1,0 +1,103 @@
+"""Where runs are kept: the URL that `--store` names, or the store of the project; and commands that name it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from trellis.errors import UnknownRun, UsageError
+
+if TYPE_CHECKING:
+    from trellis.stores.base import Store
+
+STORE = "sqlite:///.trellis/runs.db"
+"""Where runs are kept, under the root of the project, unless `--store` says otherwise."""
+SCHEMES = "file:DIR, sqlite:///FILE, postgresql://HOST/DATABASE, redis://HOST"
+
+
+def open_kept(store: str | None, root: str, existing: str | None = None) -> Store:
+    """The store that `--store` names, or that of the project at `root`.
+
+    With `existing`, the id of a run that must be in it, none is made. Raises UsageError, StoreError.
+    """
+    from trellis.stores import open_store
+
+    url, folder = (STORE, root) if store is None else (store, ".")
+    if existing is not None and not there(store, root):
+        raise not_kept(UnknownRun(existing), store, root)
+    return open_store(url, root=folder)
+
+
+def not_kept(error: UnknownRun, store: str | None, root: str, hint: str = "") -> UsageError:
+    """The error with the store that was searched."""
+    return UsageError(f"{error}{f' ({hint})' if hint else ''}\nstore: {shown(store, root)}")
+
+
+def there(store: str | None, root: str) -> bool:
+    """Whether the store exists already; one that is no file of ours is left to whoever opens it."""
+    from pathlib import Path
+
+    url, folder = (STORE, root) if store is None else (store, ".")
+    path = file_of(url)
+    return path is None or Path(folder, path).exists()
+
+
+def file_of(url: str) -> str | None:
+    """The file or folder of a store that has one."""
+    for scheme in ("sqlite:///", "file:"):
+        path = url.removeprefix(scheme)
+        if path != url and path.strip("/"):
+            return path
+    return None
+
+
+def shown(store: str | None, root: str) -> str:
+    """The URL as people may see it: absolute where it was not given, and without a password."""
+    return absolute(root) if store is None else masked(store)
+
+
+def masked(url: str) -> str:
+    """The URL with `***` for a password."""
+    scheme, slashes, rest = url.partition("://")
+    if not slashes or scheme in ("sqlite", "file", "memory"):
+        return url
+    base, question, query = rest.partition("?")
+    before, at, after = base.rpartition("@")
+    user, colon, _ = before.partition(":")
+    parts = (part.partition("=") for part in query.split("&"))
+    told = "&".join(f"{name}=***" if "password" in name else name + equals + value for name, equals, value in parts)
+    return scheme + slashes + user + (":***" if colon else "") + at + after + question + told
+
+
+def absolute(root: str) -> str:
+    """The URL of the store of the project at `root`, from anywhere."""
+    from pathlib import Path
+
+    return f"sqlite:///{(Path(root) / STORE.removeprefix('sqlite:///')).resolve().as_posix()}"
+
+
+def root_of(path: str) -> str:
+    """The root of the project that the file at `path` is in."""
+    from trellis.project import find_root
+
+    return str(find_root(path))
+
+
+def root_here() -> str:
+    """The root of the project that the working directory is in."""
+    return root_of("a file here")
+
+
+def command_line(words: Sequence[str], store: str | None, allow: Sequence[str] = ()) -> str:
+    """A command of ours as one can type it, with the store that was named; a password in its URL is to be filled in.
+
+    A word in capitals between blanks, such as VALUE, stands for what one types there.
+    """
+    import shlex
+
+    given = ["trellis", *words]
+    if store is not None:
+        given += ["--store", masked(store)]
+    for kind in allow:
+        given += ["--allow", kind]
+    return " ".join(map(shlex.quote, given))

@@ -1,0 +1,180 @@
+"""Where a run stands: what each of its nodes waits for, as facts for programs and as words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trellis.cli.words import compact, one_line, wanted
+from trellis.engine import State
+from trellis.engine.nodes import asked
+from trellis.engine.program import program_of
+from trellis.engine.signals import INTERRUPT, taker
+from trellis.engine.state import Open, Token
+from trellis.hosts.lines import timestamp
+from trellis.model.actions import CallTool, RequestInput
+from trellis.model.graph import Graph, Node
+from trellis.model.secrets import mask
+from trellis.render.mermaid import static_id
+from trellis.stores.base import RunRow
+
+Wait = dict[str, Any]
+"""`node` (its path), `for` (answer, call, undo, uncertain, retry, states, bodies, nothing), and what there is to know
+of it; `limits` are its timers."""
+
+
+def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
+    """What the run waits for. `since` says of nodes when they began with it; those it lacks are told without."""
+    if state.closed:
+        return []
+    nodes, told = graph.definition.nodes, set[str]()
+    found: list[Wait] = []
+    for token in state.tokens.values():
+        pending = state.open.get(token.request)
+        if pending is not None and not pending.cancelling:
+            told.add(token.request)
+            facts = _pending(pending)
+        else:
+            facts = _resting(nodes[token.node], state, token)
+        found.append({"node": token.path, **facts, **_limits(state, token)})
+    found += [
+        {"node": pending.request.node, **_pending(pending)}
+        for name, pending in state.open.items()
+        if name not in told
+    ]
+    for wait in found:
+        if wait["node"] in since:
+            wait["since"] = timestamp(since[wait["node"]])
+    return found
+
+
+def _pending(pending: Open) -> Wait:
+    request = pending.request
+    if isinstance(request, RequestInput):
+        facts = {key: value for key, value in asked(request).items() if key != "node"}
+        return {"for": "answer", **facts, **({"prompt": request.prompt} if request.prompt else {})}
+    kind = "uncertain" if pending.uncertain else "undo" if request.undo else "call"
+    facts = {"for": kind, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key}
+    return {**facts, "args": mask(request.args), **({"left": True} if pending.cancelling else {})}
+
+
+def _resting(node: Node, state: State, token: Token) -> Wait:
+    if node.wait is not None:
+        return {"for": "states", "states": [name for name in node.wait.states if name not in state.active]}
+    join = token.join
+    if join is not None:
+        done, failed = len(join.done or ()), len(join.failed or ())
+        return {"for": "bodies", "done": done, "failed": failed, "running": join.running, "total": join.total}
+    retries = [state.timers[name] for name in token.timers if state.timers[name].purpose == "retry"]
+    if retries:
+        tool = {"tool": token.call.tool} if token.call is not None else {}
+        return {"for": "retry", **tool, "attempt": token.attempt, "due": timestamp(retries[0].due)}
+    return {"for": "nothing"}
+
+
+def _limits(state: State, token: Token) -> Wait:
+    timers = [state.timers[name] for name in token.timers if name in state.timers]
+    found = [{"purpose": each.purpose, "due": timestamp(each.due)} for each in timers if each.purpose != "retry"]
+    return {"limits": found} if found else {}
+
+
+def signals_taken(graph: Graph, state: State) -> list[str]:
+    """The signals that something would take now, `interrupt` last."""
+    if state.closed or state.rollback is not None:
+        return []
+    program = program_of(graph)
+    names = [*graph.definition.signals, INTERRUPT]
+    return [name for name in names if taker(program, state.tokens, name) is not None]
+
+
+def wants_driving(row: RunRow, now: float) -> bool:
+    """Whether something of the run is to be done now, by whoever drives it."""
+    return row.status == "running" and row.wake is not None and row.wake <= now
+
+
+def told(wait: Wait, now: float) -> str:
+    """One wait as words, without its node: `asks for env (staging, prod); since 3m`."""
+    parts = [_what(wait, now)]
+    for limit in wait.get("limits", ()):
+        word = "times out" if limit["purpose"] == "timeout" else "its deadline is"
+        parts.append(f"{word} {until(seconds(limit['due']), now)}")
+    if "since" in wait:
+        parts.append(f"since {span(now - seconds(wait['since']))}")
+    return "; ".join(parts)
+
+
+def _what(wait: Wait, now: float) -> str:
+    kind = wait["for"]
+    if kind == "answer":
+        reason = f"{one_line(wait['reason'])}; " if wait.get("reason") else ""
+        return f"{reason}asks for {wanted(wait)}"
+    if kind == "call":
+        verb = "was left, and waits for" if wait.get("left") else "calls"
+        return f"{verb} {wait['tool']}, attempt {wait['attempt']}"
+    if kind == "undo":
+        return f"is undone by {wait['tool']}, attempt {wait['attempt']}"
+    if kind == "uncertain":
+        return f"uncertain: nobody knows whether {wait['tool']} was done; attempt {wait['attempt']}, key {wait['key']}"
+    if kind == "retry":
+        return f"calls {wait.get('tool', 'again')} again {until(seconds(wait['due']), now)}"
+    if kind == "states":
+        return f"waits for {', '.join(wait['states']) or 'nothing more'}"
+    if kind == "bodies":
+        failed = f", {wait['failed']} failed" if wait["failed"] else ""
+        return f"{wait['done']} of {wait['total']} done{failed}"
+    return "rests"
+
+
+def brief(row: RunRow, graph: Graph | None, now: float) -> str:
+    """What the run of an index row waits for, in a few words; `graph` None where its definition cannot be read."""
+    if row.status != "running":
+        return ""
+    due = "" if row.wake is None else f", due {until(row.wake, now)}"
+    if row.wake == 0:
+        return "under way"  # its position may be that of its last rest
+    if graph is None:
+        return f"at {', '.join(row.position)}{due}"
+    parts = list(_briefly(row, graph.definition.nodes))
+    more = f", and {len(parts) - 3} more" if len(parts) > 3 else ""
+    return ", ".join(parts[:3]) + more + due
+
+
+def _briefly(row: RunRow, nodes: Mapping[str, Node]) -> Iterator[str]:
+    for path in row.position:
+        node = nodes.get(static_id(path))
+        if node is None:
+            yield path
+        elif node.ask is not None:
+            yield f"{path} asks {node.ask.field}"
+        elif node.wait is not None:
+            yield f"{path} waits for {', '.join(node.wait.states)}"
+        elif node.do is not None:
+            yield f"{path} is uncertain" if row.wake is None else f"{path} calls {node.do.tool}"
+        elif not node.bodies or len(row.position) == 1:
+            yield path
+
+
+def seconds(moment: str) -> float:
+    """Seconds since 1970 of one of our timestamps."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def until(due: float, now: float) -> str:
+    """`in 5m`, or how long ago it was due."""
+    return f"in {span(due - now)}" if due > now else f"{span(now - due)} ago"
+
+
+def span(length: float) -> str:
+    """A length of time, its two largest units: `12s`, `3m 5s`, `2h 40m`, `5d 3h`."""
+    whole = max(int(length), 0)
+    parts = [(whole // 86_400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "m"), (whole % 60, "s")]
+    while len(parts) > 1 and not parts[0][0]:
+        del parts[0]
+    return " ".join(f"{number}{unit}" for number, unit in parts[:2] if number) or "0s"
+
+
+def assigned(fields: Mapping[str, Any]) -> str:
+    """Fields on one line, as a person reads them: `env "prod", tries 3`."""
+    return ", ".join(f"{name} {compact(value)}" for name, value in fields.items())
