@@ -73,10 +73,9 @@ class Told(NamedTuple):
 
     @property
     def completed(self) -> set[str]:
-        """The idempotency keys of the calls that are recorded as done."""
-        return {
-            self.asked[event.request][1].idempotency_key for event in self.events if isinstance(event, ActionCompleted)
-        }
+        """The idempotency keys of the calls that are recorded as done, by who did them."""
+        done = [event for event in self.events if isinstance(event, ActionCompleted) and not event.by]
+        return {self.asked[event.request][1].idempotency_key for event in done}
 
 
 def told(graph: Graph, journal: Sequence[bytes]) -> Told:

@@ -31,9 +31,7 @@ async def _fill(url: str, folder: Path, ledger: str, seed: int, runs: list[str])
         nonlocal full
         try:
             run = await host.start(GRAPH, {"seed": number % 2}, id=name)
-            await program.resolve(run)
-            for question in run.questions:
-                await run.answer(question.node, "a word", id=f"{name}:{question.node}")
+            await program.attend(run)
             await asyncio.sleep(0.002)
         except StoreFull:
             full = True
@@ -48,7 +46,7 @@ async def _fill(url: str, folder: Path, ledger: str, seed: int, runs: list[str])
             for number, name in enumerate(runs):
                 for _ in range(chance.randrange(8)):
                     await drive(host, name, number)
-            largest = max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
+            largest = max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)  # noqa: ASYNC240 - nobody else is here
             _allow(largest + chance.randrange(150_000))
             for _ in range(60):
                 ends = [await drive(host, name, number) for number, name in enumerate(runs)]

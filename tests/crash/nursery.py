@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from tests.crash.points import POINTS
+from tests.crash.points import POINTS, Count
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -60,9 +60,9 @@ class Nursery(AbstractContextManager["Nursery"]):
         """Run `module:function` with these arguments in a child, and wait. It dies at the point, or at the moment."""
         return Ended(*self._ask({"job": job, "args": args, "deadly": deadly, "moment": moment_s}))
 
-    def spawn(self, job: str, **args: Any) -> int:
+    def spawn(self, job: str, *, deadly: int = 0, **args: Any) -> int:
         """Begin a child and go on: its process id. It is the caller's to stop, wake and kill; then `reap` it."""
-        pid: int = self._ask({"job": job, "args": args, "spawn": True})[0]
+        pid: int = self._ask({"job": job, "args": args, "deadly": deadly, "spawn": True})[0]
         return pid
 
     def reap(self, pid: int, patience_s: float = PATIENCE_S) -> Ended:
@@ -83,12 +83,13 @@ class _Child(NamedTuple):
     errors: int
     """Where it writes its traceback."""
     handle: int
+    count: Count
 
 
 def _fork(order: dict[str, Any]) -> _Child:
     module, function = order["job"].split(":")
     job = getattr(importlib.import_module(module), function)
-    POINTS.reset()
+    POINTS.count = Count()
     POINTS.deadly, POINTS.inactive = order.get("deadly", 0), False
     errors, theirs = os.pipe()
     pid = os.fork()
@@ -104,7 +105,7 @@ def _fork(order: dict[str, Any]) -> _Child:
         finally:
             os._exit(code)
     os.close(theirs)
-    return _Child(pid, errors, os.pidfd_open(pid))
+    return _Child(pid, errors, os.pidfd_open(pid), POINTS.count)
 
 
 def _reap(child: _Child, patience_s: float) -> Ended:
@@ -127,8 +128,8 @@ def _reap(child: _Child, patience_s: float) -> Ended:
     os.close(child.errors)
     os.close(child.handle)
     if os.WIFSIGNALED(status):
-        return Ended("stuck" if stuck else "killed", POINTS.reached)
-    return Ended("done" if status == 0 else "failed", POINTS.reached, error.decode(errors="replace"))
+        return Ended("stuck" if stuck else "killed", child.count.reached)
+    return Ended("done" if status == 0 else "failed", child.count.reached, error.decode(errors="replace"))
 
 
 def _serve() -> None:

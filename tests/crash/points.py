@@ -16,28 +16,34 @@ from typing import Any
 _COUNT = struct.Struct("q")
 
 
-class Points:
-    """A counter in shared memory. Made before a fork; the parent reads what the dead child had reached."""
-
+class Count:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _COUNT.size)
-        self.deadly = 0
-        """The number of the point that kills; 0: none does."""
-        self.inactive = True
 
     @property
     def reached(self) -> int:
         count: int = _COUNT.unpack_from(self._memory)[0]
         return count
 
-    def reset(self) -> None:
-        _COUNT.pack_into(self._memory, 0, 0)
+    def grow(self) -> int:
+        count = self.reached + 1
+        _COUNT.pack_into(self._memory, 0, count)
+        return count
+
+
+class Points:
+    """A counter in memory that a child shares with its parent, which reads what the dead child had reached."""
+
+    def __init__(self) -> None:
+        self.count = Count()
+        self.deadly = 0
+        """The number of the point that kills; 0: none does."""
+        self.inactive = True
 
     def reach(self) -> None:
         if self.inactive:
             return
-        count = self.reached + 1
-        _COUNT.pack_into(self._memory, 0, count)
+        count = self.count.grow()
         if count == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -116,12 +116,18 @@ class Program:
         await self._pause()
         return n + 1
 
-    async def resolve(self, run: Run) -> None:
-        """What a person does about calls whose outcome nobody knows: look at the world, and say how they ended."""
-        had = {line.key for line in self.ledger.lines()}
+    async def attend(self, run: Run, *, dead: bool = True) -> None:
+        """What people do for a run: they answer, and say of calls whose outcome nobody knows how they ended.
+
+        They look at the world for that. `dead`: whoever made the call is gone for certain, so it may be made again;
+        else it is taken for done.
+        """
         for call in run.uncertain:
-            done = call.idempotency_key in had
-            await run.resolve(call.node, int(str(call.args["n"])) + 1 if done else None, again=not done)
+            done = not dead or call.idempotency_key in {line.key for line in self.ledger.lines()}
+            value = int(str(call.args["n"])) + 1 if done else None
+            await run.resolve(call.node, value, again=not done, by="ana")
+        for question in run.questions:
+            await run.answer(question.node, "a word", id=f"{run.id}:{question.node}")
 
 
 def transactional(url: str) -> bool:
@@ -159,9 +165,7 @@ async def _see_to_its_end(host: Host, program: Program, name: str, seed: int) ->
             await asyncio.sleep(0.05)
     while not run.closed:
         try:
-            await program.resolve(run)
-            for question in run.questions:
-                await run.answer(question.node, "a word", id=f"{name}:{question.node}")
+            await program.attend(run)
         except (Refused, RunClosed):  # it moved on meanwhile
             continue
         await asyncio.sleep(0.001)

@@ -45,6 +45,45 @@ nodes:
     to: [{if: tries < 3, to: build, undo: true}, {to: done}]
   done: {end: ok}
 """
+UNSET = """start: a
+fields: {x: {type: string}, ok: {type: boolean, default: true}}
+nodes:
+  a: {ask: {confirm: ok}, to: b}
+  b: {do: t, save: x, to: c}
+  c: {do: t, with: {x: "{{ x }}"}, to: $end}
+"""
+"""A field that one node writes and a later one reads."""
+STATES = """start: first
+fields: {ok: {type: boolean, default: false}}
+states:
+  Up: {entered: {do: t}}
+  Down: {remove: [Up]}
+  Here: {auto: true, require: [a]}
+  Late: {}
+  Spare: {}
+nodes:
+  first: {set: {add: [Up, Late]}, to: a}
+  a: {ask: {confirm: ok}, set: {remove: [Late]}, to: b}
+  b: {set: {add: [Down, Spare]}, wait: {states: [Late]}, to: $end}
+"""
+"""States of which one is at work, one is left by a node and one is the node's own."""
+KEPT = """start: first
+fields: {ok: {type: boolean, default: false}}
+signals: {late: {why: string, buffer: 1}}
+nodes:
+  first: {do: t, undo: {do: u}, to: second}
+  second: {all: {x: {do: t, undo: {do: u}}, y: {do: t}}, timeout: 5s, catch: {timeout: $rollback}, to: third}
+  third: {ask: {confirm: ok}, to: last}
+  last: {ask: {confirm: ok}, upon: {late: $end}, to: $end}
+"""
+"""Undo, calls that are left, and a signal that waits."""
+ASKED = """start: a
+fields: {key: {type: string, secret: true}, s: {type: string, default: x}, ok: {type: boolean, default: false}}
+nodes:
+  a: {say: "Which, {{ s }}?", ask: {secret: key}, to: b}
+  b: {ask: {confirm: ok}, to: $end}
+"""
+"""Questions, one for a secret."""
 BUILT = ("complete build 7",)
 CHOSEN = (*BUILT, "answer choose prod")
 CHECKED = (*CHOSEN, "complete checks.http 1", "complete checks.db.fetch 2")
@@ -80,7 +119,9 @@ def event(state: State, words: str) -> Event:
         name = next(name for name, timer in state.timers.items() if timer.path == node)
         return TimerFired(max(at, state.timers[name].due), name)
     found = next(
-        name for name, pending in state.open.items() if isinstance(pending.request, CallTool) and pending.request.node == node
+        name
+        for name, pending in state.open.items()
+        if isinstance(pending.request, CallTool) and pending.request.node == node
     )
     if kind == "fail":
         return ActionFailed(at, found, value[0] if value else "failed", "no")

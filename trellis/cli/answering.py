@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import click
 
-from trellis.cli import tell
 from trellis.cli.delivery import deliver, say, taken
 from trellis.cli.kept import with_store
 from trellis.cli.looking import stands

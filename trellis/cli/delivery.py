@@ -14,6 +14,7 @@ from trellis.cli.screen import words_for
 from trellis.cli.standing import signals_taken, told, waits, wants_driving
 from trellis.cli.words import compact, one_line
 from trellis.engine import State
+from trellis.engine.signals import INTERRUPT
 from trellis.errors import Refused
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Command, Reply
@@ -55,6 +56,8 @@ def taken(delivered: Delivered, run: str) -> bool:
 
 def _hint(error: Refused, delivered: Delivered) -> str:
     """What may have been meant, where the run does not say so by itself."""
+    if error.code == "unknown_signal" and "did you mean" not in error.message:
+        return f"; known: {', '.join([*delivered.graph.definition.signals, INTERRUPT])}"
     if error.code == "not_taken":
         names = signals_taken(delivered.graph, delivered.state)
         return f"; taken now: {', '.join(names)}" if names else "; it takes no signal now"
@@ -74,13 +77,13 @@ def say(delivered: Delivered, what: str, store: str | None) -> None:
         tell_how_to_drive(delivered.row, delivered.graph, store)
 
 
-def now_at(graph: Graph, state: State) -> str:
+def now_at(graph: Graph, state: State, at: float | None = None) -> str:
     """Where the run is now, on one line: `now at: times asks for tries (a whole number)`, or how it ended."""
     if state.closed:
         error = f" at {state.error.node}" * bool(state.error.node) if state.error is not None else ""
         result = f": {compact(mask(state.result))}" if state.result is not None else ""
         return f"the run has ended: {state.status.replace('_', ' ')}{error}{result}"
-    clock = SystemClock().now()
+    clock = SystemClock().now() if at is None else at
     places = [f"{wait['node']} {told(wait, clock)}" for wait in waits(graph, state, {}) if wait["for"] != "bodies"]
     return f"now at: {one_line('; '.join(places))}" if places else "now: nothing is waited for"
 

@@ -12,7 +12,7 @@ from trellis.engine.program import program_of
 from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Open, Token
 from trellis.hosts.lines import timestamp
-from trellis.model.actions import CallTool, RequestInput
+from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph, Node
 from trellis.model.secrets import mask
 from trellis.render.mermaid import static_id
@@ -38,9 +38,7 @@ def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
             facts = _resting(nodes[token.node], state, token)
         found.append({"node": token.path, **facts, **_limits(state, token)})
     found += [
-        {"node": pending.request.node, **_pending(pending)}
-        for name, pending in state.open.items()
-        if name not in told
+        {"node": pending.request.node, **_pending(pending)} for name, pending in state.open.items() if name not in told
     ]
     for wait in found:
         if wait["node"] in since:

@@ -7,8 +7,6 @@ from trellis.engine.versions.names import Versions
 from trellis.engine.writes import failed_check
 from trellis.model.values import Value
 
-_SHOWN = 3
-
 
 def carry_fields(versions: Versions, state: State) -> dict[str, Value]:
     """The fields, those with a default that are new included. What is gone and was not renamed is dropped."""
@@ -61,6 +59,5 @@ def _dropped(versions: Versions, name: str, value: Value) -> None:
                 continue
             takers.append(other)
     if takers:
-        shown = ", ".join(f"'{taker}'" for taker in takers[:_SHOWN])
-        why = f"field '{name}' is set and may have become {shown}: if it did not, keep it declared until no run has it"
-        versions.findings.lacks("field", name, why, takers)
+        otherwise = "if it is gone for good, keep it declared until no run has it"
+        versions.findings.lacks("field", name, f"field '{name}' is set", takers, otherwise)

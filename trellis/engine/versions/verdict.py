@@ -37,8 +37,11 @@ class Findings:
         """The run cannot go on so."""
         self.blocking[reason] = None
 
-    def lacks(self, noun: str, name: str, why: str, candidates: Collection[str]) -> None:
-        """A name of the old version is gone that the run needs, which is `why`; it may have become a candidate."""
+    def lacks(self, noun: str, name: str, why: str, candidates: Collection[str], otherwise: str = "") -> None:
+        """A name of the old version is gone that the run needs, which is `why`; it may have become a candidate.
+
+        `otherwise`: what to do where it has become none.
+        """
         near = did_you_mean(name, candidates)
         now = near.removeprefix("did you mean '").removesuffix("'?")
         if near:
@@ -49,6 +52,7 @@ class Findings:
         else:
             hint = "say what became of it: "
         told = f"migrate: {{{noun}s: {{{_key(name)}: {_key(now or '…')}}}}}"
+        told += f"; {otherwise}" if otherwise else ""
         self.mappable.setdefault((noun, name), f"{why}, and the new version has no {noun} '{name}'; {hint}{told}")
 
     def verdict(self, nodes: dict[str, str], fields: dict[str, str]) -> Verdict:

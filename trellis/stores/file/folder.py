@@ -90,20 +90,12 @@ class Folder:
                     for part in _PARTS:
                         (self.path / part).mkdir(exist_ok=True)
                     write_whole(marker, msgspec.json.encode(Marker("trellis", FORMAT)) + b"\n")
-                self._check(marker.read_bytes())
+                found = _format(self.url, marker)
+            if found > FORMAT:
+                raise StoreTooNew(self.url, found, FORMAT)
         except BaseException:
             os.close(self._lock)
             raise
-
-    def _check(self, data: bytes) -> None:
-        try:
-            found = msgspec.json.decode(data, type=Marker)
-        except msgspec.DecodeError as error:
-            raise StoreCorrupt(self.url, f"format.json does not say what it is the format of: {error}") from error
-        if found.store != "trellis":
-            raise StoreUnavailable(self.url, f"the folder is a store of '{found.store}'; name an empty one")
-        if found.format > FORMAT:
-            raise StoreTooNew(self.url, found.format, FORMAT)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,6 +128,28 @@ class Folder:
 
     def close(self) -> None:
         os.close(self._lock)
+
+
+def inspect(url: str, path: Path) -> tuple[int | None, int]:
+    """The format of the store in a folder, None where there is none, and the one this version writes.
+
+    Writes nothing. Raises StoreUnavailable or StoreCorrupt where it is not ours.
+    """
+    marker = path / "format.json"
+    try:
+        return _format(url, marker) if marker.exists() else None, FORMAT
+    except OSError as error:
+        raise translate(url, error) from error
+
+
+def _format(url: str, marker: Path) -> int:
+    try:
+        found = msgspec.json.decode(marker.read_bytes(), type=Marker)
+    except msgspec.DecodeError as error:
+        raise StoreCorrupt(url, f"format.json does not say which format the folder has: {error}") from error
+    if found.store != "trellis":
+        raise StoreUnavailable(url, f"the folder is a store of '{found.store}'; name an empty one")
+    return found.format
 
 
 def write_whole(file: Path, data: bytes) -> None:

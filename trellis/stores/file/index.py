@@ -127,47 +127,49 @@ class Index:
         return None if run is None else runs[run]
 
     def add(self, known: Known) -> None:
-        """Know a run, or know better what was known of it."""
+        """Know a run, or know better what was known of it. It is never gone in between: see `Journals.owns`."""
         before = self.runs.get(known.row.run)
-        if before is not None:
-            self.drop(before)
         self.runs[known.row.run] = self._files[known.file.name] = known
         if known.row.request:
             self._requests[known.row.request] = known.row.run
         for digest, check in known.definitions.items():
             self.needs[digest] = (self.needs.get(digest, (0, 0))[0] + 1, check)
+        if before is not None:
+            self._uncount(before)
 
     def drop(self, known: Known) -> None:
-        self._files.pop(known.file.name, None)
-        if self.runs.get(known.row.run) is known:
-            del self.runs[known.row.run]
-        if self._requests.get(known.row.request) == known.row.run:
-            del self._requests[known.row.request]
+        """The run is gone."""
+        del self.runs[known.row.run], self._files[known.file.name]
+        self._requests.pop(known.row.request, None)
+        self._uncount(known)
+
+    def _uncount(self, known: Known) -> None:
         for digest in known.definitions:
             count, check = self.needs.pop(digest)
             if count > 1:
                 self.needs[digest] = (count - 1, check)
 
     def _read(self, name: str, known: Known | None) -> None:
-        if known is not None:
-            self.drop(known)
+        file = self.folder.runs / name
         try:
-            whole = self.scan(self.folder.runs / name, known)
+            self.add(self._scan(file, known))
         except StoreCorrupt as damage:
             self.damaged[name] = damage
-            return
-        self.add(whole)
+            with file.open("rb") as stream:
+                first = lines.read(stream.readline(), 0)
+            if first is not None and first[0].run is not None:
+                self._lost[first[0].run] = name
+            if known is not None:
+                self.drop(known)
 
-    def scan(self, file: Path, known: Known | None = None, events: list[bytes] | None = None) -> Known:
-        """The run in a file, from what is known of it on. `events` is filled with those that were read.
-
-        A torn end is cut off. Raises StoreCorrupt naming the file and the line.
-        """
+    def _scan(self, file: Path, known: Known | None) -> Known:
+        """The run in a file, from what is known of it on. A torn end is cut off. Raises StoreCorrupt."""
         with file.open("r+b", buffering=1 << 16) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if known is not None and known.size > size:
-                known = None  # it was cut by somebody; what is left tells whether that matters
-            stream.seek(known.size if known is not None else 0)
+            if known is not None:
+                if os.fstat(stream.fileno()).st_size < known.size:
+                    raise self._damage(file, known.lines, f"the file had {known.size} bytes, and was cut")
+                known = replace(known)
+                stream.seek(known.size)
             for data in stream:
                 got = lines.read(data, known.sum if known is not None else 0)
                 if not data.endswith(b"\n"):
@@ -180,11 +182,24 @@ class Index:
                         _end(stream, place, b"")
                         break
                 known = self._next(file, known, got, len(data))
-                if events is not None and got is not None and got[0].seq:
-                    events.append(lines.happened(got[0]))
         if known is None:
             raise self._damage(file, 1, "the file is empty")
         return known
+
+    def events(self, known: Known, stream: IO[bytes]) -> list[bytes]:
+        """The events of a run, from its open file; asks for no lock. Raises StoreCorrupt."""
+        events: list[bytes] = []
+        found: Known | None = None
+        for data in stream:
+            got = lines.read(data, found.sum if found is not None else 0)
+            found = self._next(known.file, found, got, len(data))
+            if got is not None and got[0].seq:
+                events.append(lines.happened(got[0]))
+            if found.lines == known.lines:
+                break
+        if found is None or (found.lines, found.sum) != (known.lines, known.sum):
+            raise self._damage(known.file, known.lines, "the line is gone, or not as it was written")
+        return events
 
     def _next(self, file: Path, known: Known | None, got: tuple[Line, int] | None, size: int) -> Known:
         at = 1 if known is None else known.lines + 1
@@ -201,18 +216,8 @@ class Index:
         return known
 
     def _damage(self, file: Path, line: int, what: str) -> StoreCorrupt:
-        run = self._run_of(file) if line > 1 else None
-        if run is not None:
-            self._lost[run] = file.name
-        whose = f" (run '{run}')" if run is not None else ""
-        return StoreCorrupt(
-            self.folder.url, f"runs/{file.name}, line {line}{whose}: {what}; restore the file, or move it elsewhere"
-        )
-
-    def _run_of(self, file: Path) -> str | None:
-        with file.open("rb") as stream:
-            got = lines.read(stream.readline(), 0)
-        return None if got is None else got[0].run
+        reason = f"runs/{file.name}, line {line}: {what}; restore the file, or move it elsewhere"
+        return StoreCorrupt(self.folder.url, reason)
 
     def _sweep(self) -> int:
         """Remove what killed processes left half done. The greatest number in use."""

@@ -268,14 +268,15 @@ class Journals:
             return Snapshot(known.snapshot.seq, data) if crc32(data) == known.snapshot.sum else None
 
     def read(self, run: str, after: int) -> list[bytes]:
-        with self._alone() as index:
-            known = self._of(run)
-            events: list[bytes] = []
-            found = index.scan(known.file, None, events)
-            if found.revision < known.revision:
-                reason = f"runs/{known.file.name} ends at event {found.revision}, it had {known.revision}"
-                raise StoreCorrupt(self._url, f"{reason}; restore the file")
-            return events[after:]
+        try:
+            with self._alone():
+                known = self._of(run)
+                stream = known.file.open("rb")
+            # What is known of a journal does not change any more, so others may write meanwhile.
+            with stream:
+                return self._index.events(known, stream)[after:]
+        except OSError as error:
+            raise translate(self._url, error) from error
 
     def row(self, run: str) -> RunRow | None:
         with self._alone() as index:

@@ -75,6 +75,18 @@ _FIRST = """
     );
     CREATE INDEX inbox_by_owner ON {s}.inbox (owner) WHERE NOT taken;
 
+    -- Frees what dead owners held. An owner that renews at this moment is passed over; so is everything where one was
+    -- stopped in the midst of a transaction that holds its run: the server ends that before long.
+    CREATE FUNCTION {s}.bury() RETURNS void LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM {s}.owners WHERE expires <= clock_timestamp()) THEN
+            DELETE FROM {s}.owners WHERE token IN (
+                SELECT token FROM {s}.owners WHERE expires <= clock_timestamp() FOR UPDATE SKIP LOCKED);
+        END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        NULL;
+    END $$;
+
     -- Writes the turns of many runs, each run whole or not at all; answers the numbers of those that were written.
     -- A function, so that the plan is the same however little the server knows of the tables: one look at the index
     -- of the runs for each of them.

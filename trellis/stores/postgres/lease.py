@@ -6,10 +6,11 @@ import asyncio
 import os
 import socket
 
-import psycopg
-
+from trellis.errors import StoreUnavailable
+from trellis.stores.postgres import formats
 from trellis.stores.postgres.connections import Connection, Pool
 from trellis.stores.postgres.place import Place
+from trellis.stores.postgres.schema import prepare
 from trellis.stores.postgres.statements import Statements
 
 
@@ -23,7 +24,7 @@ class Lease:
         self.held = False
         """Whether it was ever taken, so that it has to be renewed."""
         self.interval = place.lease / 3
-        self._seconds, self._pool, self._statements = place.lease, pool, statements
+        self._place, self._pool, self._statements = place, pool, statements
         self._renewed = 0.0
         self._line = asyncio.Lock()
 
@@ -43,22 +44,15 @@ class Lease:
         return self.token
 
     async def renew(self, connection: Connection) -> None:
-        """Raises psycopg.Error."""
+        """Raises psycopg.Error; StoreTooNew where a later version has taken over the store."""
         # By the moment it was asked for, not answered: what the server counts from lies between.
         asked = asyncio.get_running_loop().time()
-        await connection.execute(self._statements.hold, (self.token, self._seconds))
+        values = (self.token, self._place.lease, len(formats.FORMATS))
+        cursor = await connection.execute(self._statements.hold, values)
+        if cursor.rowcount != 1:
+            await prepare(self._place, connection)  # it was brought up to another format since it was opened
+            raise StoreUnavailable(self._place.url, "it is being brought up to another format; try again")
         self._renewed, self.held = asked, True
-
-    async def bury(self, connection: Connection) -> None:
-        """Free what dead owners held. Raises psycopg.Error."""
-        try:
-            async with connection.transaction():
-                # An owner that was stopped in the midst of a transaction keeps its run locked until the server ends
-                # that transaction; until then it is left lying.
-                await connection.execute("SET LOCAL lock_timeout = '1s'")
-                await connection.execute(self._statements.bury)
-        except psycopg.errors.LockNotAvailable:
-            pass
 
     async def leave(self) -> None:
         """Be dead, and free all that was held."""

@@ -82,7 +82,8 @@ class Post:
         if owner == self._lease.token:
             await self._heard.wait()
             assert self._hear is not None
-            return await self._hear(message)
+            # As with an owner elsewhere, it goes on hearing when the asker has run out of patience.
+            return await asyncio.shield(asyncio.ensure_future(self._hear(message)))
         self.watch()
         values = (owner, run, self._lease.channel, message, patience + _GRACE)
         async with self._pool.connection() as connection:

@@ -61,16 +61,15 @@ async def prepare(place: Place, connection: Connection) -> None:
     known = len(formats.FORMATS)
     found = await _format(place, connection)
     if found == 0:
-        found = await _bring_up(place, connection, least=0)
-        found = found or known
+        found = await _bring_up(place, connection, only_empty=True) or known
     if found < known:
         raise StoreTooOld(place.url, found, known)
     if found > known:
         raise StoreTooNew(place.url, found, known)
 
 
-async def _bring_up(place: Place, connection: Connection, *, least: int | None = None) -> int:
-    """Run the scripts that the schema lacks; its format before. `least`: only where it has this format."""
+async def _bring_up(place: Place, connection: Connection, *, only_empty: bool = False) -> int:
+    """Run the scripts that the schema lacks; its format before. `only_empty`: where it has a format, leave it."""
     known = len(formats.FORMATS)
     async with connection.transaction():
         await connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{_PATIENCE_MS}ms",))
@@ -82,16 +81,32 @@ async def _bring_up(place: Place, connection: Connection, *, least: int | None =
         found = await _format(place, connection)  # another may have done it while this one waited
         if found > known:
             raise StoreTooNew(place.url, found, known)
-        if least is not None and found != least:
+        if found and only_empty:
             return found
         if found == 0:
             await _make(place, connection)
+        elif found < known:
+            await _deserted(place, connection)
         for number, script in enumerate(formats.FORMATS[found:], found + 1):
             await connection.execute(script.replace("{s}", place.quoted).encode())
             await connection.execute(
                 f"INSERT INTO {place.quoted}.trellis_formats (format) VALUES (%s)".encode(), (number,)
             )
     return found
+
+
+async def _deserted(place: Place, connection: Connection) -> None:
+    """Raises StoreUnavailable where a host is at work. None can begin before this transaction ends."""
+    try:
+        await connection.execute(f"LOCK TABLE {place.quoted}.owners IN ACCESS EXCLUSIVE MODE".encode())
+    except psycopg.errors.LockNotAvailable as error:
+        raise StoreUnavailable(place.url, "a host is at work on it; stop it, then try again") from error
+    query = f"SELECT count(*) FROM {place.quoted}.owners WHERE expires > clock_timestamp()".encode()
+    found = await (await connection.execute(query)).fetchone()
+    if found and found[0]:
+        hosts = "1 host is" if found[0] == 1 else f"{found[0]} hosts are"
+        reason = f"{hosts} at work on it, or ended less than {place.lease:g} s ago without closing; stop them, then try again"
+        raise StoreUnavailable(place.url, reason)
 
 
 async def _make(place: Place, connection: Connection) -> None:

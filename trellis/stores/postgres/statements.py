@@ -39,12 +39,10 @@ class Statements:
         """The owner as it is written, and where it lives."""
 
         self.hold = bound("""
-            INSERT INTO {s}.owners (token, expires) VALUES (%s, clock_timestamp() + %s * interval '1 second')
+            INSERT INTO {s}.owners (token, expires) SELECT %s, clock_timestamp() + %s * interval '1 second'
+            WHERE (SELECT max(format) FROM {s}.trellis_formats) = %s
             ON CONFLICT (token) DO UPDATE SET expires = excluded.expires""")
-        # Whoever renews or takes at this moment is skipped, and found again if dead.
-        self.bury = bound("""
-            DELETE FROM {s}.owners WHERE token IN (
-                SELECT token FROM {s}.owners WHERE expires <= clock_timestamp() FOR UPDATE SKIP LOCKED)""")
+        self.bury = bound("SELECT {s}.bury()")
         self.leave = bound("DELETE FROM {s}.owners WHERE token = %s")
         self.claim = bound("""
             UPDATE {s}.runs SET owner = %(me)s, epoch = epoch + CASE WHEN owner IS NULL THEN 1 ELSE 0 END

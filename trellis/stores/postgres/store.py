@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
-from trellis.errors import RunOwned, StoreCorrupt, StoreError, TooManyRuns, UnknownRun
+from trellis.errors import RunOwned, StoreCorrupt, StoreError, StoreUnavailable, TooManyRuns, UnknownRun
 from trellis.model.values import Value
 from trellis.stores.base import Due, Hear, RunRow, Snapshot, Turn
 from trellis.stores.postgres.batches import Batch
@@ -102,7 +102,7 @@ class PostgresStore:
                 if epoch is not None:
                     return int(epoch)
                 if not last:
-                    await self._lease.bury(connection)
+                    await connection.execute(self._statements.bury)
             raise await self._owned(connection, run)
 
         return await self._write(take, owns=True)
@@ -119,7 +119,7 @@ class PostgresStore:
         }
 
         async def take(connection: Connection) -> Due:
-            await self._lease.bury(connection)
+            await connection.execute(self._statements.bury)
             found = await (await connection.execute(self._statements.claim_due, values)).fetchone()
             assert found is not None
             runs, epochs, wake = found
@@ -205,7 +205,7 @@ class PostgresStore:
                 if await _value(connection, self._statements.delete, values):
                     return
                 if not last:
-                    await self._lease.bury(connection)
+                    await connection.execute(self._statements.bury)
             raise await self._owned(connection, run)
 
         await self._write(drop)
@@ -229,9 +229,14 @@ class PostgresStore:
                 await self._take_back(connection)
                 return
             try:
-                await connection.execute("COMMIT")
+                done = (await connection.execute("COMMIT")).statusmessage
+            except psycopg.IntegrityError:
+                raise  # of a deferred constraint of the action's own tables
             except psycopg.Error as error:
                 raise translate(self.url, error, wrote=lost(connection)) from error
+            if done != "COMMIT":
+                # PostgreSQL answers the commit of a failed transaction with its rollback, and no error.
+                raise StoreUnavailable(self.url, "a statement had failed in the transaction, so nothing was written")
 
     async def close(self) -> None:
         if self._closed:

@@ -179,7 +179,8 @@ def _prepare(url: str, connection: apsw.Connection, path: Path) -> None:
     if known > FORMAT:
         raise StoreTooNew(url, known, FORMAT)
     if known < FORMAT:
-        if known and OwnerLock(path).living():
+        # Looked at once more: whoever is alive may be of our version, and have brought it up meanwhile.
+        if known and OwnerLock(path).living() and _look(url, connection) == known:
             raise StoreTooOld(url, known, FORMAT)
         with Transaction(connection):
             # Another process may have done it while this one waited for the lock.

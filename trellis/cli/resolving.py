@@ -1,0 +1,59 @@
+"""What `trellis runs resolve` does: it takes exactly one way in which a call can have ended."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trellis.cli.answering import STDIN, read_stdin
+from trellis.cli.delivery import deliver, say, taken
+from trellis.cli.kept import with_store
+from trellis.cli.looking import stands
+from trellis.cli.places import command_line
+from trellis.errors import UsageError
+from trellis.hosts.commands import Resolve
+from trellis.model.graph import Graph
+from trellis.model.values import Value
+from trellis.render.mermaid import static_id
+from trellis.stores.base import Store
+
+
+def resolve(
+    run: str, node: str, value: str | None, code: str | None, message: str, again: bool, by: str, store: str | None
+) -> int:
+    """Deliver it. Gives the exit code; raises TrellisError."""
+    if (value is not None) + (code is not None) + again != 1:
+        raise UsageError("say how it ended with one of: --value JSON, --failed CODE, --again")
+    if message and code is None:
+        raise UsageError("--message goes with --failed")
+    if code is not None and not code.strip():
+        raise UsageError("--failed takes the word that `catch` takes, found an empty one")
+
+    async def work(kept: Store) -> int:
+        given = None
+        if value is not None:
+            _, graph, _ = await stands(kept, run)
+            if value != STDIN and _secret(graph, node):
+                raise UsageError(
+                    f"node '{node}' gives a secret, and a command line is seen by others and kept by shells; "
+                    f"give it on stdin: {command_line(['runs', 'resolve', run, node, '--value', STDIN], store)}"
+                )
+            given = _json(read_stdin() if value == STDIN else value)
+        delivered = await deliver(kept, run, Resolve(node, given, code or "", message, again, by))
+        taken(delivered, run)
+        say(delivered, "to be made again" if again else "resolved", store)
+        return 0
+
+    return with_store(store, work)
+
+
+def _secret(graph: Graph, path: str) -> bool:
+    node = graph.definition.nodes.get(static_id(path))
+    return node is not None and node.save is not None and graph.definition.fields[node.save].secret
+
+
+def _json(text: str) -> Value:
+    try:
+        value: Value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise UsageError(f"--value takes JSON, a text in quotes ('\"done\"'), null for nothing: {error}") from None
+    return value
