@@ -272,12 +272,13 @@ class UnknownTool(UsageError):
 class SecretsNeeded(UsageError):
     exit_code = 7
 
-    def __init__(self, run: str, names: Iterable[str]) -> None:
-        self.run, self.names = run, tuple(names)
+    """`reasons`: why those that are kept under encryption could not be read."""
+
+    def __init__(self, run: str, names: Iterable[str], reasons: Iterable[str] = ()) -> None:
+        self.run, self.names, self.reasons = run, tuple(names), tuple(reasons)
         listed = ", ".join(f"'{name}'" for name in self.names)
-        super().__init__(
-            f"run '{run}' needs its secrets again, no store keeps them: {listed}; answer them when it is resumed"
-        )
+        why = "; ".join(self.reasons) or "no store keeps them"
+        super().__init__(f"run '{run}' needs its secrets again, {why}: {listed}; answer them when it is resumed")
 
 
 class NoTransactions(UsageError):

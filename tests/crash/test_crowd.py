@@ -65,7 +65,16 @@ def test_hosts_that_were_stopped_beyond_their_lease_write_nothing_when_they_wake
 def test_hosts_go_on_when_their_server_comes_back(cluster: Cluster, nursery: Nursery, tmp_path: Path) -> None:
     url = with_setting(cluster.url, "lease", LEASE_S)
     done = crowd(
-        nursery, url, tmp_path, "outage", runs=12, hosts=2, strokes=2, stroke=outage(cluster), seed=1, pause_s=(0.2, 0.6)
+        nursery,
+        url,
+        tmp_path,
+        "outage",
+        runs=12,
+        hosts=2,
+        strokes=2,
+        stroke=outage(cluster),
+        seed=1,
+        pause_s=(0.2, 0.6),
     )
     say("outages", 2, 1, done.judged.found)
 

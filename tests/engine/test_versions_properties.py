@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.engine.version_edits import copied, regions, renamed, reordered, reworded, with_another_node
+from tests.engine.version_edits import copied, regions, renamed, reordered, reworded, rewritten, with_another_node
 from tests.generators import compiled, graphs
 from tests.properties.test_engine import legal, settled, unbroken
 from trellis.engine import State, Step, apply, replay, start
@@ -176,14 +176,15 @@ def test_a_node_that_the_run_is_at_cannot_go_without_a_word(document: dict[str, 
     assert without_map.state is state
 
 
-@given(documents=st.tuples(graphs(), graphs()), data=st.data())
+@given(document=graphs(), another=graphs(), data=st.data(), seed=st.integers(0, 2**32))
 @MANY
 def test_whatever_the_other_version_is_the_run_is_whole_where_it_is_adopted(
-    documents: tuple[dict[str, Any], dict[str, Any]], data: Any
+    document: dict[str, Any], another: dict[str, Any], data: Any, seed: int
 ) -> None:
-    old, new = map(compiled, documents)
+    old = compiled(document)
+    new = compiled(another if seed % 4 == 0 else rewritten(document, Random(seed)))
     step = start(old, RunStarted(1.0, "r", old.hash))
-    for _ in range(data.draw(st.integers(0, 5))):
+    for _ in range(data.draw(st.integers(0, 6))):
         if step.state.closed:
             break
         event = data.draw(st.sampled_from(legal(step.state, data.draw)))
@@ -198,9 +199,12 @@ def test_whatever_the_other_version_is_the_run_is_whole_where_it_is_adopted(
         assert moved.state is state
         return
     unbroken(new, moved)
+    settled(new, moved.state)
     for _ in range(EVENTS):
         if moved.state.closed:
             break
         taken = apply(new, moved.state, data.draw(st.sampled_from(legal(moved.state, data.draw))))
-        moved = taken if taken.refusal is None else moved
-        unbroken(new, taken) if taken.refusal is None else None
+        if taken.refusal is None:
+            moved = taken
+            unbroken(new, moved)
+            settled(new, moved.state)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from tests.generators import CODES
+from tests.generators import CODES, TOOLS, compiled
 
 Data = dict[str, Any]
 
@@ -99,6 +99,37 @@ def renamed(document: Data, prefix: str, name: str, now: str, *, told: bool) -> 
                 state["require"] = [now if other == name else other for other in state["require"]]
     if told:
         edited["migrate"] = {"nodes": {prefix + name: prefix + now}}
+    return edited
+
+
+def rewritten(document: Data, random: Random) -> Data:
+    """A version in which some parts are others; the same one where that would be no graph."""
+    edited = copied(document)
+    for node in [node for _, region in regions(edited) for node in region["nodes"].values()]:
+        if random.random() < 0.5:
+            continue
+        gone = random.choice(["timeout", "deadline", "retry", "undo", "commit", "catch", "upon", "save", "set", "say"])
+        node.pop(gone, None)
+        if isinstance(node.get("do"), str) and random.random() < 0.2:
+            node["do"] = random.choice(TOOLS)
+        if "join" in node:
+            node["join"] = random.choice(["all", "any", "collect"])
+        if "all" in node and random.random() < 0.5:
+            names = list(node["all"])
+            random.shuffle(names)
+            node["all"] = {name: node["all"][name] for name in names}
+        if random.random() < 0.2:
+            node["deadline"] = "1h"
+    for state in edited.get("states", {}).values():
+        gone = random.choice(["auto", "require", "remove", "add", "enter_if", "exit_if", "entered", "exited"])
+        if random.random() < 0.4:
+            state.pop(gone, None)
+    if random.random() < 0.3:
+        edited["fields"]["m"] = {"type": "integer", "default": 1, "check": "value > 0"}
+    try:
+        compiled(edited)
+    except AssertionError:
+        return document
     return edited
 
 

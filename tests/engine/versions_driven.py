@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.compiler.checking import definition
 from trellis.engine import State, Step, apply, start
+from trellis.engine.versions import Verdict, compare
 from trellis.model.actions import CallTool
 from trellis.model.events import (
     ActionCompleted,
@@ -16,6 +17,11 @@ from trellis.model.events import (
 )
 from trellis.model.graph import Graph
 from trellis.model.values import Value
+
+Words = tuple[str, ...]
+Change = tuple[str, str]
+Case = tuple[str, Words, list[Change], list[str]]
+"""A text, what happens to its run, how the text is changed then, and what is said of that."""
 
 GRAPH = """start: build
 fields:
@@ -77,6 +83,15 @@ nodes:
   last: {ask: {confirm: ok}, upon: {late: $end}, to: $end}
 """
 """Undo, calls that are left, and a signal that waits."""
+BACK = """start: a
+fields: {ok: {type: boolean, default: false}, s: {type: string, default: x}}
+states: {Up: {}}
+nodes:
+  a: {do: t, undo: {do: u}, to: b}
+  b: {ask: {confirm: ok}, set: {add: [Up], fields: {s: "'long'"}}, to: [{if: ok, to: a, undo: true}, {to: c}]}
+  c: {wait: {states: [Up]}, to: $end}
+"""
+"""An edge that undoes, and sets more than it has set yet."""
 ASKED = """start: a
 fields: {key: {type: string, secret: true}, s: {type: string, default: x}, ok: {type: boolean, default: false}}
 nodes:
@@ -84,6 +99,10 @@ nodes:
   b: {ask: {confirm: ok}, to: $end}
 """
 """Questions, one for a secret."""
+HTTP, DB = "      http: {do: check}\n", "db: {start: fetch, nodes: {fetch: {do: check, to: $end}}}"
+RETRYING = ("fail build",)
+SIGNALLED = ("signal late",)
+WENT_BACK = ("complete a 1", "answer b yes")
 BUILT = ("complete build 7",)
 CHOSEN = (*BUILT, "answer choose prod")
 CHECKED = (*CHOSEN, "complete checks.http 1", "complete checks.db.fetch 2")
@@ -145,3 +164,14 @@ def driven(text: str, words: tuple[str, ...]) -> tuple[Graph, State]:
     """The graph of a text, and the state of its run when all this has happened."""
     of = graph(text)
     return of, drive(of, words)[0].state
+
+
+def mapped(text: str) -> Change:
+    """The change that gives a text this `migrate`."""
+    return ("nodes:\n  ", f"migrate: {text}\nnodes:\n  ")
+
+
+def verdict(text: str, words: Words, changes: list[Change]) -> Verdict:
+    """What is said of the run and the changed text."""
+    old, state = driven(text, words)
+    return compare(old, graph(edited(text, *changes)), state)

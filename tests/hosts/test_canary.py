@@ -28,6 +28,7 @@ from trellis import stores
 from trellis.errors import InvalidField, SecretsNeeded, StartedOtherwise, TrellisError
 from trellis.hosts import reports
 from trellis.hosts.local import Host, Run
+from trellis.hosts.operations import fork
 from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
 from trellis.project import load
@@ -373,6 +374,33 @@ def test_under_a_key_the_canaries_are_kept_and_every_tool_gets_its_own_again(
     monkeypatch.setenv("CANARY_ENV", "another one")  # what the run began with counts
     assert [play(go_on(way, f"k2={other},{KEYS}")) for way in ("back", "fail")] == ["rolled_back", "failed"]
     assert tools == [f"{CANARIES['made']} and {CANARIES['typed']}", f"{CANARIES['made']} {CANARIES['env']}"]
+    assert left_in(project) == {}
+
+
+def test_a_fork_reads_the_secrets_of_its_origin_under_a_key_and_is_asked_without(project: Path, known: Graph) -> None:
+    pytest.importorskip("cryptography")
+    url, folder, vault = "sqlite:///runs.db", str(project / "store"), Vault.from_text(KEYS)
+
+    async def scene() -> str:
+        async with Host(url, root=folder, vault=vault) as host:
+            run = await host.start(known, {"given": CANARIES["given"]}, id="r")
+            await questioned(run, "typing")
+            await run.answer("typing", CANARIES["typed"])
+            await questioned(run, "choosing")
+        store = stores.open_store(url, root=folder)
+        for name, keys in (("with", vault), ("without", None)):
+            await fork(store, "r", id=name, vault=keys)
+        await store.close()
+        async with Host(url, root=folder, vault=vault) as host:
+            with pytest.raises(SecretsNeeded) as needed:
+                await host.resume("without")
+            assert needed.value.names == ("given", "made", "typed")  # `env` is read again
+            run = await host.resume("with")
+            await run.answer("choosing", "fail")
+            return (await run.result()).status
+
+    assert play(scene()) == "failed"
+    assert sys.modules["canary_tools"].SEEN[-1] == f"{CANARIES['made']} {CANARIES['env']}"
     assert left_in(project) == {}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.generators import compiled, generate
+from tests.simulation.stories import some_graph
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, Refused, RunClosed
 from trellis.hosts.local import Host
@@ -75,7 +75,8 @@ async def grown(run: Run, seq: int) -> None:
 
 async def story(opened: Callable[[], Store], seed: int, name: str) -> Trace:
     """Live the story of a seed in the store that `opened` opens again and again; the same data each time."""
-    chance, clock, graph = Random(seed), ManualClock(), compiled(generate(Random(seed)))
+    chance, clock = Random(seed), ManualClock()
+    graph = some_graph(chance, secrets=False)
     seen: list[str] = []
     steps, over = 0, False
     while not over:
@@ -115,15 +116,21 @@ async def _step(run: Run, gate: Gate, clock: ManualClock, chance: Random, seen: 
     ways += [("ask", question) for question in run.questions]
     ways += [("uncertain", call) for call in run.uncertain]
     ways += [("time", due)] if (due := clock.next_due) is not None else []
-    ways += [("signal", chance.choice(("interrupt", "fault", "later", "nothing")))] if chance.random() < 0.3 or not ways else []
+    ways += (
+        [("signal", chance.choice(("fault", "later", "later", "interrupt", "nothing")))]
+        if chance.random() < 0.15 or not ways
+        else []
+    )
     kind, what = chance.choice(ways)
     seen.append(f"{kind} {state.seq}")
     try:
         if kind == "call":
-            if chance.random() < 0.3:
-                what.set_exception(ActionError(chance.choice(("failed", "denied", "odd")), "why", retryable=chance.random() < 0.6))
+            if chance.random() < 0.15:
+                what.set_exception(
+                    ActionError(chance.choice(("failed", "denied", "odd")), "why", retryable=chance.random() < 0.6)
+                )
             else:
-                what.set_result(chance.choice((None, True, 1, "a", [1, {"b": 2.5}], "é\u0000")))
+                what.set_result(chance.choice((1, 3, "a", None, [1, {"b": 2.5}], "é\u0000")))
             await grown(run, state.seq)
         elif kind == "ask":
             value = chance.choice(what.options) if what.options else chance.choice(("a", "yes", "7", 3, "prod"))

@@ -53,6 +53,8 @@ class Shelf:
         self.ears: dict[str, tuple[LeasedStore, Hear]] = {}
         self.outage = False
         """Nobody reaches the server now."""
+        self.note: Callable[[str], None] = lambda _: None
+        """Told who claims and lets go."""
 
     def living(self, owner: str) -> bool:
         return self.leases.get(owner, -1.0) > self.loop.time()
@@ -111,6 +113,7 @@ class LeasedStore:
         lost = writes and dice.unknown and dice.random.random() < dice.unknown
         if lost:
             dice.strike("unknown")
+            self._shelf.note(f"{self.name} gets no answer")
             if dice.random.random() < 0.5:
                 raise self._unknown()
         answer = work()
@@ -190,6 +193,7 @@ class LeasedStore:
         self._begin()
         if found.owner != self.name:
             found.owner, found.epoch = self.name, found.epoch + 1
+            self._shelf.note(f"{self.name} claims {run} under {found.epoch}")
         return found.epoch
 
     async def claim_due(
@@ -212,11 +216,17 @@ class LeasedStore:
 
         return await self._call(work, writes=True)
 
+    async def owned(self) -> list[str]:
+        return await self._call(
+            lambda: [run for run, found in self._shelf.runs.items() if found.owner == self.name], writes=False
+        )
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         def work() -> None:
             found = self._shelf.runs.get(run)
             if found is not None and found.owner == self.name:
                 found.owner = ""
+                self._shelf.note(f"{self.name} lets {run} go")
                 if snapshot is not None:
                     found.snapshot = snapshot
 
@@ -235,6 +245,7 @@ class LeasedStore:
                     self._write(turn)
                 else:
                     refused[turn.run] = fault
+                    self._shelf.note(f"{self.name} may not write {turn.run}: {fault}")
             answers.append(refused.get(turn.run))
         return answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
+from typing import Any
 
 from tests.generators import compiled, generate
 from tests.hosts.authored import graph
@@ -85,9 +86,20 @@ def authored(place: int) -> Graph:
     return graph(_TEXTS[place])
 
 
-def some_graph(chance: Random) -> Graph:
-    """One of those above, or a random one with much to do."""
+def some_graph(chance: Random, *, secrets: bool = True) -> Graph:
+    """One of those above, or a random one with much to do; where wanted, one that asks for no secret."""
     if chance.random() < 0.6:
         return authored(chance.randrange(len(_TEXTS)))
-    documents = [generate(Random(chance.random())) for _ in range(2)]
-    return compiled(max(documents, key=lambda document: sum(map(repr(document).count, ("'do'", "'ask'", "'timeout'")))))
+    return compiled(max((_document(chance, secrets) for _ in range(2)), key=_much))
+
+
+def _document(chance: Random, secrets: bool) -> dict[str, Any]:
+    while True:
+        document = generate(Random(chance.random()))
+        if secrets or "'secret': 'word'" not in repr(document):
+            return document
+
+
+def _much(document: dict[str, Any]) -> int:
+    """How much the nodes of a graph call, ask and time."""
+    return sum(map(repr(document).count, ("'do'", "'ask'", "'timeout'")))

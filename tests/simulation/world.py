@@ -25,6 +25,7 @@ from trellis.model.actions import CallTool, RequestInput
 from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, Event, SignalReceived, TimerFired
 from trellis.model.graph import Graph
 from trellis.model.values import Value
+from trellis.stores.base import Store
 
 EFFECTS = {"t": "idempotent", "u": "at_most_once", "v": "pure", "w": "idempotent"}
 """What the tools of the random graphs are; `w` takes back."""
@@ -51,7 +52,7 @@ class Begun(NamedTuple):
 class Process:
     """One host, its store and its clock. Killed, it does nothing more; what it had in memory is gone."""
 
-    def __init__(self, world: World, name: str, offset: float) -> None:
+    def __init__(self, world: World | Any, name: str, offset: float = 0.0) -> None:
         self.world, self.name = world, name
         self.store = LeasedStore(world.shelf, name, world.dice)
         self.clock = SkewedClock(world.loop, Random(world.chance.random()), offset)
@@ -70,7 +71,8 @@ class Process:
 
     async def _live(self) -> None:
         try:
-            async with Host(self.store, self.world.tools(self), clock=self.clock, vault=VAULT) as host:
+            store = self.world.wrap(self, self.store)
+            async with Host(store, self.world.tools(self), clock=self.clock, vault=VAULT) as host:
                 self.world.double(self, host)
                 self.host = host
                 await host.serve()
@@ -164,6 +166,7 @@ class World:
             slow=chance.choice((0.0, 0.02, 0.1)),
         )
         self.shelf = Shelf(loop)
+        self.shelf.note = self.note
         self.graphs = [some_graph(chance) for _ in range(chance.choice((1, 1, 2)))]
         self.processes: list[Process] = []
         self.ledger: list[Effected] = []
@@ -180,6 +183,9 @@ class World:
         self.trail.append(f"{self.loop.time():10.3f} {what}")
 
     # -- tools
+
+    def wrap(self, process: Process, store: LeasedStore) -> Store:
+        return store
 
     def tools(self, process: Process) -> Dispatcher:
         dispatcher = Dispatcher()
@@ -403,6 +409,7 @@ class World:
         if not [process for process in self.processes if not process.store.dead]:
             self.born()
         await asyncio.sleep(3 * LEASE_S)
+        self.nobody_gave_up()
         now = min(process.clock.now() for process in self.processes if process.up)
         for name, found in self.shelf.runs.items():
             row = found.row
@@ -416,6 +423,18 @@ class World:
                 assert driven is not None, f"{name} is owned by {owner.name}, which does not drive it"
                 on_time = row.wake == 0 or row.wake > owner.clock.now() - 2 * LEASE_S
                 assert on_time or owner.jumped, f"{name} is late at {owner.name}"
+
+    def nobody_gave_up(self) -> None:
+        """No fault that a store or a tool may have ends a host, nor what it does by itself."""
+        for process in self.processes:
+            if process.failure is not None:
+                raise AssertionError(f"the host of {process.name} gave up") from process.failure
+            if process.up and process.host is not None:
+                serving = process.host._serving
+                assert serving is not None and serving._task is not None
+                if serving._task.done():
+                    raise AssertionError(f"{process.name} serves no more") from serving._task.exception()
+                assert process.host._driver.serving, f"{process.name} drives no more"
 
     async def end(self) -> None:
         """Everybody dies; somebody comes much later, when everything is due, and brings each run to its end."""
@@ -462,9 +481,6 @@ class World:
     def judge(self) -> Outcome:
         """The invariants, of every run and of all that was done for them."""
         journals: list[Told] = []
-        for process in self.processes:
-            if process.failure is not None:
-                raise AssertionError(f"the host of {process.name} gave up") from process.failure
         missing = self.confirmed - self.shelf.runs.keys()
         assert not missing, f"told to have started, and not there: {missing}"
         for name, found in self.shelf.runs.items():

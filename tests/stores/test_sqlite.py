@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -369,3 +370,94 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store = opened(tmp_path)
     asyncio.run(store.close())
     assert asyncio.run(refusal(store.row("r-1"))) == (StoreUnavailable, {"url": URL, "reason": "it was closed"})
+
+
+READ_WITHOUT_ROOM = """
+import asyncio, resource, sys
+from tests.stores.appending import event, row
+from trellis.errors import StoreFull
+from trellis.stores import open_store
+from trellis.stores.base import Turn
+
+async def main(url):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    store = open_store(url)
+    assert [found.run for found in await store.rows()] == ["r-1"]
+    assert await store.read("r-1") == [b"1", b"2", b"3"]
+    try:
+        await store.create(row("r-2", 1), [event("r-2", 1)], {})
+    except StoreFull as error:
+        print(error.reason)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert await store.append([Turn("r-1", 4, b"4", await store.claim("r-1"), None)]) == [None]
+    await store.close()
+    print("whole")
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_store_is_read_where_there_is_no_room_for_anything(tmp_path: Path, *, killed: bool) -> None:
+    store = spoilt(tmp_path, "SELECT 1")
+    if killed:
+        asyncio.run(store.claim("r-1"))
+        shutil.copytree(tmp_path, tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm", "*-owner-*"))
+    asyncio.run(store.close())
+    folder = tmp_path / "killed" if killed else tmp_path
+    command = [sys.executable, "-c", READ_WITHOUT_ROOM, f"sqlite:///{folder}/runs.db"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("File too large\nwhole\n", "")
+
+
+# Owners of other processes
+
+
+ANSWER = """
+import asyncio, os, sys
+from tests.stores.appending import event, row
+from trellis.stores import open_store
+
+async def main(url):
+    store = open_store(url)
+    async def answer(message):
+        if message == b"let go":
+            await store.release("r-1")
+        return b"%d heard " % os.getpid() + message
+    store.hear(answer)
+    await store.create(row("r-1", 1), [event("r-1", 1)], {})
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets there")
+def test_the_owner_in_another_process_is_asked_until_it_lets_go_or_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ANSWER, f"sqlite:///{tmp_path}/runs.db"]
+    for ending in (b"let go", b""):
+        with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+
+            async def story(child: subprocess.Popen[str], ending: bytes) -> None:
+                store = opened(tmp_path)
+                messages = [b"%d" % number for number in range(5)]
+                replies = await asyncio.gather(*(store.ask("r-1", message) for message in messages))
+                assert replies == [b"%d heard %d" % (child.pid, number) for number in range(5)]
+                if ending:
+                    assert await store.ask("r-1", ending) == b"%d heard let go" % child.pid
+                else:
+                    child.kill()
+                    child.wait()
+                assert await store.ask("r-1", b"x") is None
+                assert await store.claim("r-1") == 2
+                await store.delete("r-1")
+                await store.close()
+
+            try:
+                asyncio.run(story(child, ending))
+            finally:
+                child.kill()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -63,12 +65,15 @@ def test_the_rows_of_an_action_and_its_event_are_committed_together(tmp_path: Pa
 
 def test_a_block_that_raises_leaves_nothing(tmp_path: Path) -> None:
     async def story(store: SqliteStore, epoch: int) -> None:
-        with pytest.raises(ZeroDivisionError):
+        async def act() -> None:
             async with store.transaction() as transaction:
                 transaction.connection.execute(NOTE, ("paid",))
                 turn = Turn("r-1", 2, b"2", epoch, replace(ROW, status="completed"), last=True)
                 assert await transaction.append(turn) is None
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await act()
         assert (notes(store), await store.read("r-1")) == ([], [b"1"])
         assert await store.append([Turn("r-1", 2, b"2", epoch, replace(ROW, name="moved"))]) == [None]
         assert await store.row("r-1") == replace(ROW, name="moved", revision=2)
@@ -100,8 +105,9 @@ def test_a_refused_turn_takes_the_rows_of_the_action_back(
 
 def test_who_was_displaced_commits_nothing(tmp_path: Path) -> None:
     async def story(store: SqliteStore, epoch: int) -> None:
-        for lock in tmp_path.glob("*-owner-*"):
-            lock.unlink()
+        for lock in os.listdir(tmp_path):
+            if "-owner-" in lock:
+                os.unlink(tmp_path / lock)
         theirs = opened(tmp_path)
         await theirs.claim("r-1")
         async with store.transaction() as transaction:
@@ -148,7 +154,7 @@ def test_an_action_cannot_end_the_transaction_unnoticed(
     tmp_path: Path, statements: list[str], *, appended: bool
 ) -> None:
     async def story(store: SqliteStore, epoch: int) -> None:
-        with pytest.raises(StoreUnavailable) as caught:
+        async def act() -> None:
             async with store.transaction() as transaction:
                 transaction.connection.execute(NOTE, ("paid",))
                 if appended:
@@ -160,6 +166,9 @@ def test_an_action_cannot_end_the_transaction_unnoticed(
                         pass  # an action that does not care
                 if not appended:
                     await transaction.append(Turn("r-1", 2, b"2", epoch, None))
+
+        with pytest.raises(StoreUnavailable) as caught:
+            await act()
         assert vars(caught.value) == {"url": URL, "reason": ENDED}
         assert (notes(store), await store.read("r-1")) == ([], [b"1"])
         assert await store.append([Turn("r-1", 2, b"2", epoch, None)]) == [None]
@@ -172,9 +181,7 @@ def test_an_action_may_use_savepoints(tmp_path: Path) -> None:
         async with store.transaction() as transaction:
             with transaction.connection:
                 transaction.connection.execute(NOTE, ("kept",))
-            with pytest.raises(ZeroDivisionError), transaction.connection:
-                transaction.connection.execute(NOTE, ("dropped",))
-                raise ZeroDivisionError
+            transaction.connection.execute("SAVEPOINT mine; INSERT INTO notes VALUES ('dropped'); ROLLBACK TO mine")
             assert await transaction.append(Turn("r-1", 2, b"2", epoch, None)) is None
         assert (notes(store), await store.read("r-1")) == (["kept"], [b"1", b"2"])
 
@@ -204,13 +211,15 @@ def test_other_calls_wait_until_the_block_ends(tmp_path: Path) -> None:
 
 def test_a_transaction_that_finds_no_room_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     async def story(store: SqliteStore, epoch: int) -> None:
-        connection = store._connection
-        connection.pragma("max_page_count", connection.pragma("page_count"))
-        with pytest.raises(StoreFull):
+        async def act() -> None:
             async with store.transaction() as transaction:
+                pages = transaction.connection.pragma("page_count")
+                transaction.connection.pragma("max_page_count", pages)
                 transaction.connection.execute(NOTE, ("paid",))
                 await transaction.append(Turn("r-1", 2, b"x" * 50_000, epoch, None))
-        connection.pragma("max_page_count", 1_000_000)
+
+        with pytest.raises(StoreFull):
+            await act()
         assert (notes(store), await store.read("r-1")) == ([], [b"1"])
         assert await store.append([Turn("r-1", 2, b"2", epoch, None)]) == [None]
 
@@ -235,5 +244,67 @@ def test_a_cancelled_block_leaves_nothing_and_the_store_goes_on(tmp_path: Path) 
             await acting
         assert (notes(store), await store.read("r-1")) == ([], [b"1"])
         assert await store.append([Turn("r-1", 2, b"2", epoch, None)]) == [None]
+
+    told(tmp_path, story)
+
+
+SLOW = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_thread_that_nobody_waits_for_any_more_writes_nothing(tmp_path: Path, *, busy: bool) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        going, given_up = threading.Event(), threading.Event()
+        failures: list[str] = []
+
+        def work(connection: apsw.Connection) -> None:
+            def try_to(statement: str) -> None:
+                try:
+                    connection.execute(statement)
+                except apsw.Error as error:
+                    failures.append(type(error).__name__)
+
+            connection.execute(NOTE, ("paid",))
+            going.set()
+            if busy:
+                try_to(SLOW)
+            given_up.wait()
+            try_to("INSERT INTO notes VALUES ('late')")
+            try_to("COMMIT")
+
+        async def act() -> None:
+            async with store.transaction() as transaction:
+                await asyncio.to_thread(work, transaction.connection)
+
+        acting = asyncio.ensure_future(act())
+        await asyncio.to_thread(going.wait)
+        acting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await acting
+        assert await store.append([Turn("r-1", 2, b"2", epoch, None)]) == [None]
+        given_up.set()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        closed = ["ConnectionClosedError"] * 2
+        assert failures == (["InterruptError", *closed] if busy else closed)
+        assert (notes(store), await store.read("r-1")) == ([], [b"1", b"2"])
+
+    told(tmp_path, story)
+
+
+def test_an_action_that_closes_its_connection_is_told_and_the_store_goes_on(tmp_path: Path) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        async def act() -> None:
+            async with store.transaction() as transaction:
+                transaction.connection.execute(NOTE, ("paid",))
+                await transaction.append(Turn("r-1", 2, b"2", epoch, None))
+                transaction.connection.close()
+
+        with pytest.raises(StoreUnavailable) as caught:
+            await act()
+        assert caught.value.reason == ENDED
+        async with store.transaction() as transaction:
+            transaction.connection.execute(NOTE, ("again",))
+            assert await transaction.append(Turn("r-1", 2, b"2", epoch, None)) is None
+        assert (notes(store), await store.read("r-1")) == (["again"], [b"1", b"2"])
 
     told(tmp_path, story)

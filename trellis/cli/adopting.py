@@ -62,7 +62,12 @@ def migrate(path: str, query: Query, by: str, store: str | None, *, dry: bool, a
             judged = [(row, verdict) for row, verdict in judged if row.run in names]
         told: list[dict[str, Any]] = []
         for row, verdict in judged:
-            entry = {"id": row.run, "hash": row.graph, "verdict": verdict.status, "reasons": list(verdict.reasons)}
+            entry: dict[str, Any] = {
+                "id": row.run,
+                "hash": row.graph,
+                "verdict": verdict.status,
+                "reasons": list(verdict.reasons),
+            }
             if not dry:
                 entry["adopted"] = False
                 if verdict.status == "safe":

@@ -8,9 +8,9 @@ from typing import Any
 from trellis.errors import UsageError
 from trellis.hosts.lines import Line
 from trellis.hosts.short import typed
+from trellis.model.graph import static_id
 from trellis.model.problems import did_you_mean
 from trellis.model.values import Value
-from trellis.render.mermaid import static_id
 
 
 class WrittenAnswers:

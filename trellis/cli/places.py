@@ -43,12 +43,15 @@ def there(store: str | None, root: str) -> bool:
 
 
 def file_of(url: str) -> str | None:
-    """The file or folder of a store that has one."""
-    for scheme in ("sqlite:///", "file:"):
-        path = url.removeprefix(scheme)
-        if path != url and path.strip("/"):
-            return path
-    return None
+    """The file or folder of a store that has one, as its URL names it."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite" and rest.startswith("///"):
+        path = rest[3:]
+    elif scheme == "file":
+        path = rest[2:] if rest.startswith("///") else rest
+    else:
+        return None
+    return path if path.strip("/") else None
 
 
 def shown(store: str | None, root: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from trellis.cli.delivery import kinds_needed
@@ -36,7 +37,7 @@ def page(found: Look, store: str | None) -> str:
     return harmless("\n\n".join(parts))
 
 
-def _part(title: str, rows: list[tuple[str, ...]]) -> list[str]:
+def _part(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [f"{title}\n{columns(rows, indent=2)}"] if rows else []
 
 
@@ -109,7 +110,7 @@ def next_commands(found: Look, store: str | None) -> list[tuple[str, str]]:
             lines.append((command_line([*base, "--again"], store), "make the call once more"))
     for name in signals_taken(graph, state):
         if name != INTERRUPT:
-            words = [f"{key}=…" for key in graph.definition.signals[name].data]
+            words = [f"{key}=VALUE" for key in graph.definition.signals[name].data]
             lines.append((command_line(["signal", run, name, *words], store), "it would be taken now"))
     if row.wake is not None:
         why = "go on with it here, if nobody drives it"

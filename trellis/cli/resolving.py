@@ -11,9 +11,8 @@ from trellis.cli.looking import stands
 from trellis.cli.places import command_line
 from trellis.errors import UsageError
 from trellis.hosts.commands import Resolve
-from trellis.model.graph import Graph
+from trellis.model.graph import Graph, static_id
 from trellis.model.values import Value
-from trellis.render.mermaid import static_id
 from trellis.stores.base import Store
 
 

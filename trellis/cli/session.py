@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
 from trellis.cli.options import Options
-from trellis.cli.places import not_kept, open_kept
+from trellis.cli.places import command_line, not_kept, open_kept
 from trellis.cli.screen import JsonScreen, OutputLost, TextScreen
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
@@ -21,6 +21,7 @@ from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, wanted
 from trellis.errors import Refused, RunClosed, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.local import Host, Run, inspect_run
+from trellis.model.actions import CallTool
 from trellis.model.values import Value
 from trellis.stores.base import Store
 
@@ -84,6 +85,15 @@ class WayBack:
         run, self._run = self._run, None
         if run is not None:
             tell(self._options.how_to_resume(run))
+
+    def tell_uncertain(self, call: CallTool) -> None:
+        """Say that nobody knows how the call ended, and the command that says so once somebody found out."""
+        resolve = command_line(["runs", "resolve", call.run, call.node], self._options.place)
+        tell(
+            f"input needed: nobody knows whether '{call.node}' was done: "
+            f"{call.tool}, attempt {call.attempt}, key {call.idempotency_key}"
+        )
+        tell(f"find out, then say how it ended: {resolve} --value JSON | --failed CODE | --again")
 
     def tell_at_once(self) -> None:
         """The same past stderr, which may be in the middle of a line."""
@@ -249,6 +259,10 @@ class Session:
         if not self.stopping and self._run.state.waiting:
             run = self._run
             tell(f"input needed: {SignalNeeded(run.id, run.waits, hopeless=run.hopeless)}")
+            return INPUT_NEEDED
+        if not self.stopping and self._run.uncertain:
+            for call in self._run.uncertain:
+                self.way.tell_uncertain(call)
             return INPUT_NEEDED
         if self.stopping or not self._lacking:
             tell("interrupted")

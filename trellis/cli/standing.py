@@ -15,7 +15,7 @@ from trellis.hosts.lines import timestamp
 from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph, Node
 from trellis.model.secrets import mask
-from trellis.render.mermaid import static_id
+from trellis.model.graph import static_id
 from trellis.stores.base import RunRow
 
 Wait = dict[str, Any]

@@ -19,10 +19,11 @@ from trellis.engine.versions import adopt
 from trellis.errors import HostClosed, RunClosed
 from trellis.hosts.attempts import Attempts
 from trellis.hosts.clock import Clock
+from trellis.hosts.held import Held
 from trellis.hosts.live import LiveRun
 from trellis.hosts.reports import Secret, report
 from trellis.hosts.rows import adopted_row, next_row
-from trellis.hosts.transactions import Held, Transactions, taken_back
+from trellis.hosts.transactions import Transactions, taken_back
 from trellis.hosts.vault import Vault
 from trellis.model.actions import ActionRequest, CallTool, Cancel, Response, StartTimer
 from trellis.model.codec import encode_event
@@ -118,7 +119,7 @@ class Driver:
         """Hand in an event; it is applied in the order of arrival."""
         if run.held is not None:
             run.held.posts.append((run, event, reply, aside))
-            run.held.disturb(run, event)
+            run.held.disturb(run.state, event)
             return
         self._inbox.append((run, event, reply, aside))
         self._wake()
@@ -176,7 +177,7 @@ class Driver:
             graph, state, row = (run.graph, run.state, run.row) if last is None else last.after
             try:
                 if aside.__class__ is Version:
-                    step, graph = _adopt(graph, state, event, aside)  # type: ignore[arg-type]
+                    step, graph = _adopt(graph, state, event, aside)
                 else:
                     step = apply(graph, state, event)
                 if step.refusal is not None:

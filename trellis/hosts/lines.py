@@ -11,7 +11,8 @@ from trellis.engine.program import Program, program_of
 from trellis.engine.replay import shown_fields
 from trellis.engine.state import shown_states
 from trellis.model.actions import RequestInput
-from trellis.model.graph import Graph
+from trellis.model.graph import Graph, static_id
+from trellis.model.redaction import Redactor
 from trellis.model.secrets import MASK, mask
 from trellis.model.values import Value
 
@@ -25,10 +26,18 @@ class Scribe:
     It may be handed a run from its first step, or later with what came before.
     """
 
-    __slots__ = ("_program", "count", "graph", "run", "visited")
+    __slots__ = ("_program", "_redactor", "count", "graph", "run", "visited")
 
-    def __init__(self, graph: Graph, run: str, *, count: int = 0, visited: Iterable[str] = ()) -> None:
-        self.run, self.count = run, count
+    def __init__(
+        self,
+        graph: Graph,
+        run: str,
+        *,
+        count: int = 0,
+        visited: Iterable[str] = (),
+        redactor: Redactor | None = None,
+    ) -> None:
+        self.run, self.count, self._redactor = run, count, redactor
         self.visited = list(visited)
         self.graph = graph
         self._program: Program = program_of(graph)
@@ -71,7 +80,12 @@ class Scribe:
                     {"node": failure.node, "code": failure.code, "message": failure.message}
                     for failure in state.undo_failures
                 ]
-        return line
+        return self._redactor.line(line, saves=self._saves(line)) if self._redactor else line
+
+    def _saves(self, line: Line) -> str:
+        """The field that takes the value of a line of a tool."""
+        node = self.graph.definition.nodes.get(static_id(line["node"])) if "node" in line else None
+        return (node.save or "") if node is not None else ""
 
 
 def public_fields(program: Program, state: State) -> dict[str, Value]:

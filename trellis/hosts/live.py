@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trellis.engine import State, Step
 from trellis.engine.program import program_of
 from trellis.hosts.clock import Alarm
+from trellis.hosts.held import Held
 from trellis.hosts.lines import entered
 from trellis.hosts.rows import busy
 from trellis.model.actions import CallTool, RequestInput
@@ -16,7 +17,6 @@ from trellis.model.graph import Graph
 
 if TYPE_CHECKING:
     from trellis.dispatch import Router
-    from trellis.hosts.transactions import Held
     from trellis.stores.base import RunRow
 
 

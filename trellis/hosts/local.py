@@ -47,6 +47,7 @@ from trellis.model.codec import encode_event
 from trellis.model.events import Adopted, RunStarted
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
+from trellis.model.redaction import Redactor
 from trellis.model.values import Value
 from trellis.stores import open_store
 from trellis.stores.base import RunRow, Snapshot, Store
@@ -63,7 +64,8 @@ class Host:
     `store` is a URL (memory://, file:DIR, sqlite:///FILE, postgresql://…, redis://…), or an open Store that stays its
     opener's to close; `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in
     YAML ("process"); `at_most` how many runs may be open in the store at once. `vault` keeps secrets under encryption:
-    by default that of the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept.
+    by default that of the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept. `redactor` hides
+    from people what its patterns and names say: by default those of TRELLIS_REDACT, one a line.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Host:
         allow: Collection[str] = (),
         at_most: int | None = None,
         vault: Vault | None = None,
+        redactor: Redactor | None = None,
         clock: Clock | None = None,
         root: str = ".",
     ) -> None:
@@ -82,6 +85,7 @@ class Host:
         self._allow, self._at_most = frozenset(allow), at_most
         self._clock = clock if clock is not None else SystemClock()
         self._vault = vault if vault is not None else Vault.from_environment()
+        self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
         self._releasing: dict[str, asyncio.Task[None]] = {}
         self._admission = asyncio.Lock()  # one id is one run, however many ask for it at once
         self._serving: Serving | None = None

@@ -29,7 +29,9 @@ from trellis.model.events import (
     TimerFired,
 )
 from trellis.model.graph import Graph
-from trellis.model.values import Value
+from trellis.model.redaction import Redactor
+from trellis.model.secrets import sealed_names
+from trellis.model.values import Value, reject
 from trellis.stores.base import RunRow, Store
 
 EXPORT = 1
@@ -123,8 +125,11 @@ def _holds(expression: Expression, row: RunRow) -> bool:
         return False
 
 
-async def replayed(store: Store, run: str, *, until: int | None = None) -> Replayed:
-    """The run as its first `until` events left it (None: all). Raises UnknownRun, UsageError, StoreError."""
+async def replayed(store: Store, run: str, *, until: int | None = None, redactor: Redactor | None = None) -> Replayed:
+    """The run as its first `until` events left it (None: all). Raises UnknownRun, UsageError, StoreError.
+
+    `redactor` hides in the lines what people must not see.
+    """
     row = await existing(store, run)
     graphs, events = Definitions(store), await read_events(store, run)
     count = _within(run, until, events)
@@ -132,7 +137,7 @@ async def replayed(store: Store, run: str, *, until: int | None = None) -> Repla
     for step in await folded(graphs, store, row, events[:count]):
         graph = await graphs.get(step.state.graph, row)
         if scribe is None:
-            scribe = Scribe(graph, run)
+            scribe = Scribe(graph, run, redactor=redactor)
         elif scribe.graph is not graph:
             scribe.become(graph)
         lines += scribe.lines(step)
@@ -181,6 +186,10 @@ async def fork(
         raise Refused("closed", f"run '{run}' had ended by event {count}: {state.status}; fork it at an earlier one")
     graph = await graphs.get(state.graph, row)
     if fields:
+        for field, value in fields.items():
+            fault = reject(value) or ("it holds the mark that stands for a secret" if sealed_names(value) else None)
+            if fault is not None:
+                raise InvalidField(field, fault)
         edited = FieldsEdited((clock or SystemClock()).now(), dict(fields), by)
         step = apply(graph, state, edited)
         if step.refusal is not None:
@@ -230,8 +239,10 @@ async def export(store: Store, run: str) -> list[bytes]:
     return [head, *events]
 
 
-async def import_run(store: Store, lines: Iterable[bytes], *, id: str | None = None) -> RunRow:
-    """Create the run that `export` gave, under its own id or another one.
+async def import_run(
+    store: Store, lines: Iterable[bytes], *, id: str | None = None, vault: Vault | None = None
+) -> RunRow:
+    """Create the run that `export` gave, under its own id or another one; then `vault` rebinds its secrets.
 
     The journal is folded first: what does not follow from its definitions is refused. Raises UsageError, ReplayError,
     StoreError; Refused where the id is taken.
@@ -250,7 +261,7 @@ async def import_run(store: Store, lines: Iterable[bytes], *, id: str | None = N
     for digest, data in head.definitions.items():
         graphs.add(_decoded(data, digest, row.source))
     if name != row.run:
-        events = [_renamed(event, row.run, name) for event in events]
+        events = [_renamed(rebound(vault, event, row.run, name), row.run, name) for event in events]
     for step in await folded(graphs, store, row, events):
         state = step.state
     if state is None:

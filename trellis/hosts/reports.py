@@ -7,6 +7,7 @@ from trellis.hosts.live import LiveRun
 from trellis.hosts.vault import Vault, sealed
 from trellis.model.actions import CallTool, Completed, Denied, Failed, Response
 from trellis.model.events import ActionCompleted, ActionFailed, Event
+from trellis.model.redaction import veil
 from trellis.model.secrets import conceal, seal, sealed_names, unsealed
 
 Secret = tuple[str, str]
@@ -31,5 +32,5 @@ def report(
             response = Failed("invalid", "a secret is a text that is not empty", retryable=False)
     if isinstance(response, Denied):
         response = Failed("denied", response.reason, retryable=False)
-    code, message = (str(conceal(unsealed(text), run.secrets)) for text in (response.code, response.message))
+    code, message = (veil(unsealed(text), run.secrets.values()) for text in (response.code, response.message))
     return ActionFailed(now, name, code, message, response.retryable, clock.noise(), by), None

@@ -18,6 +18,7 @@ from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_field
 from trellis.hosts.live import LiveRun, Rested
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.graph import Graph
+from trellis.model.redaction import Redactor
 from trellis.model.secrets import mask
 from trellis.model.values import Value
 
@@ -44,6 +45,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
 class Keeper(Protocol):
     """What a handle needs of the host that gave it."""
+
+    redactor: Redactor
 
     async def present(self, run: str) -> LiveRun:
         """The run as it is driven here, taken up again where it had left the memory; or as it ended.
@@ -214,7 +217,8 @@ class Run:
         live.listeners.append(queue.put_nowait)
         try:
             origin = live.origin
-            scribe = Scribe(live.graph, live.id, count=origin.lines if origin else 0)
+            count = origin.lines if origin else 0
+            scribe = Scribe(live.graph, live.id, count=count, redactor=self._keeper.redactor)
             ended = live.closed.done()
             seq = 0
             for line in _reopened(scribe, origin):

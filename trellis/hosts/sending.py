@@ -21,6 +21,7 @@ from trellis.hosts.commands import (
     Command,
     Message,
     Reply,
+    Resolve,
     Signal,
     decode_reply,
     encode,
@@ -31,7 +32,7 @@ from trellis.hosts.rows import adopted_row, next_row
 from trellis.hosts.vault import Vault
 from trellis.model.codec import encode_event
 from trellis.model.events import Adopted, Event
-from trellis.model.graph import Graph
+from trellis.model.graph import Graph, static_id
 from trellis.stores.base import RunRow, Store, Turn
 
 TRIES = 20
@@ -64,7 +65,7 @@ async def ask(store: Store, run: str, command: Command) -> Reply | None:
         raise UnknownRun(run)
     if row.status != "running":
         return closed((await load(Definitions(store), store, row)).state, command)
-    if isinstance(command, Answer) and not store.url.startswith(PRIVATE):
+    if isinstance(command, Answer | Resolve) and not store.url.startswith(PRIVATE):
         await _must_not_be_secret(store, row, command)
     data = await store.ask(run, encode(Message(run, command)))
     return decode_reply(data) if data else None  # an owner that has just let it go says nothing
@@ -74,14 +75,15 @@ PRIVATE = ("memory:", "file:", "sqlite:")
 """Where a message goes from process to process of one person, and is kept by nobody."""
 
 
-async def _must_not_be_secret(store: Store, row: RunRow, command: Answer) -> None:
+async def _must_not_be_secret(store: Store, row: RunRow, command: Answer | Resolve) -> None:
     graph = await Definitions(store).get(row.graph, row)
-    node = graph.definition.nodes.get(command.node)
-    if node is not None and node.ask is not None and graph.definition.fields[node.ask.field].secret:
+    node = graph.definition.nodes.get(static_id(command.node))
+    field = node and (node.ask.field if node.ask is not None else node.save)
+    if field and graph.definition.fields[field].secret:
         raise Refused(
             "secret",
-            f"node '{command.node}' asks for a secret, and this store would keep the message in clear; "
-            f"answer it where the run is driven",
+            f"node '{command.node}' takes a secret, and this store would keep the message in clear; "
+            "give it where the run is driven, or once nobody drives it",
         )
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from trellis.errors import HostClosed, RunOwned, StoreError, TrellisError, UnknownRun
 from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun, Rested
+from trellis.model.redaction import Redactor
 from trellis.stores.base import Store
-
-if TYPE_CHECKING:
-    from trellis.hosts.local import Host
 
 log = logging.getLogger("trellis")
 
@@ -30,10 +28,26 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0
 """How long a run is put off that cannot be driven here: twice as long each time."""
 
 
+class Driving(Protocol):
+    """What is needed of the host that serves."""
+
+    redactor: Redactor
+
+    @property
+    def running(self) -> set[str]:
+        """The ids of the runs that are open here."""
+
+    async def take_up(self, run: str) -> LiveRun:
+        """Drive the run. Raises TrellisError."""
+
+    async def let_go(self) -> None:
+        """Free the runs that the store owns and nobody here drives. Raises StoreError."""
+
+
 class Serving:
     """Serves the runs of graphs with these names (None: any), at most `at_once` with something under way."""
 
-    def __init__(self, host: Host, store: Store, clock: Clock, names: Collection[str] | None, at_once: int) -> None:
+    def __init__(self, host: Driving, store: Store, clock: Clock, names: Collection[str] | None, at_once: int) -> None:
         self._host, self._store, self._clock = host, store, clock
         self._names, self._at_once = names, at_once
         self._idle: dict[str, LiveRun] = {}
@@ -85,7 +99,9 @@ class Serving:
         delay = min(self._delays.get(run, FIRST_DELAY_S / 2) * 2, LONGEST_DELAY_S)
         self._delays[run] = delay
         self._put_off.add(run)
-        log.warning("run '%s' cannot go on here, next try in %g s: %s", run, delay, failure)
+        log.warning(
+            "run '%s' cannot go on here, next try in %g s: %s", run, delay, self._host.redactor.text(str(failure))
+        )
 
         def over() -> None:
             self._put_off.discard(run)

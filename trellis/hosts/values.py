@@ -9,7 +9,7 @@ from trellis.engine import State
 from trellis.engine.program import program_of
 from trellis.engine.replay import start_fields
 from trellis.errors import FieldsNeeded, InvalidField, SecretsNeeded, StartedOtherwise
-from trellis.hosts.vault import Vault, opened
+from trellis.hosts.vault import VARIABLE, Vault, opened
 from trellis.model.actions import CallTool
 from trellis.model.events import RunStarted
 from trellis.model.graph import Field, Graph
@@ -68,7 +68,7 @@ def known_secrets(graph: Graph, state: State, given: Mapping[str, str], vault: V
 
     Raises SecretsNeeded for those nobody knows.
     """
-    kept, _ = opened(vault, state.run, state.secrets, _asked_for(state))
+    kept, refused = opened(vault, state.run, state.secrets, _asked_for(state))
     known = {**kept, **given}
     for name, field in graph.definition.fields.items():
         if field.secret and name not in known and field.source is not None:
@@ -77,7 +77,7 @@ def known_secrets(graph: Graph, state: State, given: Mapping[str, str], vault: V
                 known[name] = value
     missing = sorted(name for name in _asked_for(state) if name not in known)
     if missing:
-        raise SecretsNeeded(state.run, missing)
+        raise SecretsNeeded(state.run, missing, [str(refused[name]) for name in missing if name in refused])
     return known
 
 
@@ -97,4 +97,6 @@ def _asked_for(state: State) -> set[str]:
 
 
 def _environment(field: Field) -> str | None:
+    if field.source == f"env:{VARIABLE}":
+        raise InvalidField(VARIABLE, "it holds the keys of all secrets, which no run may have")
     return os.environ.get((field.source or "").removeprefix("env:"))

@@ -11,6 +11,7 @@ A region is the id of the body it belongs to; the root region is the empty text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -231,6 +232,12 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     migrate: Migrate = Migrate()
 
 
+def static_id(path: str) -> str:
+    """The id in the definition of the node at a run's `path`: `fan[3].fetch` is `fan[].fetch`."""
+    return _INDEX.sub("[]", path) if "[" in path else path
+
+
+_INDEX = re.compile(r"\[\d+\]")
 _decoder = msgspec.json.Decoder(Definition)
 _sorted = msgspec.json.Encoder(order="sorted").encode
 

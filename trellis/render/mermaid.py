@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Definition, Graph, Node
+from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Definition, Graph, Node, static_id
 
 LONGEST = 60
 """Characters of an author's text that a label shows."""
@@ -23,7 +23,6 @@ _SHAPES = {
     "pass": '{{{{"{}"}}}}',
 }
 _TARGET_SHAPES = {END: '((("{}")))', FAIL: '[\\"{}"/]', ROLLBACK: '[/"{}"\\]'}
-_INDEX = re.compile(r"\[\d+\]")
 
 # Mermaid decodes entities before some versions of it read Markdown, formulas and icons, so those are broken up by an
 # invisible character, or where that does not help written with a mark that looks the same.
@@ -48,11 +47,6 @@ def mermaid(graph: Graph, *, visited: Collection[str] = (), current: Collection[
     A current node is marked as current only. Paths that name no node of the graph are passed over.
     """
     return "\n".join(_Flowchart(graph.definition).lines(visited, current)) + "\n"
-
-
-def static_id(path: str) -> str:
-    """The id in the definition of the node at a run's `path`: `fan[3].fetch` is `fan[].fetch`."""
-    return _INDEX.sub("[]", path)
 
 
 class _Flowchart:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from trellis.cli.options import store_option
@@ -15,12 +17,12 @@ from trellis.cli.runs import COMMANDS
 def command(run_id: str, path: str | None, store: str | None) -> int:
     """Write the run ID with its definitions as JSON lines, for `trellis runs import`. Secrets stay as they are kept."""
     from trellis.cli.kept import with_store
-    from trellis.hosts.operations import export
+    from trellis.hosts import operations
 
-    lines = with_store(store, lambda kept: export(kept, run_id))
+    lines = with_store(store, lambda kept: operations.export(kept, run_id))
     data = b"".join(line + b"\n" for line in lines)
     if path is None:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return 0
     from trellis.cli.writing import replace_file
 

@@ -89,7 +89,9 @@ class Index:
             if known is None or known.size != size:
                 self._read(name, known)
         if first:
-            writes = max(writes, self._sweep())
+            least = self._sweep()
+            if least > writes:
+                self.folder.count(writes := least)
         self._writes = writes
 
     def begin(self) -> int:

@@ -79,6 +79,10 @@ class Journals:
             raise UnknownRun(run)
         return known
 
+    def owned(self) -> list[str]:
+        with self._alone() as index:
+            return [run for run, known in index.runs.items() if known.owner == self.owner.token]
+
     def living(self, run: str) -> str | None:
         with self._alone():
             return self._living(self._of(run))

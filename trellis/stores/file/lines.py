@@ -33,7 +33,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line only: greater than that of every run created before."""
     seq: int = 0
     """Of the event; 0 where there is none."""
-    event: msgspec.Raw | None = None
+    event: msgspec.Raw = msgspec.Raw()
     """The event, where its bytes are the JSON text of one line."""
     data: bytes | None = None
     """The event, where they are something else: in base 64."""
@@ -89,4 +89,4 @@ def read(data: bytes, before: int) -> tuple[Line, int] | None:
 
 def happened(line: Line) -> bytes:
     """The event of a line that has one."""
-    return bytes(line.event) if line.event is not None else line.data or b""
+    return bytes(line.event) or line.data or b""

@@ -66,6 +66,9 @@ class FileStore:
         self._control.listen()
         return due
 
+    async def owned(self) -> list[str]:
+        return await self._do(self._journals.owned)
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         await self._do(lambda: self._journals.release(run, snapshot))
 

@@ -175,7 +175,7 @@ class LeaseLocker:
     async def _renew(self, key: str, holder: str, lease: _Held, ttl: float) -> None:
         loop = asyncio.get_running_loop()
         pause = ttl / 3
-        while True:
+        while holder in self._held:  # a cancellation may come out of a place as an error
             await asyncio.sleep(pause)
             if lease.lost:
                 return
@@ -192,10 +192,11 @@ class LeaseLocker:
             pause = ttl / 3
 
     async def _end(self, key: str, holder: str, lease: _Held, renewal: asyncio.Task[None]) -> None:
+        held = self._held.pop(holder, None)
         renewal.cancel()
         await asyncio.wait([renewal])
         lost = lease.lost  # before the place is asked, which takes its time
-        if self._held.pop(holder, None) is None:
+        if held is None:
             return
         try:
             lost = not await self._leases.free(key, holder) or lost

@@ -51,7 +51,7 @@ def parse(url: str) -> Place:
     shown = masked(url)
     if not url.startswith(_SCHEMES):
         raise StoreUnavailable(shown, f"this is no URL of PostgreSQL; expected {_FORM}")
-    base, _, query = url.partition("?")
+    base, _, query = _divided(url)
     ours = {"lease": "", "schema": "", "pool_size": ""}
     theirs = []
     for part in filter(None, query.split("&")):
@@ -81,11 +81,8 @@ def parse(url: str) -> Place:
 
 def masked(url: str) -> str:
     """The URL as it may be shown: `***` where a password is."""
-    base, question, query = url.partition("?")
+    base, question, query = _divided(url)
     scheme, slashes, rest = base.partition("://")
-    if "/" not in rest and "@" in query:  # a password with a ? in it
-        base, question, query = url, "", ""
-        rest = base.partition("://")[2]
     before, at, after = rest.rpartition("@")
     user, colon, _ = before.partition(":")
     base = scheme + slashes + user + (":***" if colon else "") + at + after
@@ -96,9 +93,17 @@ def masked(url: str) -> str:
     return base + question + "&".join(parts)
 
 
+def _divided(url: str) -> tuple[str, str, str]:
+    """What is before the query, the `?`, and the query; a password may have a `?` in it, as libpq reads it."""
+    start = url.find("://") + 3
+    at, slash = url.find("@", start), url.find("/", start)
+    mark = url.find("?", at if at != -1 and (slash == -1 or at < slash) else start)
+    return (url, "", "") if mark == -1 else (url[:mark], "?", url[mark + 1 :])
+
+
 def _schema(url: str, name: str) -> str:
-    if len(name.encode()) > 63 or "\0" in name or name.startswith("pg_"):
-        reason = f"schema={name!r} cannot be the name of a schema: at most 63 bytes, and not starting with pg_"
+    if len(name.encode()) > 63 or "\0" in name or "%" in name or name.startswith("pg_"):
+        reason = f"schema={name!r} cannot be the schema: at most 63 bytes, no %, and not starting with pg_"
         raise StoreUnavailable(url, reason)
     return name
 

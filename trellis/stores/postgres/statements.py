@@ -62,6 +62,7 @@ class Statements:
                 WHERE owner IS NULL AND status = 'running' AND wake > %(now)s
                     AND (%(names)s::text[] IS NULL OR name = ANY(%(names)s)) AND run <> ALL(%(without)s)
             ) FROM taken""")
+        self.owned = bound("SELECT run FROM {s}.runs WHERE owner = %s ORDER BY id")
         self.release = bound("""
             WITH freed AS (
                 UPDATE {s}.runs SET owner = NULL WHERE run = %(run)s AND owner = %(me)s RETURNING id, revision

@@ -127,6 +127,9 @@ class PostgresStore:
 
         return await self._write(take, owns=True)
 
+    async def owned(self) -> list[str]:
+        return [run for (run,) in await self._all(self._statements.owned, (self._lease.token,))]
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         values = {
             "me": self._lease.token,

@@ -15,6 +15,7 @@ class OwnerLease:
     def __init__(self, server: Server, owner: str) -> None:
         self._server, self._owner = server, owner
         self._renewing: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def held(self) -> bool:
@@ -28,8 +29,9 @@ class OwnerLease:
 
     async def close(self) -> None:
         """Be dead at once: what is owned is free. Where the server cannot be reached, when the lease has run out."""
-        if self._renewing is None:
+        if self._renewing is None or self._closed:
             return
+        self._closed = True
         self._renewing.cancel()
         await asyncio.wait([self._renewing])
         try:
@@ -40,7 +42,7 @@ class OwnerLease:
     async def _renew(self) -> None:
         lease = self._server.lease
         pause = lease / 3
-        while True:
+        while not self._closed:  # a cancellation may come out of the library as an error
             await asyncio.sleep(pause)
             try:
                 await self._server.run(scripts.RENEW, self._owner, round(lease * 1000))

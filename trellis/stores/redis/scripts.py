@@ -7,6 +7,7 @@ Keys, each behind the prefix:
     events:RUN          a list
     owners              a sorted set: owner -> the millisecond until which it lives, by the server's clock
     due:OWNER:NAME      a sorted set: run -> wake, of the open runs of graphs of that name; OWNER is empty for free ones
+    held:OWNER          a set: the runs whose hash has this owner
     queues:OWNER        a set: the names for which there is such a set
     index:…             sorted sets: serial and run -> created
     def:HASH, uses:HASH, defs:RUN    a definition, the runs that need it, and the definitions that a run needs
@@ -82,6 +83,13 @@ local function define(run, hash, data)
     call('SADD', P .. ':defs:' .. run, hash)
 end
 
+local function own(r)
+    call('SREM', P .. ':held:' .. r.owner, r.run)
+    r.owner, r.epoch = me, r.epoch + 1
+    call('SADD', P .. ':held:' .. me, r.run)
+    call('HSET', P .. ':run:' .. r.run, 'owner', me, 'epoch', r.epoch)
+end
+
 local function live(lease)
     call('ZADD', P .. ':owners', now + lease, me)
 end
@@ -127,7 +135,10 @@ local r = {run = run, owner = last and '' or me, name = row[3], wake = row[2],
     serial = string.format('%%016d', call('INCR', P .. ':serial'))}
 index(r, cmsgpack.pack(row[4]), row[5])
 queue(r)
-if not last then live(lease) end
+if not last then
+    live(lease)
+    call('SADD', P .. ':held:' .. me, run)
+end
 call('HSET', P .. ':run:' .. run, 'row', row[1], 'rev', #events, 'epoch', 1, 'owner', r.owner, 'name', r.name,
     'wake', r.wake, 'sets', r.sets, 'created', r.created, 'graph', row[6], 'serial', r.serial, 'request', request)
 for _, event in ipairs(events) do call('RPUSH', P .. ':events:' .. run, part(event)) end
@@ -194,7 +205,10 @@ for run, r in pairs(runs) do
             add('seq', r.seq)
             add('data', r.data)
         end
-        if r.owner ~= r.before.owner then add('owner', r.owner) end
+        if r.owner ~= r.before.owner then
+            add('owner', r.owner)
+            call('SREM', P .. ':held:' .. me, run)
+        end
         call('HSET', P .. ':run:' .. run, unpack(given))
         if r.wake ~= r.before.wake or r.name ~= r.before.name or r.owner ~= r.before.owner then
             unqueue(r.before)
@@ -214,10 +228,7 @@ local lease, r = tonumber(ARGV[3]), load(ARGV[4])
 if not r then return {'unknown'} end
 if r.owner ~= me and living(r.owner) then return {'owned', r.owner} end
 unqueue(r)
-if r.owner ~= me then
-    r.owner, r.epoch = me, r.epoch + 1
-    call('HSET', P .. ':run:' .. r.run, 'owner', me, 'epoch', r.epoch)
-end
+if r.owner ~= me then own(r) end
 queue(r)
 live(lease)
 return {'yours', r.epoch}
@@ -249,8 +260,7 @@ for _, one in ipairs(found) do
     local r = load(one[2])
     unqueue(r)
     if not living(r.owner) then
-        r.owner, r.epoch = me, r.epoch + 1
-        call('HSET', P .. ':run:' .. r.run, 'owner', me, 'epoch', r.epoch)
+        own(r)
         claimed[#claimed + 1] = r.run
         claimed[#claimed + 1] = r.epoch
     end
@@ -274,6 +284,7 @@ if not r or r.owner ~= me then return 0 end
 unqueue(r)
 r.owner = ''
 queue(r)
+call('SREM', P .. ':held:' .. me, r.run)
 call('HSET', P .. ':run:' .. r.run, 'owner', '')
 local seq = tonumber(ARGV[4])
 if seq >= 0 and seq <= r.rev then call('HSET', P .. ':run:' .. r.run, 'seq', seq, 'data', ARGV[5]) end
@@ -288,6 +299,7 @@ if not r then return {'unknown'} end
 if r.owner ~= me and living(r.owner) then return {'owned', r.owner} end
 unqueue(r)
 index(r, false, false)
+call('SREM', P .. ':held:' .. r.owner, r.run)
 if r.request ~= '' then call('HDEL', P .. ':requests', r.request) end
 for _, hash in ipairs(call('SMEMBERS', P .. ':defs:' .. r.run)) do
     call('SREM', P .. ':uses:' .. hash, r.run)
@@ -307,6 +319,7 @@ return {rev, call('LRANGE', P .. ':events:' .. ARGV[3], ARGV[4], ARGV[5])}
 )
 
 ROW = _script("return call('HMGET', P .. ':run:' .. ARGV[3], 'row', 'rev', 'request')")
+OWNED = _script("return call('SMEMBERS', P .. ':held:' .. me)")
 SNAPSHOT = _script("return call('HMGET', P .. ':run:' .. ARGV[3], 'seq', 'data')")
 DEFINITION = _script("return call('GET', P .. ':def:' .. ARGV[3])")
 

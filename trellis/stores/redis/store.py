@@ -93,6 +93,9 @@ class RedisStore:
             tuple((run.decode(), int(epoch)) for run, epoch in pairs), None if later is None else float(later)
         )
 
+    async def owned(self) -> list[str]:
+        return sorted(run.decode() for run in await self._run(scripts.OWNED))
+
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         values: tuple[int, bytes] = (-1, b"") if snapshot is None else (snapshot.seq, snapshot.data)
         await self._run(scripts.RELEASE, run, *values)

@@ -31,11 +31,11 @@ class Journal:
     """Raises apsw.Error where SQLite does, OSError where the owner's lock file cannot be made, or what `Store` says."""
 
     def __init__(self, url: str, connection: apsw.Connection, owner: OwnerLock) -> None:
-        self._connection, self._owner = connection, owner
+        self._url, self._connection, self._owner = url, connection, owner
         self._execute, self._transaction = connection.execute, Transaction(connection)
         self.reading = Reading(url, connection)
-        self.writing = Writing(connection, owner, self.reading)
-        self._claims = self.writing.claims
+        self.claims: dict[str, Claim] = {}
+        self._writing = Writing(connection, owner, self.reading, self.claims)
 
     def create(
         self, row: RunRow, events: Sequence[bytes], definitions: Mapping[str, bytes], *, last: bool, at_most: int | None
@@ -55,14 +55,14 @@ class Journal:
             self._execute(_INSERT_ROW, (row.run, row.request, None if last else owner, *values))
             key = self._connection.last_insert_rowid()
             for digest, data in definitions.items():
-                self.writing.need(key, digest, data)
+                self._writing.need(key, digest, data)
             if row.graph not in definitions:
-                self.writing.need(key, row.graph, None)
+                self._writing.need(key, row.graph, None)
             if row.fields:
-                self.writing.index(key, "{}", values[COLUMNS.index("fields")])
+                self._writing.index(key, "{}", values[COLUMNS.index("fields")])
             self._connection.executemany(_INSERT_EVENT, [(key, seq, event) for seq, event in enumerate(events, 1)])
         if not last:
-            self._claims[row.run] = Claim(key, 1, len(events), values)
+            self.claims[row.run] = Claim(key, 1, len(events), values)
         return replace(row, revision=len(events)), 1
 
     def claim(self, run: str) -> int:
@@ -73,7 +73,7 @@ class Journal:
             if owner != token:
                 epoch += 1
                 self._execute(_TAKE, (token, epoch, key))
-        return self.writing.hold((key, run, token, epoch, *rest)).epoch
+        return self._writing.hold((key, run, token, epoch, *rest)).epoch
 
     def claim_due(self, now: float, limit: int, names: Collection[str] | None, without: Collection[str]) -> Due:
         due = self.reading.due
@@ -90,23 +90,23 @@ class Journal:
             self._connection.executemany(_TAKE, [(token, epoch, key) for key, _, _, epoch, *_ in found])
             following = self.reading.next(now)
         for held in found:
-            self.writing.hold(held)
+            self._writing.hold(held)
         return Due(tuple((held[1], held[3]) for held in found), following)
 
     def release(self, run: str, snapshot: Snapshot | None) -> None:
-        if run not in self._claims:
+        if run not in self.claims:
             return
         with self._transaction:
             held = self.reading.one(f"{HELD} WHERE run = ? AND owner = ?", (run, self._owner.token))
             if held is not None:
                 key, revision = held[0], held[4]
                 if snapshot is not None and snapshot.seq <= revision:
-                    self.writing.keep_snapshot(key, snapshot.seq, snapshot.data)
+                    self._writing.keep_snapshot(key, snapshot.seq, snapshot.data)
                 self._execute("UPDATE runs SET owner = NULL WHERE id = ?", (key,))
-        del self._claims[run]
+        del self.claims[run]
 
     def append(self, turns: Sequence[Turn]) -> list[StoreError | None]:
-        writing, plan = self.writing, Plan()
+        writing, plan = self._writing, Plan()
         answers = writing.judge(plan, turns)
         if not plan.events:
             return answers
@@ -126,6 +126,10 @@ class Journal:
         writing.written(plan)
         return answers
 
+    def beside(self, connection: apsw.Connection) -> Writing:
+        """Turns of the runs that are owned here, written through another connection while this one rests."""
+        return Writing(connection, self._owner, Reading(self._url, connection), self.claims)
+
     def delete(self, run: str) -> None:
         with self._transaction:
             key = self._free(run)[0]
@@ -134,13 +138,17 @@ class Journal:
                 self._execute(f"DELETE FROM {part} WHERE run = ?", (key,))
             self._execute("DELETE FROM runs WHERE id = ?", (key,))
             self._connection.executemany(_ORPHANS, definitions)
-        self._claims.pop(run, None)
+        self.claims.pop(run, None)
 
     def owns(self, run: str) -> bool:
-        return run in self._claims
+        return run in self.claims
+
+    def owned(self) -> list[str]:
+        query = "SELECT run FROM runs WHERE owner = ?"
+        return [run for (run,) in self.reading.all(query, (self._owner.token,))]
 
     def close(self) -> None:
-        self._claims.clear()
+        self.claims.clear()
         try:
             self._connection.close()
         finally:

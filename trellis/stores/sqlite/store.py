@@ -24,7 +24,7 @@ from trellis.stores.owner import OwnerLock
 from trellis.stores.sqlite.acting import ActingTransaction
 from trellis.stores.sqlite.faults import translate, translate_os
 from trellis.stores.sqlite.journal import Journal
-from trellis.stores.sqlite.schema import connect
+from trellis.stores.sqlite.schema import another, connect
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +46,7 @@ class SqliteStore:
         self._line = asyncio.Lock()  # in order of arrival, and the loop goes on meanwhile
         self._guard = threading.Lock()  # holds even where a batch goes on although its caller was cancelled
         self._thread: ThreadPoolExecutor | None = None
+        self._beside: apsw.Connection | None = None  # for transactions that actions write in
 
     async def definition(self, digest: str) -> bytes | None:
         return await self._inline(self._journal.reading.definition, digest)
@@ -75,6 +76,9 @@ class SqliteStore:
         due = await self._aside(self._journal.claim_due, now, limit, names, without)
         self._control.listen()
         return due
+
+    async def owned(self) -> list[str]:
+        return await self._inline(self._journal.owned)
 
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         await self._inline(self._journal.release, run, snapshot)
@@ -121,23 +125,31 @@ class SqliteStore:
         Where the block has ended the transaction itself, StoreUnavailable is raised, and nothing of it was written.
         """
         async with self._line:
-            acting = ActingTransaction(self.url, self._connection, self._journal.writing, self._guarded)
+            if self._beside is None:
+                self._beside = self._guarded(another, self._connection)
+            acting = ActingTransaction(self.url, self._beside, self._journal.beside(self._beside))
             self._guarded(acting.begin)
             try:
                 yield acting
+                acting.commit()
             except BaseException:
-                self._guarded(acting.take_back)
+                self._beside = None
+                await _abandoned(acting)
                 raise
-            self._guarded(acting.commit)
 
     async def delete(self, run: str) -> None:
         await self._inline(self._journal.delete, run)
 
     async def close(self) -> None:
         await self._control.close()
-        await self._inline(self._journal.close)
+        await self._inline(self._close)
         if self._thread is not None:
             self._thread.shutdown()
+
+    def _close(self) -> None:
+        if self._beside is not None:
+            self._beside.close()
+        self._journal.close()
 
     async def _aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it in the thread, when it is our turn."""
@@ -166,3 +178,15 @@ class SqliteStore:
                 raise translate(self.url, error, self._connection.system_errno) from error
             except OSError as error:
                 raise translate_os(self.url, error) from error
+
+
+async def _abandoned(acting: ActingTransaction) -> None:
+    """Take it back, however long a thread uses its connection, and whoever wants to be rid of us meanwhile."""
+    cancelled = None
+    while not acting.abandon():
+        try:
+            await asyncio.sleep(0.001)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

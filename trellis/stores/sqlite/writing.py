@@ -62,9 +62,11 @@ class Plan:
 class Writing:
     """`claims` holds the runs of this owner. The transaction around what is written is the caller's."""
 
-    def __init__(self, connection: apsw.Connection, owner: OwnerLock, reading: Reading) -> None:
+    def __init__(
+        self, connection: apsw.Connection, owner: OwnerLock, reading: Reading, claims: dict[str, Claim]
+    ) -> None:
         self._connection, self._owner, self._reading = connection, owner, reading
-        self.claims: dict[str, Claim] = {}
+        self.claims = claims
 
     def judge(self, plan: Plan, turns: Iterable[Turn]) -> list[StoreError | None]:
         """Add the turns to the plan, but for those that are refused; the answer to each."""

@@ -109,6 +109,27 @@ class ClaimsPart(Stories):
 
         self.tell(story)
 
+    def test_a_store_knows_what_it_owns(self) -> None:
+        """owned: what it created or claimed, until it was released, deleted, or has ended."""
+
+        async def story(store: Store) -> None:
+            assert await store.owned() == []
+            for run in ("r-1", "r-2", "r-3", "r-4", "r-5"):
+                await create(store, run, wake=0.0)
+            await store.create(replace(ROW, run="r-6", status="failed"), [b"1"], {}, last=True)
+            assert sorted(await store.owned()) == ["r-1", "r-2", "r-3", "r-4", "r-5"]
+            await store.release("r-1")
+            await store.append([Turn("r-2", 2, b"2", 1, replace(ROW, run="r-2", status="failed"), last=True)])
+            await store.delete("r-3")
+            await store.release("r-5")
+            assert sorted(await store.owned()) == ["r-4"]
+            await store.claim("r-2")
+            assert sorted(await store.owned()) == ["r-2", "r-4"]
+            await store.claim_due(1.0, limit=9, without=["r-5"])
+            assert sorted(await store.owned()) == ["r-1", "r-2", "r-4"]
+
+        self.tell(story)
+
     def test_releasing_what_is_free_writes_no_snapshot(self) -> None:
         """release: what this store does not own is left as it is."""
 

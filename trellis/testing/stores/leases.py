@@ -35,6 +35,7 @@ class LeasesPart(TwoOwners):
             await self.expire(ours)
             later = await theirs.claim("r-1")
             assert later == epoch + 1
+            assert (await ours.owned(), await theirs.owned()) == ([], ["r-1"])
             (refused,) = await ours.append([Turn("r-1", 3, b"x", epoch, replace(ROW, status="x"), snapshot=b"x")])
             kind, known = facts(refused)
             assert (kind, known["run"]) == (RunOwned, "r-1")

@@ -85,6 +85,7 @@ class SharingPart(TwoOwners):
             await ours.release("r-1", Snapshot(2, b"two"))
             later = await theirs.claim("r-1")
             assert later == epoch + 1
+            assert (await ours.owned(), await theirs.owned()) == ([], ["r-1"])
             assert await theirs.snapshot("r-1") == Snapshot(2, b"two")
             assert (await refusal(ours.claim("r-1")))[0] is RunOwned
             assert await theirs.append([Turn("r-1", 3, b"3", later, None)]) == [None]

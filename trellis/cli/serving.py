@@ -1,0 +1,139 @@
+"""What `trellis worker` does: a host serves a store until it is told to stop, and says which runs it takes and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Collection, Sequence
+from types import FrameType
+from typing import Any
+
+from trellis.cli import INTERRUPTED, tell
+from trellis.cli.delivery import kinds_needed
+from trellis.cli.places import open_kept, root_here, shown
+from trellis.cli.watching import Watched
+from trellis.cli.words import one_line
+from trellis.errors import PermissionNeeded, UsageError
+from trellis.hosts.clock import SystemClock
+from trellis.hosts.lines import VERSION, timestamp
+from trellis.hosts.local import Host
+from trellis.model.graph import Graph
+
+STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def serve(files: Sequence[str], store: str | None, allow: Collection[str], at_once: int, output: str) -> int:
+    """Serve until stopped. Gives the exit code; raises TrellisError where it cannot begin."""
+    if store == "memory://":
+        raise UsageError(
+            "a worker needs a store that other processes reach, and memory:// is its own; name another --store"
+        )
+    names = _names(files, allow)
+    told = Told(as_json=output == "json")
+    return asyncio.run(_serve(store, names, allow, at_once, told))
+
+
+def _names(files: Sequence[str], allow: Collection[str]) -> list[str] | None:
+    """The names of the graphs in these files; None where there are none. Raises InvalidGraph, PermissionNeeded."""
+    from trellis.project import load
+
+    graphs = [load(file, tools=()) for file in files]
+    for graph in graphs:
+        for kind in kinds_needed(graph):
+            if kind not in allow:
+                raise PermissionNeeded(kind, _tools(graph, kind))
+    return sorted({graph.name for graph in graphs}) if graphs else None
+
+
+def _tools(graph: Graph, kind: str) -> list[str]:
+    tools = graph.definition.tools
+    return [name for name in dict.fromkeys(graph.tools_called) if name in tools and tools[name].kind == kind]
+
+
+class Told:
+    """Says what the worker does: words on stderr, or JSON on stdout, a line each."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._json = as_json
+
+    def __call__(self, kind: str, words: str, **facts: Any) -> None:
+        if not self._json:
+            tell(one_line(words))
+            return
+        import msgspec
+
+        line = {"v": VERSION, "at": timestamp(SystemClock().now()), "type": kind, **facts}
+        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+class _Warnings(logging.Handler):
+    """Hands on what the host warns of: a run that is put off, a store that cannot be asked."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__(logging.WARNING)
+        self._told = told
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (str() as run, float() as delay, BaseException() as reason):
+                self._told(
+                    "run.put_off", f"put off {run} for {delay:g} s: {reason}", run=run, delay=delay, reason=str(reason)
+                )
+            case _:
+                message = record.getMessage()
+                self._told("warning", f"warning: {message}", message=message)
+
+
+async def _serve(store: str | None, names: list[str] | None, allow: Collection[str], at_once: int, told: Told) -> int:
+    root = root_here()
+    stop = asyncio.Event()
+    warnings = _Warnings(told)
+    log = logging.getLogger("trellis")
+    kept = open_kept(store, root)
+    log.addHandler(warnings)
+    before = _on_stop(stop.set)
+    try:
+        async with Host(Watched(kept, told), allow=allow) as host:
+            await host.serve(names, at_once=at_once)
+            which = f"graphs {', '.join(names)}" if names is not None else "all graphs"
+            place = shown(store, root)
+            told(
+                "worker.started",
+                f"worker {os.getpid()} serves {which} of {place}",
+                pid=os.getpid(),
+                store=place,
+                graphs=names,
+            )
+            await stop.wait()
+            told("worker.stopping", f"stopping; {len(host.running)} runs are freed", runs=len(host.running))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        log.removeHandler(warnings)
+        await kept.close()
+    told("worker.stopped", "stopped")
+    return 0
+
+
+def _on_stop(stop: Callable[[], None]) -> dict[int, Any]:
+    """Let the first signal stop the worker, and the second end the process; what handled them before."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(INTERRUPTED)  # the journals have all that was recorded, and the owner's death frees its runs
+        asked = True
+        loop.call_soon_threadsafe(stop)
+
+    before: dict[int, Any] = {}
+    for number in STOPS:
+        # Who starts us so that a closed terminal is no matter (nohup) means it.
+        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, handle)
+    return before

@@ -1,0 +1,64 @@
+"""A store that says which runs are taken up through it and which end; all else it hands on to the store it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from trellis.errors import StoreError
+from trellis.stores.base import Due, Store, Turn
+
+
+class Watched:
+    """`told` hears of each run: a kind, words, and facts."""
+
+    def __init__(self, store: Store, told: Callable[..., None]) -> None:
+        self._store, self._told = store, told
+        if hasattr(store, "transaction"):
+            self.transaction = self._transaction
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def claim_due(
+        self, now: float, *, limit: int, names: Collection[str] | None = None, without: Collection[str] = ()
+    ) -> Due:
+        due = await self._store.claim_due(now, limit=limit, names=names, without=without)
+        for run, _ in due.claimed:
+            self._told("run.taken", f"took up {run}", run=run)
+        return due
+
+    async def append(self, turns: Sequence[Turn]) -> Sequence[StoreError | None]:
+        outcomes = await self._store.append(turns)
+        for turn, outcome in zip(turns, outcomes, strict=True):
+            if turn.last and outcome is None:
+                self._ended(turn)
+        return outcomes
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Any]:
+        turns: list[Turn] = []
+        async with self._store.transaction() as work:  # type: ignore[attr-defined]
+            yield _Transaction(work, turns)
+        for turn in turns:
+            if turn.last:
+                self._ended(turn)
+
+    def _ended(self, turn: Turn) -> None:
+        status = turn.row.status if turn.row is not None else "ended"
+        self._told("run.finished", f"finished {turn.run}: {status.replace('_', ' ')}", run=turn.run, status=status)
+
+
+class _Transaction:
+    """Remembers the turns that were added."""
+
+    def __init__(self, work: Any, turns: list[Turn]) -> None:
+        self._work, self._turns = work, turns
+        self.connection = work.connection
+
+    async def append(self, turn: Turn) -> StoreError | None:
+        refused: StoreError | None = await self._work.append(turn)
+        if refused is None:
+            self._turns.append(turn)
+        return refused
