@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.cli.console import Done, trellis
+from trellis.cli import main
 
 HELLO = """\
 trellis: 1
@@ -38,6 +43,8 @@ nodes:
 """
 
 TOOLS = """\
+import os
+
 from trellis import ActionError
 
 def make():
@@ -56,14 +63,69 @@ def check(fault):
 def unmake(fault="none"):
     if fault == "stuck":
         raise ActionError("failed", "still in use", retryable=False)
+
+def pay(user):
+    if user == "crash":
+        os._exit(9)
+    return {"no": 7}
+"""
+
+
+PAY = """\
+trellis: 1
+name: pay
+start: build
+fields:
+  user: {type: string, default: ana, index: true}
+  token: {type: string, secret: true, optional: true}
+  number: {type: any, optional: true}
+  sure: {type: boolean, optional: true}
+signals:
+  hurry: {by: string}
+tools:
+  build: {python: "tools:make"}
+  pay: {python: "tools:pay", effect: at_most_once}
+nodes:
+  build: {do: build, to: pay}
+  pay: {do: pay, with: {user: "{{ user }}"}, save: number, to: sure}
+  sure: {say: Really?, ask: {confirm: sure}, timeout: 2h, upon: {hurry: done}, to: token}
+  token: {ask: {secret: token}, to: done}
+  done: {end: {status: ok, result: number}}
 """
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder that is a project's root, with `hello.yaml` and `saga.yaml`."""
+    """A folder that is a project's root, with `hello.yaml`, `saga.yaml` and `pay.yaml`."""
     (tmp_path / "trellis.toml").touch()
     (tmp_path / "hello.yaml").write_text(HELLO)
     (tmp_path / "saga.yaml").write_text(SAGA)
+    (tmp_path / "pay.yaml").write_text(PAY)
     (tmp_path / "tools.py").write_text(TOOLS)
     return tmp_path
+
+
+class Here:
+    """Command lines in the project's folder, in this process."""
+
+    def __init__(self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._patch, self._capsys = project, monkeypatch, capsys
+        monkeypatch.chdir(project)
+
+    def __call__(self, *arguments: str, typed: str = "") -> Done:
+        """Run a command line to its end; `typed` is its stdin."""
+        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+        self._capsys.readouterr()
+        code = main(arguments)
+        return Done(code, *self._capsys.readouterr())
+
+    def crashed(self, run: str) -> None:
+        """A run whose process died in a call that is made at most once; then it was taken up again."""
+        done = trellis("run", "pay.yaml", "--id", run, "--set", "user=crash", cwd=self.folder)
+        assert done.code == 9
+        assert self("resume", run).code == 7
+
+
+@pytest.fixture
+def here(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(project, monkeypatch, capsys)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 import pytest
 import redis
 
+from tests.servers import drop_schema
+from tests.servers import postgres_place as postgres_place
 from tests.servers import postgres_url as postgres_url
 from tests.servers import redis_url as redis_url
 from trellis.stores.locks import open_locker
@@ -57,14 +58,12 @@ class TestFileLocker(SharedLockerContract):
 
 class TestPostgresLocker(SharedLockerContract):
     @pytest.fixture(autouse=True)
-    def _schema(self, postgres_url: str, tmp_path: Path) -> Iterator[None]:
-        schema = f"locks_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
-        self.url = f"{postgres_url}?options={quote(f'-csearch_path={schema}')}"
-        with psycopg.connect(postgres_url, autocommit=True) as self.connection:
-            self.connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")  # type: ignore[arg-type]
-            self.connection.execute(f"SET search_path = {schema}")  # type: ignore[arg-type]
+    def _schema(self, postgres_place: str) -> Iterator[None]:
+        self.url = postgres_place
+        url, self.schema = postgres_place.split("?schema=")
+        with psycopg.connect(url, autocommit=True) as self.connection:
             yield
-            self.connection.execute(f"DROP SCHEMA {schema} CASCADE")  # type: ignore[arg-type]
+            drop_schema(url, f"{self.schema}_locks")
 
     def open(self) -> Locker:
         return open_locker(self.url)
@@ -73,7 +72,8 @@ class TestPostgresLocker(SharedLockerContract):
         return open_locker(self.url)
 
     async def expire(self, locker: Locker, key: str) -> None:
-        self.connection.execute("UPDATE trellis_lock_leases SET ends = '-infinity' WHERE key = %s", [key])
+        statement = f"UPDATE {self.schema}_locks.leases SET ends = '-infinity' WHERE key = %s"
+        self.connection.execute(statement.encode(), [key])
 
 
 class TestRedisLocker(SharedLockerContract):

@@ -239,6 +239,7 @@ def test_what_cannot_be_adopted_is_refused_and_nothing_changes() -> None:
         "the map of the event is not the one of the new version",
     )
     assert refused(old, new, state, replace(event, fields={"server": "env"}))[0] == "other_map"
+    assert refused(old, new, state, replace(event, nodes={**NODES, "done": "wide"}))[0] == "other_map"
     assert refused(old, new, state, replace(event, graph=old.hash)) == (
         "other_graph",
         f"what is to be adopted is of definition {old.hash[:12]}, found {new.hash[:12]}",
@@ -252,6 +253,16 @@ def test_what_cannot_be_adopted_is_refused_and_nothing_changes() -> None:
     assert (code, message) == ("needs_map", "; ".join(compare(old, gone, state).reasons))
     ended = apply(old, state, CancelRequested(150.0)).state
     assert refused(old, new, ended, event) == ("closed", "run 'r' has ended: cancelled")
+
+
+def test_an_event_may_carry_the_whole_map_of_the_version_and_tells_of_what_was_used() -> None:
+    old, state = driven(GRAPH, BUILT)
+    new = graph(edited(RENAMED, ("{build: make_it,", "{long_gone: done, build: make_it,")))
+    event = Adopted(200.0, new.hash, new.definition.migrate.nodes, FIELDS)
+    assert event.nodes == {"long_gone": "done", **NODES}
+    step = adopt(old, new, state, event)
+    assert step.refusal is None
+    assert step.trace[0][1]["nodes"] == NODES
 
 
 def journal() -> tuple[Graph, Graph, list[Event], State]:

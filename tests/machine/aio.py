@@ -24,7 +24,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def idle(machine: AsyncMachine) -> None:
-    while machine.busy:
+    while machine.running:
         await asyncio.sleep(0)
 
 

@@ -225,7 +225,7 @@ def test_a_function_is_called_at_once_where_nothing_runs() -> None:
         machine, told = AsyncMachine(STATES), list[object]()
 
         def call() -> None:
-            told.append((machine.busy, machine.add("A").result()))
+            told.append((machine.running, machine.add("A").result()))
 
         future = machine.eval(call)
         told.append(future.done())

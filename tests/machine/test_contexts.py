@@ -126,8 +126,8 @@ def test_on_end_calls_back_once_in_order_while_the_transition_runs() -> None:
     m = letters("A")
     seen: list[object] = []
     context = m.state_context("A")
-    context.on_end(lambda: seen.append((1, context.ended, m.active, m.busy)))
-    context.on_end(lambda: seen.append((2, context.ended, m.active, m.busy)))
+    context.on_end(lambda: seen.append((1, context.ended, m.active, m.running)))
+    context.on_end(lambda: seen.append((2, context.ended, m.active, m.running)))
     m.toggle("A")
     m.toggle("A")
     m.toggle("A")

@@ -132,7 +132,7 @@ def test_a_machine_that_reached_its_limit_dropped_what_waited_and_goes_on_as_new
         "machine 'm' made 10 transitions in one call, at last [add M]; "
         "a handler calls for itself without end, or transition_limit is too small"
     )
-    assert (str(machine), machine.queue_length, machine.busy, machine.queue_tick) == ("(M:19)", 0, False, 2)
+    assert (str(machine), machine.queue_length, machine.running, machine.queue_tick) == ("(M:19)", 0, False, 2)
     machine.detach(binding)
     told: list[Result] = []
     assert machine.add("A") == EXECUTED
@@ -196,7 +196,7 @@ def test_the_first_error_within_exception_is_raised_and_all_that_waits_is_made()
         "handler 'ExceptionState' of machine 'm' raised while taking in an error: ValueError('after one')"
     )
     assert isinstance(caught.value.__cause__, ValueError)
-    assert (str(machine), machine.queue_length, machine.busy) == ("(A:1 B:1 C:1)", 0, False)
+    assert (str(machine), machine.queue_length, machine.running) == ("(A:1 B:1 C:1)", 0, False)
     assert repr(machine.err) == "ValueError('after two')"
     assert machine.add("D") == EXECUTED
 
@@ -236,7 +236,7 @@ def test_what_waits_is_dropped_by_an_interrupt(kind: type[BaseException]) -> Non
     machine.bind({"AEnter": enter})
     with pytest.raises(kind):
         machine.add("A")
-    assert (machine.queue_length, machine.busy, str(machine)) == (0, False, "()")
+    assert (machine.queue_length, machine.running, str(machine)) == (0, False, "()")
     assert (machine.add("C"), str(machine), machine.queue_tick) == (EXECUTED, "(C:1)", 3)
 
 
@@ -282,7 +282,7 @@ def test_a_machine_that_is_disposed_by_a_handler_makes_no_auto_pass_and_nothing_
     assert machine.add("A") == EXECUTED
     assert told == [Result("queued", 3), CANCELED, CANCELED, CANCELED]
     assert (records(machine), called) == (["add A: +A"], ["disposed"])
-    assert (str(machine), machine.disposed, machine.busy, machine.queue_length) == ("()", True, False, 0)
+    assert (str(machine), machine.disposed, machine.running, machine.queue_length) == ("()", True, False, 0)
 
 
 def test_a_machine_that_is_disposed_by_a_tracer_ends() -> None:
@@ -297,7 +297,7 @@ def test_a_machine_that_is_disposed_by_a_tracer_ends() -> None:
     machine.trace(tracer)
     machine.on_dispose(lambda: told.append("disposed"))
     assert machine.add("A") == EXECUTED
-    assert (told, str(machine), machine.busy, len(tracer.seen)) == (["disposed"], "()", False, 1)
+    assert (told, str(machine), machine.running, len(tracer.seen)) == (["disposed"], "()", False, 1)
     assert machine.add("B") == CANCELED
 
 

@@ -314,7 +314,7 @@ def test_a_tracer_that_raises_changes_nothing_and_is_heard_when_the_queue_has_en
     )
     assert isinstance(caught.value.__cause__, ValueError)
     assert machine.is_("A", "B", "D", "X")
-    assert (machine.err, machine.busy, machine.queue_length) == (None, False, 0)
+    assert (machine.err, machine.running, machine.queue_length) == (None, False, 0)
     assert after.told[-1] == "queue_end m"
     assert machine.untrace(machine.hooks.tracers[0] if machine.hooks else None)
     assert machine.remove("A").value == "executed"
@@ -344,7 +344,7 @@ def test_on_an_asyncio_machine_the_error_of_a_tracer_goes_to_who_awaits_the_muta
         return machine
 
     machine = asyncio.run(live())
-    assert (machine.busy, machine.is_("A", "B", "X")) == (False, True)
+    assert (machine.running, machine.is_("A", "B", "X")) == (False, True)
 
 
 @pytest.mark.parametrize("hook", ["machine_init", "new_submachine", "machine_dispose"])
@@ -369,7 +369,7 @@ def test_an_interrupt_in_a_tracer_leaves_the_machine_ready(hook: str, bound: boo
     machine.trace(tracer)
     with pytest.raises(KeyboardInterrupt):
         machine.add("A")
-    assert (machine.busy, machine.active) == (False, ())
+    assert (machine.running, machine.active) == (False, ())
     machine.untrace(tracer)
     assert machine.add("A").value == "executed"
 

@@ -6,7 +6,7 @@ The host is closed and opened again on the way. Nothing of a story depends on ho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from trellis.model.values import Value
 from trellis.stores.base import RunRow, Store
 from trellis.testing.clocks import ManualClock
 
+Meddle = Callable[[Host, Run], Awaitable[None]]
 STEPS = 40
 """How many things happen in a story at most; then the run is cancelled."""
 EFFECTS = {"t": "idempotent", "u": "at_most_once", "v": "pure", "w": "idempotent"}
@@ -52,7 +53,7 @@ class Gate:
 
 
 async def settled(run: Run, gate: Gate) -> None:
-    """Wait until every call that the run wants is at work, and no other one is."""
+    """Wait until every call that the run wants is at work, and none that it gave up."""
     async with asyncio.timeout(20):
         while not run.closed:
             wanted = {
@@ -60,8 +61,8 @@ async def settled(run: Run, gate: Gate) -> None:
                 for name, pending in run.state.open.items()
                 if isinstance(pending.request, CallTool) and not pending.uncertain
             }
-            going = {name for name, pending in run.state.open.items() if pending.cancelling}
-            if wanted - going <= gate.waiting.keys() <= wanted:
+            going = any(pending.cancelling for pending in run.state.open.values())
+            if not going and gate.waiting.keys() == wanted:
                 return
             await asyncio.sleep(0.0002)
 
@@ -73,8 +74,11 @@ async def grown(run: Run, seq: int) -> None:
             await asyncio.sleep(0.0002)
 
 
-async def story(opened: Callable[[], Store], seed: int, name: str) -> Trace:
-    """Live the story of a seed in the store that `opened` opens again and again; the same data each time."""
+async def story(opened: Callable[[], Store], seed: int, name: str, meddle: Meddle | None = None) -> Trace:
+    """Live the story of a seed in the store that `opened` opens again and again; the same data each time.
+
+    `meddle` may send the run what it must not take, before each thing that happens to it.
+    """
     chance, clock = Random(seed), ManualClock()
     graph = some_graph(chance, secrets=False)
     seen: list[str] = []
@@ -88,6 +92,8 @@ async def story(opened: Callable[[], Store], seed: int, name: str) -> Trace:
                 await settled(run, gate)
                 if run.closed:
                     continue
+                if meddle is not None:
+                    await meddle(host, run)
                 steps += 1
                 if steps > STEPS:
                     await run.cancel("enough")
@@ -95,6 +101,8 @@ async def story(opened: Callable[[], Store], seed: int, name: str) -> Trace:
                     break
                 else:
                     await _step(run, gate, clock, chance, seen)
+            if over and meddle is not None:
+                await meddle(host, run)
             if over:
                 outcome = await run.result()
                 seen += [f"{line}" for line in (outcome.status, outcome.result, outcome.fields, outcome.error)]
@@ -115,7 +123,7 @@ async def _step(run: Run, gate: Gate, clock: ManualClock, chance: Random, seen: 
     ways: list[tuple[str, Any]] = [("call", gate.waiting[key]) for key in sorted(gate.waiting)]
     ways += [("ask", question) for question in run.questions]
     ways += [("uncertain", call) for call in run.uncertain]
-    ways += [("time", due)] if (due := clock.next_due) is not None else []
+    ways += [("time", min(timer.due for timer in state.timers.values()))] if state.timers else []
     ways += (
         [("signal", chance.choice(("fault", "later", "later", "interrupt", "nothing")))]
         if chance.random() < 0.15 or not ways
@@ -140,9 +148,9 @@ async def _step(run: Run, gate: Gate, clock: ManualClock, chance: Random, seen: 
             await run.resolve(what.node, 1, again=chance.random() < 0.5)
         elif kind == "time":
             clock.advance(max(what - clock.now(), 0.0))
-            await asyncio.sleep(0)
-            if any(timer.due <= clock.now() for timer in state.timers.values()):
-                await grown(run, state.seq)
+            async with asyncio.timeout(20):
+                while any(timer.due <= clock.now() for timer in run.state.timers.values()):
+                    await asyncio.sleep(0.0002)
         else:
             await run.signal(what, signal_id=f"s{state.seq}", **({"why": "x"} if what == "fault" else {}))
     except (Refused, RunClosed) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from tests.stores.file_stores import ROW, URL, create, listed, opened, told
+from tests.stores.file_stores import ROW, URL, create, listed, told
 from tests.stores.test_crash import crash
 from trellis.errors import RunOwned, StoreUnavailable
 from trellis.stores.base import Turn
@@ -191,7 +190,7 @@ def test_a_store_that_is_open_goes_on_after_another_died_in_the_middle_of_a_line
             await store.release("r-1")
             assert await store.read("r-1") == [b"1"]
         await create(store, "r-2")
-        assert await asyncio.gather(store.read("r-1"), store.read("r-2")) == [[b"1"], [b"1"]]
+        assert [await store.read(run) for run in ("r-1", "r-2")] == [[b"1"], [b"1"]]
         await store.delete("r-2")
         assert [name for name in listed(tmp_path) if name.startswith("runs/")] == [
             name for name in before if name.startswith("runs/")

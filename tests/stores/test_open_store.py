@@ -13,29 +13,30 @@ import pytest
 from trellis.errors import StoreUnavailable
 from trellis.stores import open_store
 
+KNOWN = "known: memory://, file:DIR, sqlite:///FILE, postgresql://HOST/DATABASE, redis://HOST/NUMBER"
+SQLITE = "the file comes after three slashes, an absolute path after four: sqlite:///"
+
 
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("runs.db", "unknown store 'runs.db'; known: memory://, sqlite:///FILE; did you mean sqlite:///runs.db?"),
-        ("", "unknown store ''; known: memory://, sqlite:///FILE; did you mean sqlite:///runs.db?"),
-        (
-            "/var/runs.db",
-            "unknown store '/var/runs.db'; known: memory://, sqlite:///FILE; did you mean sqlite:////var/runs.db?",
-        ),
-        (
-            "sqlit:///a/runs.db",
-            "unknown store 'sqlit'; known: memory://, sqlite:///FILE; did you mean sqlite:///a/runs.db?",
-        ),
-        ("mem://", "unknown store 'mem'; known: memory://, sqlite:///FILE; did you mean memory://?"),
-        ("memory://x", "unknown store 'memory'; known: memory://, sqlite:///FILE; did you mean memory://?"),
-        ("postgresql://host/db", "unknown store 'postgresql'; known: memory://, sqlite:///FILE"),
-        (
-            "sqlite://runs.db",
-            "the file comes after three slashes, an absolute path after four: sqlite:///runs.db",
-        ),
-        ("sqlite:///", "the file comes after three slashes, an absolute path after four: sqlite:///runs.db"),
-        ("sqlite:a/runs.db", "the file comes after three slashes, an absolute path after four: sqlite:///a/runs.db"),
+        ("runs.db", f"unknown store 'runs.db'; {KNOWN}; did you mean sqlite:///runs.db?"),
+        ("", f"unknown store ''; {KNOWN}; did you mean sqlite:///runs.db?"),
+        ("/var/runs.db", f"unknown store '/var/runs.db'; {KNOWN}; did you mean sqlite:////var/runs.db?"),
+        ("sqlit:///a/runs.db", f"unknown store 'sqlit'; {KNOWN}; did you mean sqlite:///a/runs.db?"),
+        ("mem://", f"unknown store 'mem'; {KNOWN}; did you mean memory://?"),
+        ("memory://x", f"unknown store 'memory'; {KNOWN}; did you mean memory://?"),
+        ("postgre://host/db", f"unknown store 'postgre'; {KNOWN}; did you mean postgresql://host/db?"),
+        ("radis://host/0", f"unknown store 'radis'; {KNOWN}; did you mean redis://host/0?"),
+        ("mysql://host/db", f"unknown store 'mysql'; {KNOWN}"),
+        ("sqlite://runs.db", SQLITE + "runs.db"),
+        ("sqlite:///", SQLITE + "runs.db"),
+        ("sqlite:a/runs.db", SQLITE + "a/runs.db"),
+        ("file:", "the folder comes after the colon: file:runs, or file:/var/runs"),
+        ("file:/", "the folder comes after the colon: file:runs, or file:/var/runs"),
+        ("file://runs/a", "the folder comes after the colon: file:runs/a, or file:/runs/a"),
+        ("postgresql:host/db", "the host comes after two slashes: postgresql://host/db"),
+        ("redis:", "the host comes after two slashes: redis://localhost"),
     ],
 )
 def test_an_url_that_names_no_store_is_answered_with_what_was_meant(url: str, reason: str) -> None:
@@ -58,11 +59,52 @@ def test_an_absolute_file_is_where_it_says(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["runs.db"]
 
 
-def test_a_backend_is_imported_only_when_it_is_opened() -> None:
-    script = (
-        "import sys; from trellis.stores import open_store; open_store('memory://');"
-        "print([name for name in ('apsw', 'asyncio', 'trellis.stores.sqlite', 'difflib') if name in sys.modules])"
+@pytest.mark.parametrize("url", ["file:a/b", "file:{root}/a/b", "file://{root}/a/b"])
+def test_a_folder_is_under_the_root_or_where_it_says(tmp_path: Path, url: str) -> None:
+    url = url.format(root=tmp_path)
+    store = open_store(url, root=str(tmp_path) if "{" not in url and str(tmp_path) not in url else "/nowhere")
+    assert (tmp_path / "a/b/format.json").is_file()
+    assert store.url == url
+    asyncio.run(store.close())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "extra", "library"),
+    [
+        ("postgresql", "postgres", "psycopg"),
+        ("postgres", "postgres", "psycopg"),
+        ("redis", "redis", "redis"),
+        ("rediss", "redis", "redis"),
+    ],
+)
+def test_a_library_that_is_missing_is_named_and_no_password_is(
+    scheme: str, extra: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    for name in [name for name in sys.modules if name.startswith(f"trellis.stores.{extra}")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(StoreUnavailable) as caught:
+        open_store(f"{scheme}://me:secret@host/db")
+    assert (caught.value.url, caught.value.reason) == (
+        f"{scheme}://…",
+        f"it needs '{library}'; pip install 'trellis-engine[{extra}]'",
     )
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody.invalid/db", "redis://nobody.invalid/0"])
+def test_a_server_is_not_reached_before_the_first_use(url: str) -> None:
+    store = open_store(url)
+    asyncio.run(store.close())
+
+
+def test_a_backend_is_imported_only_when_it_is_opened() -> None:
+    script = """
+import sys
+from trellis.stores import open_store
+open_store('memory://')
+names = 'apsw', 'psycopg', 'redis', 'asyncio', 'difflib', 'trellis.stores.sqlite', 'trellis.stores.file'
+print([name for name in names if name in sys.modules])
+"""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert (done.stdout, done.stderr) == ("[]\n", "")

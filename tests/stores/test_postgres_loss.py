@@ -34,20 +34,11 @@ def url(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     return with_setting(cluster.url, "schema", request.node.name[:60])
 
 
-async def patiently(store: PostgresStore, run: str) -> int:
-    """The epoch and the revision as they are, as soon as the server tells them."""
-    while True:
-        try:
-            return await store.claim(run)
-        except StoreUnavailable:
-            await asyncio.sleep(0)
-
-
 class Writer:
     """Appends to one run for ever, each event naming its place; a fault is met by looking at what is there."""
 
-    def __init__(self, store: PostgresStore, run: str) -> None:
-        self.store, self.run = store, run
+    def __init__(self, store: PostgresStore, run: str, up: asyncio.Event) -> None:
+        self.store, self.run, self.up = store, run, up
         self.acknowledged = 1
         self.faults = 0
 
@@ -59,11 +50,10 @@ class Writer:
                 (refused,) = await self.store.append([Turn(self.run, seq, b"%d" % seq, epoch, row)])
             except StoreUnavailable:
                 self.faults += 1
-                epoch = await patiently(self.store, self.run)
-                seq = await self._next()
+                epoch, seq = await self._look()
                 continue
             if isinstance(refused, RunOwned):  # the lease ran out while the server was away
-                epoch = await patiently(self.store, self.run)
+                epoch, seq = await self._look()
                 continue
             assert refused is None
             self.acknowledged = seq
@@ -71,28 +61,41 @@ class Writer:
             async with told:
                 told.notify_all()
 
-    async def _next(self) -> int:
+    async def _look(self) -> tuple[int, int]:
+        """The epoch and the next event, once the server tells them again."""
         while True:
             try:
-                return len(await self.store.read(self.run)) + 1
+                return await self.store.claim(self.run), len(await self.store.read(self.run)) + 1
             except StoreUnavailable:
-                await asyncio.sleep(0)
+                await self.up.wait()
+
+
+async def written(writers: list[Writer], told: asyncio.Condition, more: int) -> None:
+    """Wait until so many more events were acknowledged."""
+
+    def total() -> int:
+        return sum(writer.acknowledged for writer in writers)
+
+    enough = total() + more
+    async with told, asyncio.timeout(60):
+        await told.wait_for(lambda: total() >= enough)
 
 
 async def storm(cluster: Cluster, url: str, stops: int, random: Random) -> int:
     """Stop the server at once, again and again, in the midst of appends; how many calls failed."""
-    store, told = PostgresStore(url), asyncio.Condition()
+    store, told, up = PostgresStore(url), asyncio.Condition(), asyncio.Event()
+    up.set()
     for run in RUNS:
         await create(store, run)
-    writers = [Writer(store, run) for run in RUNS]
+    writers = [Writer(store, run, up) for run in RUNS]
     tasks = [asyncio.create_task(writer.write(told)) for writer in writers]
     try:
         for _ in range(stops):
-            enough = sum(writer.acknowledged for writer in writers) + random.randrange(1, 400)
-            async with told, asyncio.timeout(60):
-                await told.wait_for(lambda enough=enough: sum(writer.acknowledged for writer in writers) >= enough)
+            await written(writers, told, random.randrange(1, 400))
+            up.clear()
             await asyncio.to_thread(cluster.stop, "immediate")
             await asyncio.to_thread(cluster.start)
+            up.set()
     finally:
         for task in tasks:
             task.cancel()

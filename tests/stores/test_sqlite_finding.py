@@ -35,8 +35,8 @@ def told(folder: Path, story: Callable[[SqliteStore], Awaitable[None]]) -> None:
 
 def plan(store: SqliteStore, query: str, values: tuple[Any, ...]) -> list[str]:
     """What SQLite walks or looks into, without the parts that only read a list of ours."""
-    steps = store._connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
-    return [step[3] for step in steps if "journal" not in step[3] and "events" not in step[3]]
+    steps = [str(step[3]) for step in store._connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()]
+    return [step for step in steps if "events" not in step]
 
 
 def test_due_runs_are_found_in_an_index_of_the_free_ones_in_order(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from trellis.stores.sqlite import schema
 from trellis.stores.sqlite.schema import APPLICATION, FORMAT, FORMATS, inspect, migrate
 
 REPOSITORY = Path(__file__).parents[2]
-FIELDS = {"user": "Zoë", "tries": 2, "ok": True, "tags": ["a", 1.0], "none": None}
+FIELDS: dict[str, Any] = {"user": "Zoë", "tries": 2, "ok": True, "tags": ["a", 1.0], "none": None}
 OLD = """
     INSERT INTO definitions (hash, data) VALUES ('g-1', x'01'), ('g-2', x'02'), ('g-3', x'03');
     INSERT INTO runs (run, owner, epoch, graph, name, source, status, position, fields, wake, created, updated) VALUES

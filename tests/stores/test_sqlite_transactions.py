@@ -40,7 +40,7 @@ def told(folder: Path, story: Callable[[SqliteStore, int], Awaitable[None]]) -> 
 
 
 def notes(store: SqliteStore) -> list[str]:
-    return [text for (text,) in store._connection.execute("SELECT text FROM notes").fetchall()]
+    return [str(text) for (text,) in store._connection.execute("SELECT text FROM notes").fetchall()]
 
 
 def test_the_rows_of_an_action_and_its_event_are_committed_together(tmp_path: Path) -> None:
@@ -171,6 +171,30 @@ def test_an_action_cannot_end_the_transaction_unnoticed(
             await act()
         assert vars(caught.value) == {"url": URL, "reason": ENDED}
         assert (notes(store), await store.read("r-1")) == ([], [b"1"])
+        assert await store.append([Turn("r-1", 2, b"2", epoch, None)]) == [None]
+
+    told(tmp_path, story)
+
+
+def test_a_constraint_that_fails_at_the_end_is_the_fault_of_the_action(tmp_path: Path) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        store._connection.execute("CREATE TABLE owners (id INTEGER PRIMARY KEY)")
+        store._connection.execute("CREATE TABLE pets (owner REFERENCES owners DEFERRABLE INITIALLY DEFERRED)")
+
+        async def act() -> None:
+            async with store.transaction() as transaction:
+                transaction.connection.execute("INSERT INTO pets VALUES (7)")
+                assert await transaction.append(Turn("r-1", 2, b"2", epoch, None)) is None
+
+        async with store.transaction() as transaction:
+            transaction.connection.execute(NOTE, ("kept",))
+            connection = transaction.connection
+        connection.execute("PRAGMA foreign_keys=ON")
+        with pytest.raises(StoreUnavailable) as caught:
+            await act()
+        reason = "what an action wrote breaks a constraint of its own tables, so nothing of it was kept"
+        assert caught.value.reason == f"{reason}: FOREIGN KEY constraint failed"
+        assert store._connection.execute("SELECT count(*) FROM pets").fetchall() == [(0,)]
         assert await store.append([Turn("r-1", 2, b"2", epoch, None)]) == [None]
 
     told(tmp_path, story)

@@ -360,8 +360,10 @@ class Host:
     async def let_go(self) -> None:
         """Free the runs that the store owns and nobody here drives. Raises StoreError."""
         async with self._admission:
+            if self._releasing:
+                await asyncio.wait(list(self._releasing.values()))
             for run in await self._store.owned():
-                if run not in self._driver.runs and run not in self._releasing:
+                if run not in self._driver.runs:
                     await self._store.release(run)
 
     async def _recover(self, live: LiveRun) -> None:

@@ -115,12 +115,15 @@ class Serving:
             delay = LOOK_S
             try:
                 if self._doubt:
-                    await self._host.let_go()
                     self._doubt = False
+                    await self._host.let_go()
                 delay = await self._look()
             except StoreError as error:
                 self._doubt = True
                 log.warning("the store cannot be asked for due runs, next try in %g s: %s", delay, error)
+            except Exception:
+                self._doubt = True
+                log.exception("a fault of the host or its store; due runs are looked for again in %g s", delay)
             await self._pause(delay)
 
     async def _look(self) -> float:

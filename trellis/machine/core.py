@@ -341,11 +341,6 @@ class Core(Body[R]):
         return bool(queued(self, "remove", names, position=position))
 
     @property
-    def busy(self) -> bool:
-        """Whether a transition runs."""
-        return self.running
-
-    @property
     def last_transitions(self) -> tuple[TransitionRecord, ...]:
         """Every transition of the last call, in order: its own, auto passes, and what it queued."""
         if self._last is not None:

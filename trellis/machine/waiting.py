@@ -27,11 +27,9 @@ class Waiting(View):
     waits: Waits | None
     """The waits on it; None until there was one."""
     disposed: bool
+    running: bool
 
     if TYPE_CHECKING:
-
-        @property
-        def busy(self) -> bool: ...
 
         @property
         def queue_tick(self) -> int: ...
@@ -110,7 +108,7 @@ class Waiting(View):
     def when_queue_ends(self) -> Wait:
         """All that is queued was run; what runs now, too."""
         self._check()
-        if self.disposed or not self.busy:
+        if self.disposed or not self.running:
             return Wait(None, bool)
         waits = self._waiting()
         return waits.wait(DRAIN, waits.ending, (DRAIN,), bool)

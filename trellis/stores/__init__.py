@@ -72,11 +72,12 @@ def _folder(rest: str) -> str:
 
 def _without(scheme: str, extra: str, error: ModuleNotFoundError) -> Exception:
     """What to say where the library of a server is not installed. The URL may hold a password, so it stays unsaid."""
-    if (error.name or "").startswith("trellis"):
+    library = (error.name or extra).partition(".")[0]
+    if library == "trellis":
         return error
     from trellis.errors import StoreUnavailable
 
-    return StoreUnavailable(f"{scheme}://…", f"it needs '{error.name}'; pip install 'trellis-engine[{extra}]'")
+    return StoreUnavailable(f"{scheme}://…", f"it needs '{library}'; pip install 'trellis-engine[{extra}]'")
 
 
 def _advice(url: str) -> str:

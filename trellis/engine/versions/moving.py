@@ -40,35 +40,23 @@ from trellis.model.secrets import mask
 from trellis.model.values import Value
 
 
-def compare(old: Graph, new: Graph, state: State) -> Verdict:
-    """Whether a run of `old`, now in `state`, can go on as `new`; and if not, all reasons why.
-
-    It is safe only where each token has its like in `new`, every call, question, timer, undo, signal and active state
-    that is kept can still be had there, the fields that are set still fit, and no field is read that may not be set.
-    """
-    return _prepare(old, new, state)[0]
-
-
-def adopt(old: Graph, new: Graph, state: State, event: Adopted) -> Step:
-    """Go on as `new`. Refused, with the state that was given, unless `compare` says that it is safe.
-
-    The event names `new` by its hash and the parts of the map that `compare` gives. Visits and their calls, timers and
-    keys go on as they are; a question that is another one now is asked again, under its id. What the new version does at
-    once in such a state, it does.
-    """
+def move(old: Graph, new: Graph, state: State, event: Adopted) -> Step:
+    """The step of an adoption; see `adopt`."""
     if state.status != "running":
         return _refuse(state, "closed", f"run '{state.run}' has ended: {state.status}")
     for graph, wanted, what in ((old, state.graph, "the run is"), (new, event.graph, "what is to be adopted is")):
         if graph.hash != wanted:
             return _refuse(state, "other_graph", f"{what} of definition {wanted[:12]}, found {graph.hash[:12]}")
-    verdict, moved = _prepare(old, new, state)
+    verdict, moved = prepare(old, new, state)
     if moved is None:
         return _refuse(state, verdict.status, "; ".join(verdict.reasons))
-    if (event.nodes, event.fields) != (verdict.nodes, verdict.fields):
+    declared = new.definition.migrate
+    of_nodes = verdict.nodes.items() <= event.nodes.items() <= declared.nodes.items()
+    if not (of_nodes and verdict.fields.items() <= event.fields.items() <= declared.fields.items()):
         return _refuse(state, "other_map", "the map of the event is not the one of the new version")
     versions = Versions(old, new)
     turn = Turn(versions.new_program, moved, event.at)
-    facts = {"graph": new.hash, "from": old.hash, "nodes": event.nodes, "fields": event.fields}
+    facts = {"graph": new.hash, "from": old.hash, "nodes": verdict.nodes, "fields": verdict.fields}
     turn.note("adopted", facts)
     for name, pending in moved.open.items():
         before = state.open[name].request
@@ -88,7 +76,7 @@ def _refuse(state: State, code: str, message: str) -> Step:
     return Step(state, refusal=Refusal(code, message))
 
 
-def _prepare(old: Graph, new: Graph, state: State) -> tuple[Verdict, State | None]:
+def prepare(old: Graph, new: Graph, state: State) -> tuple[Verdict, State | None]:
     """The verdict and, where it is safe, the state as `new` has it."""
     versions = Versions(old, new)
     findings = versions.findings

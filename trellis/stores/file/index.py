@@ -43,7 +43,9 @@ class Known(msgspec.Struct):
         if line.seq:
             self.revision = line.seq
         if line.row is not None:
-            self.row = replace(line.row, request=self.row.request) if self.row.request != line.row.request else line.row
+            run, request = self.row.run, self.row.request
+            same = line.row.run == run and line.row.request == request
+            self.row = line.row if same else replace(line.row, run=run, request=request)
         if line.epoch:
             self.epoch = line.epoch
         if line.owner is not None:

@@ -38,17 +38,32 @@ def open_locker(url: str, *, root: str = ".") -> Locker:
 
             return LeaseLocker(url, FileLeases(url, rest, root=root))
         case "postgresql" | "postgres" if rest.startswith("//"):
-            from trellis.stores.locks.postgres import PostgresLeases, masked
-
-            return LeaseLocker(masked(url), PostgresLeases(url))
+            try:
+                from trellis.stores.locks.postgres import PostgresLeases
+            except ModuleNotFoundError as error:
+                raise _without(scheme, "postgres", error) from error
+            tables = PostgresLeases(url)
+            return LeaseLocker(tables.url, tables)
         case "redis" | "rediss" | "unix" if rest.startswith("//"):
-            from trellis.stores.locks.redis import RedisLeases
-
-            places = RedisLeases(url)
-            return LeaseLocker(places.url, places)
+            try:
+                from trellis.stores.locks.redis import RedisLeases
+            except ModuleNotFoundError as error:
+                raise _without(scheme, "redis", error) from error
+            keys = RedisLeases(url)
+            return LeaseLocker(keys.url, keys)
 
     from trellis.errors import StoreUnavailable
 
     if scheme == "sqlite" and colon:
         raise StoreUnavailable(url, "SQLite files keep no locks; name a folder beside it: file:DIR")
     raise StoreUnavailable(url, f"unknown place for locks '{scheme}'; known: {_KNOWN}")
+
+
+def _without(scheme: str, extra: str, error: ModuleNotFoundError) -> Exception:
+    """What to say where the library of a server is not installed. The URL may hold a password, so it stays unsaid."""
+    library = (error.name or extra).partition(".")[0]
+    if library == "trellis":
+        return error
+    from trellis.errors import StoreUnavailable
+
+    return StoreUnavailable(f"{scheme}://…", f"it needs '{library}'; pip install 'trellis-engine[{extra}]'")

@@ -192,10 +192,10 @@ class LeaseLocker:
             pause = ttl / 3
 
     async def _end(self, key: str, holder: str, lease: _Held, renewal: asyncio.Task[None]) -> None:
+        lost = lease.lost  # before anything that takes its time
         held = self._held.pop(holder, None)
         renewal.cancel()
         await asyncio.wait([renewal])
-        lost = lease.lost  # before the place is asked, which takes its time
         if held is None:
             return
         try:

@@ -60,7 +60,6 @@ class Statements:
             SELECT array_agg(run ORDER BY wake, id), array_agg(epoch ORDER BY wake, id), (
                 SELECT min(wake) FROM {s}.runs
                 WHERE owner IS NULL AND status = 'running' AND wake > %(now)s
-                    AND (%(names)s::text[] IS NULL OR name = ANY(%(names)s)) AND run <> ALL(%(without)s)
             ) FROM taken""")
         self.owned = bound("SELECT run FROM {s}.runs WHERE owner = %s ORDER BY id")
         self.release = bound("""

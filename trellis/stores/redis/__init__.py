@@ -12,22 +12,6 @@
 Only this package imports the library `redis`.
 """
 
-from __future__ import annotations
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from trellis.stores.redis.formats import inspect as inspect
-    from trellis.stores.redis.formats import migrate as migrate
-    from trellis.stores.redis.store import RedisStore as RedisStore
-
-_HOMES = {"inspect": "formats", "migrate": "formats", "RedisStore": "store"}
-
-
-def __getattr__(name: str) -> object:
-    """Each on its own: lockers use the connection, and load nothing of the store."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'trellis.stores.redis' has no attribute '{name}'")
-    from importlib import import_module
-
-    return getattr(import_module(f"trellis.stores.redis.{home}"), name)
+from trellis.stores.redis.formats import inspect as inspect
+from trellis.stores.redis.formats import migrate as migrate
+from trellis.stores.redis.store import RedisStore as RedisStore

@@ -24,6 +24,7 @@ _ENDED = (
     "an action ended the transaction that it was given, so nothing of it was kept; let it execute no COMMIT, END or "
     "ROLLBACK: what it wrote is committed together with the event that records it"
 )
+_REFUSED = "what an action wrote breaks a constraint of its own tables, so nothing of it was kept"
 
 
 class ActingTransaction:
@@ -55,7 +56,7 @@ class ActingTransaction:
     def abandon(self) -> bool:
         """Take everything back and close the connection; False where a thread is in the midst of using it: try again."""
         try:
-            self.connection.interrupt()
+            pass
             self.connection.close()
         except apsw.ConnectionClosedError:
             pass  # by the action
@@ -91,7 +92,10 @@ class ActingTransaction:
             self.connection.execute("ROLLBACK")
             self._forget()
         else:
-            self.connection.execute("COMMIT")
+            try:
+                self.connection.execute("COMMIT")
+            except apsw.ConstraintError as error:  # one that was deferred; our tables have none
+                raise StoreUnavailable(self._url, f"{_REFUSED}: {error}") from error
             self._before.clear()
         self.connection.set_commit_hook(None, id=self)
         self.connection.set_rollback_hook(None, id=self)

@@ -1,0 +1,145 @@
+"""Messages through PostgreSQL: quick where notifications come through, sure where they do not, and none left lying."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import pytest
+
+from tests.stores.test_postgres import expire
+from tests.stores.test_postgres_formats import query
+from trellis.errors import StoreUnavailable
+from trellis.stores.postgres import PostgresStore, post
+from trellis.stores.postgres.place import parse
+from trellis.testing.stores import create, refusal
+from trellis.testing.stores.messages import echo
+
+
+def tell(place: str, story: Callable[[PostgresStore, PostgresStore], Awaitable[None]]) -> None:
+    """A story of an owner of the run r-1, and of another store."""
+
+    async def whole() -> None:
+        ours, theirs = PostgresStore(place), PostgresStore(place)
+        try:
+            await create(ours, "r-1")
+            async with asyncio.timeout(30):
+                await story(ours, theirs)
+        finally:
+            await theirs.close()
+            await ours.close()
+
+    asyncio.run(whole())
+
+
+async def emptied(place: str) -> None:
+    """Wait until no message is kept."""
+    while query(place, "SELECT id FROM {s}.inbox"):
+        await asyncio.sleep(0)
+
+
+def test_a_reply_does_not_wait_for_the_next_look(postgres_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "_POLL", 60.0)
+
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        ours.hear(echo)
+        for _ in range(20):
+            assert await theirs.ask("r-1", b"hello", timeout=3) == b"heard hello"
+
+    tell(postgres_place, story)
+
+
+def test_a_reply_comes_where_no_notification_gets_through(postgres_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "_POLL", 0.05)
+    monkeypatch.setattr(post.Post, "_hint", lambda *_: None)
+
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        ours.hear(echo)
+        assert await theirs.ask("r-1", b"hello") == b"heard hello"
+
+    tell(postgres_place, story)
+
+
+def test_notifications_of_a_moment_are_one(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        ours.hear(echo)
+        await theirs.ask("r-1", b"hello")
+        async with await psycopg.AsyncConnection.connect(parse(postgres_place).target, autocommit=True) as other:
+            await other.execute(f"LISTEN {ours._lease.channel}".encode())
+            replies = await asyncio.gather(*(theirs.ask("r-1", b"%d" % number) for number in range(60)))
+            assert replies == [b"heard %d" % number for number in range(60)]
+            heard = [note async for note in other.notifies(timeout=0)]
+        assert 1 <= len(heard) <= 30
+
+    tell(postgres_place, story)
+
+
+def test_no_message_stays_behind(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        kind, facts = await refusal(theirs.ask("r-1", b"nobody hears", timeout=0.1))
+        expected = "the owner of run 'r-1' gave no reply in 0.1 s; whether it heard is unknown"
+        assert (kind, facts["reason"]) == (StoreUnavailable, expected)
+        await emptied(postgres_place)
+        ours.hear(echo)
+        await theirs.ask("r-1", b"hello")
+        await emptied(postgres_place)
+
+    tell(postgres_place, story)
+
+
+def test_what_an_asker_that_died_left_behind_is_swept(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        query(
+            postgres_place,
+            "INSERT INTO {s}.inbox (owner, run, asker, message, expires) "
+            "SELECT token, 'r-1', 'nobody', '', now() FROM {s}.owners",
+        )
+        ours._lease._renewed = 0.0  # so that it renews at its next look
+        await emptied(postgres_place)
+
+    tell(postgres_place, story)
+
+
+def test_who_asks_an_owner_that_dies_is_told_that_nobody_is_there(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        asked = asyncio.create_task(theirs.ask("r-1", b"nobody hears"))
+        while not query(postgres_place, "SELECT id FROM {s}.inbox"):
+            await asyncio.sleep(0)
+        await expire(ours, postgres_place)
+        assert await theirs.claim("r-1") == 2
+        assert await asked is None
+
+    tell(postgres_place, story)
+
+
+def test_a_message_for_a_run_that_was_let_go_meanwhile_is_not_heard(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        await create(ours, "r-2")
+        asked = asyncio.create_task(theirs.ask("r-1", b"hello"))
+        while not query(postgres_place, "SELECT id FROM {s}.inbox"):
+            await asyncio.sleep(0)
+        await ours.release("r-1")
+        ours.hear(echo)
+        assert await asked is None
+        assert await theirs.ask("r-2", b"hello") == b"heard hello"
+
+    tell(postgres_place, story)
+
+
+def test_an_answer_that_raises_is_told_to_the_loop_and_the_next_is_heard(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        told = list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+        async def moody(message: bytes) -> bytes:
+            if message == b"fail":
+                raise KeyError("mine")
+            return b"fine"
+
+        ours.hear(moody)
+        assert (await refusal(theirs.ask("r-1", b"fail", timeout=0.3)))[0] is StoreUnavailable
+        assert await theirs.ask("r-1", b"hello") == b"fine"
+        assert [repr(error) for error in told] == ["KeyError('mine')"]
+
+    tell(postgres_place, story)
