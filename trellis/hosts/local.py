@@ -28,6 +28,7 @@ from trellis.errors import (
     UnknownRun,
     UnknownTool,
 )
+from trellis.hosts.admission import Admission
 from trellis.hosts.clock import Clock, SystemClock
 from trellis.hosts.commands import Adopt, Command, Reply, decode_message, encode, judge
 from trellis.hosts.driver import Driver, Version
@@ -87,7 +88,7 @@ class Host:
         self._vault = vault if vault is not None else Vault.from_environment()
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
         self._releasing: dict[str, asyncio.Task[None]] = {}
-        self._admission = asyncio.Lock()  # one id is one run, however many ask for it at once
+        self._admission = Admission()
         self._serving: Serving | None = None
         self._store: Store
         self._driver: Driver
@@ -131,38 +132,47 @@ class Host:
         """
         name = _checked(id) if id is not None else _new_id(graph.name)
         given, secrets = start_values(graph, fields or {})
-        async with self._admission:
+        async with self._admission.of(name):
             row = await self._store.row(name) if id is not None else None
-            if row is not None:
-                return await self._again(row, graph, given, secrets, request_id)
-            router = self._router(graph)
-            kept = sealed(self._vault, name, secrets)
-            event = RunStarted(self._clock.now(), name, graph.hash, given, request=request_id, secrets=kept)
-            step = start(graph, event)
-            self._must_serve(name)
-            async with self._owning(name):
-                first = first_row(graph, step.state, request_id)
-                row, epoch = await self._store.create(
-                    first,
-                    [encode_event(event)],
-                    {graph.hash: graph.data},
-                    last=step.state.closed,
-                    at_most=self._at_most,
-                )
-                if epoch is not None:
-                    self._must_serve(name)
-            if epoch is None:
-                return await self._again(row, graph, given, secrets, request_id)
-            live = LiveRun(name, self._graphs.add(graph), router, step.state, epoch, row)
-            live.secrets = secrets
-            live.visited = entered(step)
-            self._admit(live)
+            if row is None:
+                row, live = await self._begin(name, graph, given, secrets, request_id)
+                if live is not None:
+                    return Run(live, self)
+        async with self._admission.of(row.run):
+            return await self._again(row, graph, given, secrets, request_id)
+
+    async def _begin(
+        self, name: str, graph: Graph, given: dict[str, Value], secrets: dict[str, str], request_id: str
+    ) -> tuple[RunRow, LiveRun | None]:
+        """Begin a run. The row of another one, and None, where it was begun before under this id or request."""
+        router = self._router(graph)
+        kept = sealed(self._vault, name, secrets)
+        event = RunStarted(self._clock.now(), name, graph.hash, given, request=request_id, secrets=kept)
+        step = start(graph, event)
+        self._must_serve(name)
+        async with self._owning(name):
+            first = first_row(graph, step.state, request_id)
+            row, epoch = await self._store.create(
+                first,
+                [encode_event(event)],
+                {graph.hash: graph.data},
+                last=step.state.closed,
+                at_most=self._at_most,
+            )
+            if epoch is not None:
+                self._must_serve(name)
+        if epoch is None:
+            return row, None
+        live = LiveRun(name, self._graphs.add(graph), router, step.state, epoch, row)
+        live.secrets = secrets
+        live.visited = entered(step)
+        self._admit(live)
         self._driver.perform(live, step.requests)
         if step.state.closed:
             live.end()
         elif self._driver.rested is not None and live.resting:
             self._driver.rested(live)
-        return Run(live, self)
+        return row, live
 
     async def resume(self, run: str, *, secrets: Mapping[str, str] | None = None) -> Run:
         """Continue a run where its journal ends; one that has ended is returned as it is.
@@ -170,7 +180,7 @@ class Host:
         `secrets` are values of secret fields that no store keeps. Raises UnknownRun, RunOwned, SecretsNeeded,
         PermissionNeeded, UnknownTool, StoreError.
         """
-        async with self._admission:
+        async with self._admission.of(run):
             row = await self._store.row(run)
             if row is None:
                 raise UnknownRun(run)
@@ -224,7 +234,7 @@ class Host:
 
     async def take_up(self, run: str) -> LiveRun:
         """The run as it is driven here, or as it ended; taken up where nobody drives it. Raises what `resume` does."""
-        async with self._admission:
+        async with self._admission.of(run):
             row = await self._store.row(run)
             if row is None:
                 raise UnknownRun(run)
@@ -243,7 +253,7 @@ class Host:
     async def _heard(self, data: bytes) -> bytes:
         """A message from another process for a run that is owned here."""
         message = decode_message(data)
-        async with self._admission:  # one that is being taken up is there afterwards
+        async with self._admission.of(message.run):  # one that is being taken up is there afterwards
             live = self._driver.runs.get(message.run)
         if live is None:
             return b""
@@ -359,11 +369,11 @@ class Host:
 
     async def let_go(self) -> None:
         """Free the runs that the store owns and nobody here drives. Raises StoreError."""
-        async with self._admission:
-            if self._releasing:
-                await asyncio.wait(list(self._releasing.values()))
-            for run in await self._store.owned():
-                if run not in self._driver.runs:
+        if self._releasing:
+            await asyncio.wait(list(self._releasing.values()))
+        for run in await self._store.owned():
+            async with self._admission.of(run):
+                if run not in self._driver.runs and run not in self._releasing:
                     await self._store.release(run)
 
     async def _recover(self, live: LiveRun) -> None:
