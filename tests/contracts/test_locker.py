@@ -8,12 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 
 from tests.servers import drop_schema
 from tests.servers import postgres_place as postgres_place
 from tests.servers import postgres_url as postgres_url
 from tests.servers import redis_url as redis_url
+from tests.stores.redis_places import client_of, prefix_of
+from tests.stores.redis_places import redis_place as redis_place
 from trellis.stores.locks import open_locker
 from trellis.stores.locks.base import Locker
 from trellis.stores.locks.leases import LeaseLocker
@@ -78,13 +79,10 @@ class TestPostgresLocker(SharedLockerContract):
 
 class TestRedisLocker(SharedLockerContract):
     @pytest.fixture(autouse=True)
-    def _prefix(self, redis_url: str, tmp_path: Path) -> Iterator[None]:
-        self.prefix = f"{tmp_path.parent.name}-{tmp_path.name}"
-        self.url = f"{redis_url}?prefix={self.prefix}"
-        with redis.Redis.from_url(redis_url) as self.client:
+    def _prefix(self, redis_place: str) -> Iterator[None]:
+        self.url, self.prefix = redis_place, prefix_of(redis_place)
+        with client_of(redis_place) as self.client:
             yield
-            for key in self.client.scan_iter(f"{self.prefix}:*", count=1000):
-                self.client.delete(key)
 
     def open(self) -> Locker:
         return open_locker(self.url)
@@ -94,5 +92,4 @@ class TestRedisLocker(SharedLockerContract):
 
     async def expire(self, locker: Locker, key: str) -> None:
         leases = f"{self.prefix}:lock:{key}:leases"
-        for holder in self.client.zrange(leases, 0, -1):
-            self.client.zadd(leases, {holder: 0})
+        self.client.zremrangebyscore(leases, "-inf", "+inf")

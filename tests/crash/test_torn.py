@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.crash.torn import CLOSED, DAMAGES, LOG, history, older_log_beside_a_newer_database, opened
+from tests.crash.torn import APART, CLOSED, DAMAGES, LOG, history, opened
 from tests.reliability import publish, say
 
 pytestmark = pytest.mark.covers("GT08")
@@ -30,7 +30,7 @@ def damage(kind: str, folder: Path, commits: int, each: int, seed: int) -> tuple
                 shutil.copytree(copies / str(last), broken)
                 said = how(broken, chance)
                 if said is not None:
-                    apart = how is older_log_beside_a_newer_database
+                    apart = how in APART
                     first = 0 if apart else max(last - last % CLOSED - 1, 0)
                     fate, lost = opened(url.format(broken), held, last, first=first, apart=apart)
                     assert how in LOG or not (fate == "opened" and lost), (
@@ -43,7 +43,7 @@ def damage(kind: str, folder: Path, commits: int, each: int, seed: int) -> tuple
     return fared.total(), fared
 
 
-URLS = {"sqlite": "sqlite:///{}/runs.db"}
+URLS = {"sqlite": "sqlite:///{}/runs.db", "file": "file:{}/runs"}
 ROW = {"sqlite": "torn", "file": "torn file"}
 
 

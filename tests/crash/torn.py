@@ -99,10 +99,22 @@ def opened(url: str, held: list[Contents], last: int, *, first: int = 0, apart: 
     for back in range(last - first + 1):
         if found == held[last - back]:
             return "opened", back
-    if apart and all(any(before.get(run) == kept for before in held[: last + 1]) for run, kept in found.items()):
+    if apart and all(whole(run, kept) for run, kept in found.items()):
         return "opened", 1
     assert not (found or first), f"it gives what it never held, of {sorted(found)}"
     return "opened", last + 1
+
+
+def whole(run: str, kept: tuple[Any, ...]) -> bool:
+    """Whether a run is as it was after some turn of its own; it may lack its snapshot, which is never the truth."""
+    index, events, snapshot, definition = kept
+    length = len(events)
+    return (
+        index == row(run, length)
+        and events == tuple(event(run, seq) for seq in range(1, length + 1))
+        and (snapshot is None or (snapshot.seq <= length and snapshot.data == b"state %d" % snapshot.seq))
+        and definition == b"definition"
+    )
 
 
 def cut(path: Path, length: int) -> None:
@@ -206,12 +218,117 @@ def older_log_beside_a_newer_database(folder: Path, chance: Random) -> str | Non
     return "log of an earlier commit"
 
 
+def _journal(folder: Path, chance: Random) -> Path:
+    return chance.choice(sorted(folder.glob("runs/runs/*.jsonl")))
+
+
+def cut_a_journal(folder: Path, chance: Random) -> str | None:
+    path = _journal(folder, chance)
+    cut(path, path.stat().st_size - chance.randrange(min(300, path.stat().st_size)))
+    return "journal cut"
+
+
+def flip_in_a_journal(folder: Path, chance: Random) -> str | None:
+    path = _journal(folder, chance)
+    flip(path, chance.randrange(path.stat().st_size), chance.randrange(8))
+    return "bit flipped in a journal"
+
+
+def fill_a_journal_with_noughts(folder: Path, chance: Random) -> str | None:
+    path = _journal(folder, chance)
+    start = chance.randrange(path.stat().st_size)
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(bytes(path.stat().st_size - start))
+    return "journal that ends in noughts"
+
+
+def move_lines_of_a_journal(folder: Path, chance: Random) -> str | None:
+    """Lose one, have one twice, or exchange two."""
+    path = _journal(folder, chance)
+    lines = path.read_bytes().splitlines(keepends=True)
+    if len(lines) < 3:
+        return None
+    one, two = chance.sample(range(len(lines) - 1), 2)
+    way = chance.randrange(3)
+    if way == 0:
+        del lines[one]
+    elif way == 1:
+        lines.insert(one, lines[two])
+    else:
+        lines[one], lines[two] = lines[two], lines[one]
+    path.write_bytes(b"".join(lines))
+    return "lines of a journal moved"
+
+
+def exchange_journals(folder: Path, chance: Random) -> str | None:
+    found = sorted(folder.glob("runs/runs/*.jsonl"))
+    if len(found) < 2:
+        return None
+    one, two = chance.sample(found, 2)
+    mine, theirs = one.read_bytes(), two.read_bytes()
+    one.write_bytes(theirs)
+    two.write_bytes(mine)
+    return "journals exchanged"
+
+
+def flip_in_a_snapshot(folder: Path, chance: Random) -> str | None:
+    found = sorted(folder.glob("runs/snapshots/*"))
+    if not found:
+        return None
+    path = chance.choice(found)
+    flip(path, chance.randrange(path.stat().st_size), chance.randrange(8))
+    return "bit flipped in a snapshot"
+
+
+def lose_a_snapshot(folder: Path, chance: Random) -> str | None:
+    found = sorted(folder.glob("runs/snapshots/*"))
+    if not found:
+        return None
+    chance.choice(found).unlink()
+    return "snapshot gone"
+
+
+def spoil_the_format(folder: Path, chance: Random) -> str | None:
+    path = folder / "runs" / "format.json"
+    if chance.random() < 0.5:
+        cut(path, chance.randrange(path.stat().st_size))
+    else:
+        flip(path, chance.randrange(path.stat().st_size), chance.randrange(8))
+    return "format spoilt"
+
+
+def lose_the_lock(folder: Path, chance: Random) -> str | None:
+    (folder / "runs" / "lock").unlink()
+    return "lock gone"
+
+
+def leave_a_half_written_file(folder: Path, chance: Random) -> str | None:
+    """As a process leaves it that dies while it writes."""
+    for place in ("runs", "snapshots", "definitions"):
+        (folder / "runs" / place / ".half").write_bytes(b'{"sum":"')
+    return "half written file"
+
+
 LOG = (
-    cut_log_at_a_frame, cut_log_within_a_frame, flip_in_the_log, fill_the_log_with_noughts, older_log_beside_a_newer_database,
+    cut_log_at_a_frame, cut_log_within_a_frame, flip_in_the_log, fill_the_log_with_noughts,
+    older_log_beside_a_newer_database, cut_a_journal, flip_in_a_journal, fill_a_journal_with_noughts,
+    move_lines_of_a_journal,
 )  # fmt: skip
 """Damage by which commits may be lost: as much as a log without its end holds less."""
+APART = (
+    flip_in_a_snapshot, lose_a_snapshot, older_log_beside_a_newer_database, cut_a_journal, flip_in_a_journal, fill_a_journal_with_noughts,
+    move_lines_of_a_journal,
+)  # fmt: skip
+"""Damage to one run of several: the others are as they were."""
 DAMAGES: dict[str, tuple[Damage, ...]] = {
     "sqlite": (
-        *LOG, lose_the_index_of_the_log, flip_in_the_index_of_the_log, cut_the_database, flip_in_the_header,
+        cut_log_at_a_frame, cut_log_within_a_frame, flip_in_the_log, fill_the_log_with_noughts,
+        older_log_beside_a_newer_database, lose_the_index_of_the_log, flip_in_the_index_of_the_log, cut_the_database,
+        flip_in_the_header,
+    ),
+    "file": (
+        cut_a_journal, flip_in_a_journal, fill_a_journal_with_noughts, move_lines_of_a_journal, exchange_journals,
+        flip_in_a_snapshot, lose_a_snapshot, spoil_the_format, lose_the_lock, leave_a_half_written_file,
     ),
 }  # fmt: skip

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from random import Random
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from tests.simulation.shelf import LEASE_S, Crashed, Dice, LeasedStore, Shelf
 from tests.simulation.stories import some_graph
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, HostClosed, Refused, RunClosed, StoreError, TrellisError, UnknownRun
+from trellis.hosts import driver, local, serving
 from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
@@ -412,6 +415,7 @@ class World:
         self.nobody_gave_up()
         now = min(process.clock.now() for process in self.processes if process.up)
         for name, found in self.shelf.runs.items():
+            self.keeps(name)
             row = found.row
             if row.status == "running" and row.wake is not None and row.wake <= now - 2 * LEASE_S:
                 owner = next(
@@ -423,6 +427,9 @@ class World:
                 assert driven is not None, f"{name} is owned by {owner.name}, which does not drive it"
                 on_time = row.wake == 0 or row.wake > owner.clock.now() - 2 * LEASE_S
                 assert on_time or owner.jumped, f"{name} is late at {owner.name}"
+                for key, pending in driven.state.open.items():
+                    if isinstance(pending.request, CallTool) and not pending.uncertain:
+                        assert key in driven.tasks, f"{key} is open, and nobody at {owner.name} is at it"
 
     def nobody_gave_up(self) -> None:
         """No fault that a store or a tool may have ends a host, nor what it does by itself."""
@@ -478,18 +485,23 @@ class World:
 
     # -- what must hold
 
+    def keeps(self, name: str) -> Told:
+        """What the journal of a run says, once it is known that all that is kept of it agrees."""
+        found = self.shelf.runs[name]
+        said = told(self.started[name], found.events)
+        row_agrees(said, found.index())
+        snapshot_agrees(said, found.snapshot)
+        nothing_twice(said, self.acknowledged.get(name, ()))
+        assert found.epochs == sorted(found.epochs), "an owner that was displaced wrote"
+        return said
+
     def judge(self) -> Outcome:
         """The invariants, of every run and of all that was done for them."""
         journals: list[Told] = []
         missing = self.confirmed - self.shelf.runs.keys()
         assert not missing, f"told to have started, and not there: {missing}"
-        for name, found in self.shelf.runs.items():
-            said = told(self.started[name], found.events)
-            journals.append(said)
-            row_agrees(said, found.index())
-            snapshot_agrees(said, found.snapshot)
-            nothing_twice(said, self.acknowledged.get(name, ()))
-            assert found.epochs == sorted(found.epochs), "an owner that was displaced wrote"
+        for name in self.shelf.runs:
+            journals.append(said := self.keeps(name))
             assert said.state.closed
         self._begun_well(dict(zip(self.shelf.runs, journals, strict=True)))
         return Outcome(
@@ -525,14 +537,27 @@ class Calm(Random):
         return seq[0]
 
 
+@contextmanager
+def small(chance: Random) -> Iterator[None]:
+    """In half of the worlds hosts keep few idle runs in memory, and leave snapshots at every turn of the road."""
+    sizes = chance.choice(((driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE), (3, 1, 0)))
+    before = driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE
+    driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE = sizes
+    try:
+        yield
+    finally:
+        driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE = before
+
+
 async def live(loop: VirtualLoop, seed: int) -> Outcome:
     """The story of one seed. Raises AssertionError, with what led to it, where something that must hold does not."""
     logging.getLogger("trellis").addHandler(logging.NullHandler())
     world = World(loop, seed)
     try:
-        await world.chaos()
-        await world.aftermath()
-        await world.end()
+        with small(world.chance):
+            await world.chaos()
+            await world.aftermath()
+            await world.end()
         outcome = world.judge()
         for fault in loop.faults:
             error = fault.get("exception")

@@ -24,6 +24,11 @@ def event(run: str, seq: int) -> bytes:
     return f"{run}:{seq}:".encode() + b"x" * (seq * 37 % 900)
 
 
+def turn(run: str, seq: int, epoch: int) -> Turn:
+    """Every third event comes with a snapshot."""
+    return Turn(run, seq, event(run, seq), epoch, row(run, seq), snapshot=None if seq % 3 else b"%d" % seq)
+
+
 def acknowledge(turns: list[Turn]) -> None:
     os.write(1, b"".join(b"%s %d\n" % (turn.run.encode(), turn.seq) for turn in turns))
 
@@ -41,7 +46,7 @@ async def main(url: str) -> None:
         turns = []
         for run in runs:
             heads[run] += 1
-            turns.append(Turn(run, heads[run], event(run, heads[run]), epochs[run], row(run, heads[run])))
+            turns.append(turn(run, heads[run], epochs[run]))
         answers = await store.append(turns)
         if any(answers):
             raise SystemExit(f"refused: {answers}")

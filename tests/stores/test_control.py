@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +300,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def in_another_process(path: Path, story: Callable[[str, ControlSocket, int], Awaitable[None]]) -> None:
+def in_another_process(
+    path: Path, story: Callable[[str, ControlSocket, subprocess.Popen[str]], Coroutine[Any, Any, None]]
+) -> None:
     import tempfile
 
     command = [sys.executable, "-c", SERVE, str(path), tempfile.gettempdir()]
@@ -309,23 +311,48 @@ def in_another_process(path: Path, story: Callable[[str, ControlSocket, int], Aw
         token = child.stdout.readline().strip()
         try:
             ours = OwnerLock(path)
-            asyncio.run(story(token, ControlSocket(URL, ours, set[str]().__contains__), child.pid))  # type: ignore[arg-type]
+            asyncio.run(story(token, ControlSocket(URL, ours, set[str]().__contains__), child))
         finally:
             child.kill()
 
 
 def test_the_owner_in_another_process_replies_until_it_is_killed_and_leaves_nothing(tmp_path: Path) -> None:
-    async def story(token: str, ours: ControlSocket, pid: int) -> None:
-        assert await ours.ask(token, "r-1", b"x", 5.0) == b"%d" % pid
+    async def story(token: str, ours: ControlSocket, child: subprocess.Popen[str]) -> None:
+        assert await ours.ask(token, "r-1", b"x", 5.0) == b"%d" % child.pid
         assert await ours.ask(token, "r-2", b"x", 5.0) is None
         assert len(sockets()) == 1
         with pytest.raises(StoreUnavailable, match="went away; whether it took the message"):
             await ours.ask(token, "r-1", b"die", 5.0)
+        await asyncio.to_thread(child.wait)
         assert await ours.ask(token, "r-1", b"x", 5.0) is None
         assert sockets() == []
 
     in_another_process(tmp_path / "runs.db", story)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_owner_that_loses_its_socket_before_its_lock_is_dead_a_moment_later(tmp_path: Path) -> None:
+    async def story(pair: Pair) -> None:
+        pair.ours.hear(echo)
+        (path,) = sockets()
+        path.unlink()
+        asking = asyncio.ensure_future(pair.asks(b"x"))
+        await asyncio.sleep(0)
+        assert not asking.done()
+        pair.locks[0].close()
+        assert await asking is None
+
+    told(tmp_path, story)
+
+
+def test_a_living_owner_whose_socket_is_gone_cannot_be_reached(tmp_path: Path) -> None:
+    async def story(pair: Pair) -> None:
+        pair.ours.hear(echo)
+        (path,) = sockets()
+        path.unlink()
+        assert await pair.refusal(b"x") == "the owner of run 'r-1' cannot be reached: No such file or directory"
+
+    told(tmp_path, story)
 
 
 def test_a_lock_file_that_names_another_path_lets_nothing_be_removed(tmp_path: Path) -> None:

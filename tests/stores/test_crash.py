@@ -12,6 +12,7 @@ import pytest
 
 from tests.stores.appending import RUNS, event, row
 from trellis.stores import open_store
+from trellis.stores.base import Snapshot
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -36,10 +37,15 @@ async def contents(url: str) -> dict[str, tuple[int, list[bytes]]]:
         await store.close()
 
 
-async def rows_match(url: str) -> bool:
+async def all_of_a_turn_is_there(url: str) -> None:
+    """The row, the index of its fields, and the snapshot are those of the last event."""
     store = open_store(url)
     try:
-        return all(found == row(found.run, found.revision) for found in await store.rows())
+        for found in await store.rows():
+            assert found == row(found.run, found.revision)
+            assert found in await store.rows(match={"seq": found.revision})
+            latest = found.revision // 3 * 3
+            assert await store.snapshot(found.run) == (Snapshot(latest, b"%d" % latest) if latest else None)
     finally:
         await store.close()
 
@@ -53,7 +59,7 @@ def crash(url: str, folder: Path, random: Random, kills: int) -> None:
             revision, events = kept[run]
             assert revision >= acknowledged[run]
             assert events == [event(run, seq) for seq in range(1, revision + 1)]
-        assert asyncio.run(rows_match(url))
+        asyncio.run(all_of_a_turn_is_there(url))
         assert len(list(folder.glob("*-owner-*"))) <= 1
 
 

@@ -144,7 +144,7 @@ def test_nothing_is_swept_away_that_a_damaged_run_may_need(tmp_path: Path) -> No
     async def begin(store: FileStore) -> None:
         await create(store, "r-1")
         await store.append([Turn("r-1", 2, b"2", 1, None, snapshot=b"two")])
-        await create(store, "r-2")
+        await create(store, "r-2", graph="6" * 64)
 
     told(tmp_path, begin)
     before = listed(tmp_path)
@@ -163,7 +163,7 @@ def test_nothing_is_swept_away_that_a_damaged_run_may_need(tmp_path: Path) -> No
         assert (await store.snapshot("r-1"), await store.definition(ROW.graph)) == (Snapshot(2, b"two"), b"definition")
 
     told(tmp_path, mended)
-    assert listed(tmp_path) == [name for name in before if "r-2" not in name]
+    assert listed(tmp_path) == [name for name in before if "r-2" not in name and "666" not in name]
 
 
 def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -309,6 +309,94 @@ def test_a_fault_of_the_disk_writes_nothing(tmp_path: Path, monkeypatch: pytest.
 
     told(tmp_path, story)
     assert told(tmp_path, lambda store: store.read("r-2")) == [b"1", b"2"]
+
+
+def test_a_definition_that_was_mended_stays_though_the_run_that_brought_it_was_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(store: FileStore) -> None:
+        await create(store, "r-1")
+        file = tmp_path / "runs/definitions" / ROW.graph
+        file.write_bytes(b"definitioN")
+        real = os.replace
+
+        def fault(half: Path, whole: Path) -> None:
+            if whole.suffix == ".jsonl":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(half, whole)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", fault)
+            with pytest.raises(StoreFull):
+                await create(store, "r-2")
+        assert await store.definition(ROW.graph) == b"definition"
+
+    told(tmp_path, story)
+
+
+def test_what_a_call_wrote_is_on_the_disk_when_it_returns_names_included(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is synced before it gets its name, its folder after that, and a journal after its lines."""
+    log: list[str] = []
+    fsync, replace_file = os.fsync, os.replace
+
+    def name(path: str | Path) -> str:
+        return Path(path).relative_to(tmp_path / "runs").as_posix()
+
+    def synced(descriptor: int) -> None:
+        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        size = "" if place.is_dir() else f" {place.stat().st_size}"
+        log.append(f"sync {name(place)}{size}")
+        fsync(descriptor)
+
+    def replaced(half: Path, whole: Path) -> None:
+        log.append(f"name {name(half)} {name(whole)}")
+        replace_file(half, whole)
+
+    async def story(store: FileStore) -> None:
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(os, "replace", replaced)
+        run = "runs/00000001-k-r-1.jsonl"
+
+        def size() -> int:
+            return (tmp_path / "runs" / run).stat().st_size
+
+        def made(file: str, length: int) -> list[str]:
+            folder = file.partition("/")[0]
+            return [f"sync {file}.half {length}", f"name {file}.half {file}", f"sync {folder}"]
+
+        await store.create(ROW, [b"1"], {ROW.graph: b"definition"})
+        assert log == made(f"definitions/{ROW.graph}", 10) + made(run, size())
+        log.clear()
+        await store.append([Turn("r-1", 2, b"2", 1, None)])
+        assert log == [f"sync {run} {size()}"]
+        log.clear()
+        await store.append([Turn("r-1", 3, b"3", 1, replace(ROW, graph="6" * 64), snapshot=b"abc", definition=b"de")])
+        assert log == [*made("snapshots/1-3", 3), *made("definitions/" + "6" * 64, 2), f"sync {run} {size()}"]
+        log.clear()
+        await store.release("r-1")
+        await store.claim("r-1")
+        released, claimed = log
+        assert (released.split()[:2], claimed) == (["sync", run], f"sync {run} {size()}")
+        log.clear()
+        await store.delete("r-1")
+        assert log == ["sync runs"]
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("only Linux tells which file a descriptor is of")
+    told(tmp_path, story)
+
+
+def test_a_row_never_makes_a_run_another(tmp_path: Path) -> None:
+    async def story(store: FileStore) -> None:
+        await create(store, "r-1")
+        await create(store, "r-2")
+        await store.append([Turn("r-2", 2, b"2", 1, replace(ROW, run="r-1", status="moved"))])
+        assert await store.row("r-1") == replace(ROW, revision=1)
+        assert await store.row("r-2") == replace(ROW, run="r-2", status="moved", revision=2)
+
+    told(tmp_path, story)
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:

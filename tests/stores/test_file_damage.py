@@ -39,6 +39,7 @@ def corrupt(line: int, what: str = "the line is not as it was written", name: st
     return StoreCorrupt, {"url": URL, "reason": reason}
 
 
+@pytest.mark.slow
 def test_a_last_line_that_was_torn_at_any_byte_never_counted(tmp_path: Path) -> None:
     whole = begun(tmp_path)
     file = journal(tmp_path)
@@ -86,6 +87,7 @@ def test_torn_bytes_of_any_kind_are_cut_off(tmp_path: Path) -> None:
         assert file.read_bytes() == whole
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_bit_that_flips_is_found_wherever_it_is(
@@ -203,6 +205,45 @@ def test_a_journal_that_shrinks_or_changes_under_its_owner_is_found(tmp_path: Pa
         file.write_bytes(whole)
         assert await store.append([Turn("r-1", 4, b"4", 1, None)]) == [None]
         assert await store.read("r-1", 3) == [b"4"]
+
+    told(tmp_path, story)
+
+
+def test_a_journal_that_was_cut_since_it_was_read_is_not_taken_for_whole(tmp_path: Path) -> None:
+    async def story(store: FileStore) -> None:
+        await create(store, "r-1")
+        for seq in (2, 3):
+            await store.append([Turn("r-1", seq, b"{}", 1, None)])
+        file = journal(tmp_path)
+        whole = file.read_bytes()
+        theirs = opened(tmp_path)
+        assert len(await theirs.read("r-1")) == 3
+        await create(store, "r-2")
+        file.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
+        cut = corrupt(3, f"the file had {len(whole)} bytes, and was cut")
+        assert await refusal(theirs.row("r-1")) == cut
+        await theirs.close()
+
+    told(tmp_path, story)
+
+
+def test_an_event_out_of_order_is_found_though_its_sum_is_right(tmp_path: Path) -> None:
+    told(tmp_path, lambda store: create(store, "r-1"))
+    file = journal(tmp_path)
+    got = lines.read(file.read_bytes(), 0)
+    assert got is not None
+    file.write_bytes(file.read_bytes() + lines.written(Line(seq=3), b"3", got[1])[0])
+    assert told(tmp_path, lambda store: refusal(store.read("r-1"))) == corrupt(2, "event 3 follows on event 1")
+
+
+def test_what_others_write_while_a_journal_is_read_is_not_of_that_reading(tmp_path: Path) -> None:
+    async def story(store: FileStore) -> None:
+        await create(store, "r-1")
+        index = store._journals._index
+        known = index.runs["r-1"]
+        with known.file.open("rb") as stream:
+            await store.append([Turn("r-1", 2, b"2", 1, None)])
+            assert index.events(known, stream) == [b"1"]
 
     told(tmp_path, story)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ async def story(models: Models, calls: list[tuple[int, tuple[Any, ...]]]) -> Non
         await store.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(OWNERS_CALLS, min_size=15, max_size=40))
 def test_two_owners_of_one_folder_do_what_the_model_does(calls: list[tuple[int, tuple[Any, ...]]]) -> None:
@@ -85,6 +87,7 @@ def test_two_owners_of_one_folder_do_what_the_model_does(calls: list[tuple[int, 
         asyncio.run(story(OfOneFolder(folder), calls))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(OWNERS_CALLS, min_size=15, max_size=60))
 def test_the_memory_store_does_what_the_model_does(calls: list[tuple[int, tuple[Any, ...]]]) -> None:

@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.servers import drop_schema
+from tests.servers import postgres_place as postgres_place
 from tests.servers import postgres_url as postgres_url
 from tests.servers import redis_url as redis_url
+from tests.stores.redis_places import redis_place as redis_place
 from trellis.errors import LeaseLost, StoreCorrupt, StoreError, StoreUnavailable
 from trellis.stores.locks import open_locker
 from trellis.stores.locks.base import Locker
@@ -95,12 +99,16 @@ def take(url: str, key: str, *, wait: float) -> int:
 
 
 @pytest.fixture(params=["file", "postgresql", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "file":
-        return f"file:{tmp_path}"
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"{request.getfixturevalue('redis_url')}?prefix={tmp_path.name}"
+        yield f"file:{tmp_path}"
+    elif request.param == "redis":
+        yield request.getfixturevalue("redis_place")
+    else:
+        url = request.getfixturevalue("postgres_place")
+        yield url
+        server, schema = url.split("?schema=")
+        drop_schema(server, f"{schema}_locks")
 
 
 @posix
@@ -136,6 +144,71 @@ def test_a_holder_that_ends_its_block_frees_its_key_at_once(place: str, tmp_path
         _, token = holder.hears()
         assert holder.ends() == ["freed"]
         assert take(place, key, wait=0) == int(token) + 1
+
+
+def test_a_rush_of_many_lockers_never_overlaps(place: str, tmp_path: Path) -> None:
+    key, inside, tokens = f"rush in {tmp_path}", 0, list[int]()
+
+    async def one(locker: Locker) -> None:
+        nonlocal inside
+        for _ in range(6):
+            async with locker.lock(key, 30) as lease:
+                inside += 1
+                assert inside == 1
+                await asyncio.sleep(0)
+                tokens.append(lease.token)
+                inside -= 1
+
+    async def story() -> None:
+        lockers = [open_locker(place) for _ in range(12)]
+        try:
+            # All have looked at the place before, so that they take at the same moment.
+            await asyncio.gather(*(warm(locker, f"{key} {number}") for number, locker in enumerate(lockers)))
+            await asyncio.gather(*map(one, lockers))
+        finally:
+            for locker in lockers:
+                await locker.close()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+    assert tokens == list(range(1, 73))
+
+
+def test_whoever_waits_for_the_row_of_a_key_sees_the_lease_that_was_taken_meanwhile(postgres_place: str) -> None:
+    server, schema = postgres_place.split("?schema=")
+    ours = f"SET search_path = {schema}_locks"
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0 AND query LIKE %s"
+
+    async def story(other: psycopg.Connection, looker: psycopg.Connection) -> None:
+        locker = open_locker(postgres_place)
+        await warm(locker, "k")
+        other.execute(ours.encode())
+        other.execute("SELECT 1 FROM keys FOR UPDATE")
+        asking = asyncio.create_task(take_at_once(locker))
+        while looker.execute(waiting, ["%leases%"]).fetchone() == (0,):
+            await asyncio.sleep(0)
+        other.execute("UPDATE keys SET token = token + 1")
+        other.execute("INSERT INTO leases VALUES ('k', 'other', now() + interval '1 hour')")
+        other.commit()
+        assert await asking is None
+        await locker.close()
+
+    async def take_at_once(locker: Locker) -> int | None:
+        try:
+            async with locker.lock("k", 30, wait=0) as lease:
+                return lease.token
+        except TimeoutError:
+            return None
+
+    try:
+        with psycopg.connect(server) as other, psycopg.connect(server, autocommit=True) as looker:
+            asyncio.run(asyncio.wait_for(story(other, looker), 30))
+    finally:
+        drop_schema(server, f"{schema}_locks")
+
+
+async def warm(locker: Locker, key: str) -> None:
+    async with locker.lock(key, 30):
+        pass
 
 
 def test_a_file_lock_is_free_at_its_holders_death_however_long_its_lease(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+import msgspec
+import psycopg
 import pytest
 from msgspec.structs import replace
 
 from tests.servers import with_setting
 from tests.stores.test_postgres_formats import query
 from trellis.errors import StoreError
-from trellis.stores.base import Store, Turn
+from trellis.stores.base import Snapshot, Store, Turn
 from trellis.stores.postgres import PostgresStore
 from trellis.stores.postgres.batches import Batch
+from trellis.stores.postgres.place import parse
 from trellis.testing.stores import ROW, create, facts
 
 pytestmark = pytest.mark.covers("GT08")
@@ -46,6 +49,31 @@ def test_a_batch_is_one_transaction(postgres_place: str) -> None:
     }
     assert list(found.values()) == [[(1, 200)], [(1, 100)], [(1, 100)], [(1, 200)]]
     assert query(postgres_place, "SELECT hash FROM {s}.definitions ORDER BY 1") == [("2",), ("3",), (ROW.graph,)]
+
+
+def test_an_append_looks_at_no_other_run_than_its_own(postgres_place: str) -> None:
+    """Even where the server made its plan when there were few, and has not counted since."""
+    seen = """
+        SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+        WHERE schemaname = %s AND relname = 'runs'"""
+
+    async def story() -> None:
+        store = PostgresStore(with_setting(postgres_place, "pool_size", 1))  # so that one session keeps its plans
+        await create(store, "r-1")
+        query(postgres_place, "ANALYZE {s}.runs")
+        looked = list[int]()
+        for seq in range(2, 12):
+            if seq == 10:
+                await asyncio.gather(*(create(store, f"more-{number}") for number in range(300)))
+            async with store.transaction() as work:
+                assert await work.append(Turn("r-1", seq, b"", 1, replace(ROW, updated=float(seq)))) is None
+                cursor = await work.connection.execute(seen, (parse(postgres_place).schema,))
+                looked += [count for (count,) in await cursor.fetchall()]
+        # The server adds up what it has not told of yet, so it may be one for each append; of 300 others it is none.
+        assert max(looked) <= len(looked) == 10
+        await store.close()
+
+    asyncio.run(story())
 
 
 def test_turns_are_judged_by_those_before_them() -> None:
@@ -98,6 +126,46 @@ def test_no_definition_goes_away_under_a_run_that_begins_to_need_it(postgres_pla
     left = "SELECT hash FROM {s}.definitions EXCEPT SELECT hash FROM {s}.needs"
     strays = "SELECT run FROM {s}.needs EXCEPT SELECT id FROM {s}.runs"
     assert [query(postgres_place, text) for text in (lost, left, strays)] == [[], [], []]
+
+
+def test_of_two_who_delete_the_last_runs_of_a_definition_one_removes_it(postgres_place: str) -> None:
+    """Each sees the other's run until it is committed, so the second has to wait for the first."""
+
+    async def story() -> None:
+        store = PostgresStore(postgres_place)
+        for run in ("r-1", "r-2"):
+            await create(store, run)
+            await store.release(run)
+        place = parse(postgres_place)
+        async with await psycopg.AsyncConnection.connect(place.target) as other:
+            await other.execute(f"SELECT {place.quoted}.delete_run('someone', 'r-1')".encode())
+            task = asyncio.create_task(store.delete("r-2"))
+            waiting = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{place.schema}%'"
+            async with asyncio.timeout(20):
+                while not task.done() and query(postgres_place, waiting) == [(0,)]:
+                    await asyncio.sleep(0)
+        await task
+        assert await store.definition(ROW.graph) is None
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_a_snapshot_of_events_that_were_never_written_is_not_kept(postgres_place: str) -> None:
+    async def story() -> None:
+        store = PostgresStore(postgres_place)
+        await create(store, "r-1")
+        await store.release("r-1", Snapshot(2, b"two"))
+        assert await store.snapshot("r-1") is None
+        assert await store.claim("r-1") == 2
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_runs_are_locked_in_one_order_whatever_that_of_their_turns() -> None:
+    _, parts, *_ = Batch([Turn(run, 2, b"", 1, None) for run in ("b", "c", "a")], "me").values()
+    assert [part["run"] for part in msgspec.json.decode(parts)] == ["a", "b", "c"]
 
 
 def test_many_calls_share_few_connections(postgres_place: str) -> None:

@@ -176,10 +176,12 @@ def test_an_owner_that_stops_within_a_transaction_does_not_keep_its_run_for_ever
 
         task = asyncio.create_task(still())
         await stopped.wait()
-        async with asyncio.timeout(20):
-            while not (await other.claim_due(2e9, limit=1)).claimed:
-                pass
-        claimed.set()
+        try:
+            async with asyncio.timeout(20):
+                while not (await other.claim_due(2e9, limit=1)).claimed:
+                    pass
+        finally:
+            claimed.set()
         with pytest.raises(StoreUnavailable, match="the connection was lost, and whether this was written is unknown"):
             await task
         assert await other.read("r-1") == [b"1"]

@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.stores.sqlite_files import opened
-from trellis.errors import Conflict, RunOwned, StoreError
-from trellis.stores.base import Turn
+from trellis.errors import Conflict, RunOwned, StoreError, StoreUnavailable
+from trellis.stores.base import Snapshot, Turn
 from trellis.stores.sqlite import SqliteStore
 from trellis.testing.stores import ROW, create, facts
 
@@ -198,3 +198,54 @@ def test_a_turn_after_the_last_one_of_its_run_is_refused_in_the_same_batch_too(t
     written, refused = asyncio.run(appended())
     assert (written, facts(refused)) == (None, (RunOwned, {"run": "r-1", "owner": "nobody"}))
     assert asyncio.run(store.read("r-1")) == [b"1", b"2"]
+
+
+# Commits of which nobody knows
+
+
+class Doubtful:
+    """A transaction whose commit is said to have failed, whether it did or not."""
+
+    def __init__(self, connection: apsw.Connection, *, written: bool) -> None:
+        self.connection, self.written = connection, written
+
+    def __enter__(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.execute("COMMIT" if self.written else "ROLLBACK")
+        raise apsw.IOError("disk I/O error")
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_after_a_commit_of_unknown_outcome_the_file_is_asked_what_it_holds(tmp_path: Path, *, written: bool) -> None:
+    async def story() -> None:
+        store = opened(tmp_path)
+        epoch = await create(store, "r-1", fields={"user": "Ana"})
+        before = replace(ROW, fields={"user": "Ana"})
+        moved = replace(ROW, name="moved", fields={"user": "Bo"})
+        certain = store._journal._transaction
+        store._journal._transaction = Doubtful(store._connection, written=written)  # type: ignore[assignment]
+        with pytest.raises(StoreUnavailable):
+            await store.append([Turn("r-1", 2, b"2", epoch, moved)])
+        store._journal._transaction = certain
+        following = 3 if written else 2
+        assert await store.append([Turn("r-1", following, b"next", epoch, before)]) == [None]
+        assert await store.read("r-1") == ([b"1", b"2", b"next"] if written else [b"1", b"next"])
+        assert await store.rows() == await store.rows(match={"user": "Ana"})
+        assert [replace(row, revision=0) for row in await store.rows()] == [before]
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_a_snapshot_beyond_the_journal_is_not_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = opened(tmp_path)
+        await create(store, "r-1")
+        await store.release("r-1", Snapshot(2, b"of another run"))
+        assert await store.snapshot("r-1") is None
+        assert await store.claim("r-1") == 2
+        await store.close()
+
+    asyncio.run(story())

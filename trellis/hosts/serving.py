@@ -148,6 +148,7 @@ class Serving:
             self._busy.discard(run)
         except TrellisError as error:
             self._busy.discard(run)
+            self._doubt = True  # it may have been claimed
             self._delay(run, error)
         else:
             if live.closed.done():

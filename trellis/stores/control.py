@@ -163,13 +163,14 @@ class ControlSocket:
         if not address or address.startswith("!"):
             return _FAILED + (f"it cannot listen: {address[1:]}" if address else "it takes no messages").encode()
         try:
-            reader, writer = await asyncio.open_unix_connection(address)
+            streams = await self._connect(token, address)
         except PermissionError as error:
             raise self._unavailable(f"the owner of run '{run}' belongs to another user") from error
         except OSError as error:
-            if not self._owner.alive(token):
-                return _GONE
             raise self._unavailable(f"the owner of run '{run}' cannot be reached: {error.strerror}") from error
+        if streams is None:
+            return _GONE
+        reader, writer = streams
         try:
             writer.write(_frame(run.encode()) + _frame(message))
             await writer.drain()
@@ -179,6 +180,18 @@ class ControlSocket:
             raise self._unavailable(reason) from error
         finally:
             writer.close()
+
+    async def _connect(self, token: str, address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The way to another owner; None where it is dead. Raises OSError."""
+        for _ in range(20):
+            try:
+                return await asyncio.open_unix_connection(address)
+            except (ConnectionRefusedError, FileNotFoundError):
+                # A dying process may lose its socket a moment before its lock.
+                if not self._owner.alive(token):
+                    return None
+                await asyncio.sleep(0.01)
+        return await asyncio.open_unix_connection(address)
 
     def _unavailable(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(self._url, reason)

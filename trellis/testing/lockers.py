@@ -282,11 +282,11 @@ class LockerContract:
         async def story(locker: Locker) -> None:
             tokens: Sequence[int] = []
             raised: LeaseLost | None = None
+            other = locker.lock("k", TTL, wait=PATIENCE)
             try:
                 async with locker.lock("k", SHORT) as late:
                     await self.expire(locker, "k")
                     await until(lambda: late.lost)
-                    other = locker.lock("k", TTL, wait=PATIENCE)
                     tokens = late.token, (await other.__aenter__()).token
                     assert late.lost
             except LeaseLost as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from trellis.model.graph import Call, Definition, Node
 from trellis.model.values import Value
@@ -30,6 +30,7 @@ class Reads:
         self.route = {name for edge in node.to for name in _expression(edge.when)}
         if node.end is not None:
             self.route |= _expression(node.end.result)
+        self.route |= guard_reads(definition, node.adds, node.removes)
 
     @property
     def every(self) -> set[str]:
@@ -50,9 +51,25 @@ def written(node: Node) -> Iterator[str]:
     yield from node.set
 
 
-def guards(definition: Definition) -> dict[str, set[str]]:
-    """What the guards of each state read."""
-    return {name: _expression(state.enter_if) | _expression(state.exit_if) for name, state in definition.states.items()}
+def brought(definition: Definition, names: Iterable[str]) -> list[str]:
+    """These states and those that they bring, and so on."""
+    found = dict.fromkeys(names)
+    waiting = list(found)
+    while waiting:
+        state = definition.states.get(waiting.pop())
+        for name in state.add if state is not None else ():
+            if name not in found:
+                found[name] = None
+                waiting.append(name)
+    return list(found)
+
+
+def guard_reads(definition: Definition, adds: Iterable[str], removes: Iterable[str]) -> set[str]:
+    """What the guards read that may refuse such a change."""
+    coming = [definition.states[name] for name in brought(definition, adds) if name in definition.states]
+    going = [*coming, *(definition.states[name] for name in removes if name in definition.states)]
+    texts = [*(state.enter_if for state in coming), *(state.exit_if for state in going)]
+    return {name for text in texts for name in _expression(text)}
 
 
 def _call(call: Call | None) -> set[str]:

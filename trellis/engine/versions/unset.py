@@ -12,7 +12,7 @@ from typing import Any
 
 from trellis.engine.state import State, Token
 from trellis.engine.versions.names import Versions
-from trellis.engine.versions.texts import Reads, guards, undo_reads
+from trellis.engine.versions.texts import Reads, brought, guard_reads, undo_reads
 from trellis.model.graph import END, TARGETS, Definition, Node
 
 Facts = dict[str, Any]
@@ -23,7 +23,7 @@ def check_unset(versions: Versions, before: State, after: State) -> None:
     """Tell of every such field. `after` is the state as the new version has it."""
     new = versions.new
     missing = [name for name in new.fields if name not in after.fields]
-    if not missing or not after.tokens:
+    if not missing or not (after.tokens or after.open):
         return
     was = {versions.field(name): name for name in versions.old.fields if name not in before.fields}
     old_reads, new_reads = _Texts(versions.old), _Texts(new)
@@ -47,7 +47,6 @@ class _Texts:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.guards = guards(definition)
         self._known: dict[str, Reads] = {}
 
     def of(self, node: Node) -> Reads:
@@ -74,12 +73,11 @@ class _Walk:
                 node = definition.nodes[pending.token.node]
                 reads = node.save != field and field in undo_reads(node)
                 self._fact(f"undo of {pending.token.path}", f"node '{node.id}' as its undo is kept", reads, ())
-        for name, read in texts.guards.items():
-            self._fact(f"guard of {name}", f"a guard of state '{name}'", field in read, ())
         for routes in (definition.catch, definition.upon, definition.upon_states):
             self._go(routes.values())
-        for declared in definition.states.values():
-            self._go(node for node in (declared.entered, declared.exited) if node is not None)
+        states = definition.states
+        self._go(state.exited for state in states.values() if state.exited is not None)
+        self._go(self._bodies(name for name, state in states.items() if state.auto))
         while self._waiting:
             self._enter(definition.nodes[self._waiting.pop()])
 
@@ -97,7 +95,7 @@ class _Walk:
             return
         acted = self._acted(node)
         reads = self.texts.of(node)
-        ways = [*(body.start for body in node.bodies), *self._ways(node, acted)]
+        ways = [*(body.start for body in node.bodies), *self._brought(node, acted), *self._ways(node, acted)]
         hit = self.field in reads.enter or self._reads_later(node, acted)
         self._fact(node.id, f"node '{node.id}'", hit, ways)
         self._go(ways)
@@ -107,11 +105,15 @@ class _Walk:
         node = self.definition.nodes[token.node]
         rolling = self.state.rollback
         if rolling is not None and rolling.back is not None and rolling.back[0].path == token.path:
-            goes = () if self.field in rolling.back[2].fields else (rolling.back[1],)
-            ways, hit = [*goes, *node.catch.values()], False
+            _, target, setting = rolling.back
+            ways, hit = list(node.catch.values()), False
+            if self.field not in setting.fields:
+                ways += [target, *self._bodies(setting.adds)]
+                hit = self.field in guard_reads(self.definition, setting.adds, setting.removes)
         else:
             acted = self._token_acted(token, node)
-            ways, hit = self._ways(node, acted), self._reads_later(node, acted)
+            ways = [*self._brought(node, acted), *self._ways(node, acted)]
+            hit = self._reads_later(node, acted)
             if token.join is not None and token.join.started < token.join.total:
                 ways = [node.bodies[0].start, *ways]
         self._fact(f"visit of {token.path}", f"node '{node.id}' as it ends", hit, ways)
@@ -129,6 +131,16 @@ class _Walk:
         if acted or self.field in node.set:
             return ways
         return [*(edge.to for edge in node.to), *ways] if node.to else [END, *ways]
+
+    def _bodies(self, states: Iterable[str]) -> list[str]:
+        """What is done when these states come."""
+        declared = self.definition.states
+        found = [declared[name].entered for name in brought(self.definition, states) if name in declared]
+        return [name for name in found if name is not None]
+
+    def _brought(self, node: Node, acted: bool) -> list[str]:
+        """What states do that come as the node is left while the field is not set."""
+        return [] if acted or self.field in node.set else self._bodies(node.adds)
 
     def _acted(self, node: Node) -> bool:
         """Whether the field is written once the work of the node has succeeded."""
@@ -186,7 +198,7 @@ def _renamed(facts: Facts, path: Callable[[str], str]) -> Facts:
 
     def place(name: str) -> str:
         kind, between, node = name.rpartition(" ")
-        return name if kind == "guard of" else kind + between + path(node)
+        return kind + between + path(node)
 
     return {
         place(name): (reads, *(to if to in TARGETS else path(to) for to in ways))

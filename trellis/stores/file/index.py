@@ -1,7 +1,7 @@
 """What is known of each run without reading its journal again, and how that follows what other processes write.
 
-A store reads every journal once, at its first use: about a second for 100,000 events. From then on it looks at the sizes
-of all files whenever another process wrote in between, and reads what was added. A damaged journal is that run's trouble:
+A store reads every journal once, at its first use. From then on it looks at the sizes of all files whenever another
+process wrote in between, and reads what was added. A damaged journal is that run's trouble:
 the others go on, but for questions that are about all runs.
 """
 

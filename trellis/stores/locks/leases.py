@@ -194,8 +194,9 @@ class LeaseLocker:
     async def _end(self, key: str, holder: str, lease: _Held, renewal: asyncio.Task[None]) -> None:
         lost = lease.lost  # before anything that takes its time
         held = self._held.pop(holder, None)
-        renewal.cancel()
-        await asyncio.wait([renewal])
+        while not renewal.done():  # what a place calls may swallow a cancellation; so it comes again
+            renewal.cancel()
+            await asyncio.wait([renewal], timeout=0.1)
         if held is None:
             return
         try:

@@ -88,70 +88,80 @@ _FIRST = """
     END $$;
 
     -- Writes the turns of many runs, each run whole or not at all; answers the numbers of those that were written.
-    -- A function, so that the plan is the same however little the server knows of the tables: one look at the index
-    -- of the runs for each of them.
+    -- The runs are taken one after the other, and the owner is compared in a way that no index knows: so the plan is one
+    -- look at the index of the ids for each, however little the server knows of the table when it makes that plan.
     CREATE FUNCTION {s}.append_turns(
         me text, batch json, events bytea[], images bytea[], hashes text[], definitions bytea[]
-    ) RETURNS int[] LANGUAGE plpgsql
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+    ) RETURNS int[] LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     DECLARE
-        numbers int[];
+        t record;
+        made bigint;
+        numbers int[] := '{}';
+        runs bigint[] := '{}';
+        befores bigint[] := '{}';
+        starts int[] := '{}';
+        counts int[] := '{}';
     BEGIN
-        WITH written AS (
-            UPDATE {s}.runs AS r SET
-                revision = t.before + t.count,
-                owner = CASE WHEN t.ended THEN NULL ELSE r.owner END,
-                graph = coalesce(t.graph, r.graph),
-                name = coalesce(t.name, r.name),
-                source = coalesce(t.source, r.source),
-                status = coalesce(t.status, r.status),
-                position = coalesce(t.position, r.position),
-                fields = coalesce(t.fields, r.fields),
-                wake = CASE WHEN t.graph IS NULL THEN r.wake ELSE t.wake END,
-                created = coalesce(t.created, r.created),
-                updated = coalesce(t.updated, r.updated)
-            FROM json_to_recordset(batch) AS t (
+        FOR t IN
+            SELECT * FROM json_to_recordset(batch) AS t (
                 number int, run text, epoch bigint, before bigint, start int, count int, ended boolean,
                 image int, image_seq bigint, first_definition int, last_definition int,
                 graph text, name text, source text, status text, position json, fields json,
                 wake double precision, created double precision, updated double precision
             )
-            WHERE r.run = t.run AND r.owner IS NOT DISTINCT FROM me AND r.epoch = t.epoch AND r.revision = t.before
-            RETURNING r.id, t.number, t.before, t.start, t.count, t.image, t.image_seq,
-                t.first_definition, t.last_definition
-        ), journaled AS (
-            INSERT INTO {s}.journal (run, seq, event)
-            SELECT id, before + i, events[start + i - 1] FROM written, generate_series(1, written.count) AS i
-        ), imaged AS (
-            INSERT INTO {s}.snapshots (run, seq, data)
-            SELECT id, image_seq, images[image] FROM written WHERE image > 0
-            ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, data = excluded.data
-        ), defined AS (
-            INSERT INTO {s}.definitions (hash, data)
-            SELECT hashes[i], definitions[i] FROM written, generate_series(first_definition, last_definition) AS i
-            ON CONFLICT DO NOTHING
-        ), needed AS (
-            INSERT INTO {s}.needs (run, hash)
-            SELECT id, hashes[i] FROM written, generate_series(first_definition, last_definition) AS i
-            ON CONFLICT DO NOTHING
-        )
-        SELECT array_agg(number) INTO numbers FROM written;
+        LOOP
+            IF t.graph IS NULL THEN
+                UPDATE {s}.runs AS r SET
+                    revision = t.before + t.count, owner = CASE WHEN t.ended THEN NULL ELSE r.owner END
+                WHERE r.run = t.run AND r.owner IS NOT DISTINCT FROM me AND r.epoch = t.epoch AND r.revision = t.before
+                RETURNING r.id INTO made;
+            ELSE
+                UPDATE {s}.runs AS r SET
+                    revision = t.before + t.count, owner = CASE WHEN t.ended THEN NULL ELSE r.owner END,
+                    graph = t.graph, name = t.name, source = t.source, status = t.status, position = t.position,
+                    fields = t.fields, wake = t.wake, created = t.created, updated = t.updated
+                WHERE r.run = t.run AND r.owner IS NOT DISTINCT FROM me AND r.epoch = t.epoch AND r.revision = t.before
+                RETURNING r.id INTO made;
+            END IF;
+            CONTINUE WHEN made IS NULL;
+            numbers := numbers || t.number;
+            runs := runs || made;
+            befores := befores || t.before;
+            starts := starts || t.start;
+            counts := counts || t.count;
+            IF t.image > 0 THEN
+                INSERT INTO {s}.snapshots (run, seq, data) VALUES (made, t.image_seq, images[t.image])
+                ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, data = excluded.data;
+            END IF;
+            IF t.first_definition > 0 THEN
+                INSERT INTO {s}.definitions (hash, data)
+                SELECT hashes[i], definitions[i] FROM generate_series(t.first_definition, t.last_definition) AS i
+                ON CONFLICT DO NOTHING;
+                INSERT INTO {s}.needs (run, hash)
+                SELECT made, hashes[i] FROM generate_series(t.first_definition, t.last_definition) AS i
+                ON CONFLICT DO NOTHING;
+            END IF;
+        END LOOP;
+        INSERT INTO {s}.journal (run, seq, event)
+        SELECT runs[k], befores[k] + i, events[starts[k] + i - 1]
+        FROM generate_subscripts(runs, 1) AS k, generate_series(1, counts[k]) AS i;
         RETURN numbers;
     END $$;
 
     -- What locks is one message, so that no host can be stopped while it keeps others out.
     CREATE FUNCTION {s}.create_run(
         me text, given json, events bytea[], hashes text[], definitions bytea[], at_most int, locks int, key int
-    ) RETURNS text LANGUAGE plpgsql AS $$
+    ) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
+        wanted text := given ->> 'run';
+        asked text := given ->> 'request';
         made bigint;
     BEGIN
         IF at_most IS NOT NULL THEN
             PERFORM pg_advisory_xact_lock(locks, key);
-            IF EXISTS (
-                SELECT FROM {s}.runs AS r, json_to_record(given) AS t (run text, request text)
-                WHERE r.run = t.run OR (r.request <> '' AND r.request = t.request)
-            ) THEN
+            IF EXISTS (SELECT FROM {s}.runs WHERE run = wanted)
+                OR EXISTS (SELECT FROM {s}.runs WHERE request = asked AND request <> '')
+            THEN
                 RETURN 'there';
             END IF;
             IF at_most <= (SELECT count(*) FROM (SELECT FROM {s}.runs WHERE status = 'running' LIMIT at_most) AS open)
@@ -178,12 +188,12 @@ _FIRST = """
         RETURN 'made';
     END $$;
 
-    CREATE FUNCTION {s}.delete_run(me text, wanted text) RETURNS boolean LANGUAGE plpgsql AS $$
+    CREATE FUNCTION {s}.delete_run(me text, wanted text) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
         gone bigint;
         freed text[];
     BEGIN
-        DELETE FROM {s}.runs WHERE run = wanted AND (owner IS NULL OR owner = me) RETURNING id INTO gone;
+        DELETE FROM {s}.runs WHERE run = wanted AND coalesce(owner, me) = me RETURNING id INTO gone;
         IF gone IS NULL THEN
             RETURN false;
         END IF;

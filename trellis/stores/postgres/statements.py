@@ -10,7 +10,11 @@ _ALIVE = "LEFT JOIN {s}.owners AS o ON o.token = r.owner AND o.expires > clock_t
 
 
 class Statements:
-    """Each is the bytes of one statement, prepared by the server under them."""
+    """Each is the bytes of one statement.
+
+    What finds one run must find it by its id: where an owner is compared too, it is done in a way that no index knows,
+    or a server that has not counted yet may look through all runs of that owner.
+    """
 
     def __init__(self, schema: str) -> None:
         """`schema` is quoted."""
@@ -46,7 +50,7 @@ class Statements:
         self.leave = bound("DELETE FROM {s}.owners WHERE token = %s")
         self.claim = bound("""
             UPDATE {s}.runs SET owner = %(me)s, epoch = epoch + CASE WHEN owner IS NULL THEN 1 ELSE 0 END
-            WHERE run = %(run)s AND (owner IS NULL OR owner = %(me)s) RETURNING epoch""")
+            WHERE run = %(run)s AND coalesce(owner, %(me)s) = %(me)s RETURNING epoch""")
         self.claim_due = bound("""
             WITH due AS (
                 SELECT id FROM {s}.runs
@@ -64,7 +68,7 @@ class Statements:
         self.owned = bound("SELECT run FROM {s}.runs WHERE owner = %s ORDER BY id")
         self.release = bound("""
             WITH freed AS (
-                UPDATE {s}.runs SET owner = NULL WHERE run = %(run)s AND owner = %(me)s RETURNING id, revision
+                UPDATE {s}.runs SET owner = NULL WHERE run = %(run)s AND owner IS NOT DISTINCT FROM %(me)s RETURNING id, revision
             )
             INSERT INTO {s}.snapshots (run, seq, data)
             SELECT id, %(seq)s::bigint, %(data)b FROM freed WHERE %(seq)s::bigint <= revision

@@ -120,7 +120,8 @@ class PostgresStore:
 
         async def take(connection: Connection) -> Due:
             await connection.execute(self._statements.bury)
-            found = await (await connection.execute(self._statements.claim_due, values)).fetchone()
+            cursor = await connection.execute(self._statements.claim_due, values, prepare=False)  # as in `_all`
+            found = await cursor.fetchone()
             assert found is not None
             runs, epochs, wake = found
             return Due(tuple(zip(runs or (), epochs or (), strict=True)), wake)
@@ -295,7 +296,8 @@ class PostgresStore:
             async with self._pool.connection() as connection:
                 try:
                     cursor = connection.cursor(binary=True)
-                    await cursor.execute(query, values)
+                    # Planned each time: a plan of a day with ten runs would be kept when there are a million.
+                    await cursor.execute(query, values, prepare=False)
                     return await cursor.fetchall()
                 except psycopg.Error as error:
                     if last or not lost(connection):

@@ -91,10 +91,10 @@ class Server:
         if self._closed:
             raise StoreUnavailable(self.url, "it was closed")
         try:
-            popped = await self.client.blpop([key], timeout=max(min(seconds, 5.0), 0.01))
+            popped: Any = await self.client.blpop([key], timeout=max(min(seconds, 5.0), 0.01))
         except (RedisError, OSError, TypeError) as error:
             raise translate(self.url, error) from error
-        return None if popped is None else popped[1]
+        return None if popped is None else bytes(popped[1])
 
     async def info(self) -> dict[str, Any]:
         """What the server tells of itself; nothing where this user may not ask. Raises StoreError."""

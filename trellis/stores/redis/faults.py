@@ -15,6 +15,9 @@ from redis.exceptions import (
 
 from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 
+RIGHTS = "+@scripting +@read +@write +time on the keys ~PREFIX:*"
+"""What the scripts need of an ACL, as Redis writes it."""
+
 
 def translate(url: str, error: Exception) -> StoreError:
     reason = " ".join(str(error).split()) or type(error).__name__
@@ -24,7 +27,7 @@ def translate(url: str, error: Exception) -> StoreError:
         case AuthenticationError():
             return StoreUnavailable(url, f"{reason}; write user and password into the URL: redis://USER:PASSWORD@HOST")
         case NoPermissionError():
-            return StoreUnavailable(url, f"{reason}; its user needs +@all but +config on the keys of the prefix")
+            return StoreUnavailable(url, f"{reason}; let its user have {RIGHTS}")
         case BusyLoadingError():
             return StoreUnavailable(
                 url, "the server is still reading its data from the disk; try again when it is done"
@@ -39,6 +42,8 @@ def translate(url: str, error: Exception) -> StoreError:
             return StoreFull(url, "the server has reached its maxmemory; raise it, or delete runs")
         case ResponseError() if "MISCONF" in reason:
             return StoreFull(url, "the server cannot save to its disk and refuses writes; see its log")
+        case ResponseError() if "DB index" in reason:
+            return StoreUnavailable(url, "the server has no database of that number; name runs apart with ?prefix=NAME")
         case ResponseError() if "READONLY" in reason:
             return StoreUnavailable(url, "it is a replica, which may not be written; name the primary")
         case ResponseError() if "BUSY" in reason:

@@ -58,16 +58,17 @@ async def durability(server: Server) -> str:
     if numbers and numbers < _OLDEST:
         raise StoreUnavailable(server.url, f"the server is Redis {version}; it takes 6.2 or newer")
     settings = await server.settings("appendonly", "appendfsync", "maxmemory", "maxmemory-policy", "save")
-    appends = settings.get("appendonly") or ("yes" if told.get("aof_enabled") else "no" if "aof_enabled" in told else "")
+    appends = settings.get("appendonly") or (
+        "yes" if told.get("aof_enabled") else "no" if "aof_enabled" in told else ""
+    )
     evicts = settings.get("maxmemory", "0") != "0" and settings.get("maxmemory-policy", "noeviction") != "noeviction"
     if told.get("maxmemory") and told.get("maxmemory_policy", "noeviction") != "noeviction":
         evicts = True
     if not appends:
         said = "the server does not tell its settings: ask whoever runs it for appendonly yes, appendfsync always"
     elif appends == "no":
-        saved = settings.get("save", "") or told.get("rdb_last_save_time")
-        since = "that began since its last snapshot" if saved else "there is"
-        said = f"appendonly is off: a restart of the server loses every run {since}; set appendonly yes"
+        lost = "every run" if settings.get("save", "?") == "" else "everything written since its last snapshot"
+        said = f"appendonly is off: a crash of the server loses {lost}; set appendonly yes, appendfsync always"
     elif settings.get("appendfsync") == "always":
         said = "appendonly is on and every write is on the server's disk before it is answered"
     elif settings.get("appendfsync") == "everysec":

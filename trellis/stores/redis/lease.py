@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from typing import Any
 
 from trellis.errors import StoreError
 from trellis.stores.redis import scripts
@@ -32,8 +34,7 @@ class OwnerLease:
         if self._renewing is None or self._closed:
             return
         self._closed = True
-        self._renewing.cancel()
-        await asyncio.wait([self._renewing])
+        await stop([self._renewing])
         try:
             await self._server.run(scripts.LEAVE, self._owner)
         except StoreError:
@@ -50,3 +51,12 @@ class OwnerLease:
             except StoreError:
                 # Often enough to be in time once the server is back; what was lost meanwhile, the epochs tell.
                 pause = lease / 10
+
+
+async def stop(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks, and wait until they have ended. The library may swallow a cancellation; so it comes again."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)

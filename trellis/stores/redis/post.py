@@ -16,6 +16,7 @@ from trellis.errors import StoreError, StoreUnavailable, UnknownRun
 from trellis.stores.base import Hear
 from trellis.stores.redis import scripts
 from trellis.stores.redis.connection import Server
+from trellis.stores.redis.lease import stop
 
 _KEPT = 60_000  # milliseconds that a reply waits for its asker
 _LOOK = 1.0  # seconds until an asker looks whether the owner still lives
@@ -79,9 +80,7 @@ class Post:
         tasks = [task for task in self._at_work if task is not asyncio.current_task()]
         if self._listening is not None:
             tasks.append(self._listening)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(tasks)
 
     async def _mine(self, run: str, message: bytes, seconds: float) -> bytes:
         if self._answer is None:

@@ -26,8 +26,8 @@ from trellis.stores.redis.connection import FORMAT, Script
 
 _HEAD = f"""
 local P, me, call = ARGV[1], ARGV[2], redis.call
-local format = call('GET', P .. ':format')
-if format and format ~= '{FORMAT}' then return redis.error_reply('FORMAT ' .. format) end
+local known, format = '{FORMAT}', call('GET', P .. ':format')
+if format and format ~= known then return redis.error_reply('FORMAT ' .. format) end
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -108,7 +108,7 @@ local function bury(owner)
             call('ZADD', to, unpack(given))
         end
     end
-    call('DEL', P .. ':queues:' .. owner, P .. ':inbox:' .. owner)
+    call('DEL', P .. ':queues:' .. owner)
     call('ZREM', P .. ':owners', owner)
 end
 """
@@ -130,9 +130,9 @@ if there then
     return {'there', found[1], found[2], found[3]}
 end
 if most >= 0 and open and call('ZCARD', P .. ':index:status:running') >= most then return {'many'} end
-call('SETNX', P .. ':format', '%s')
+call('SETNX', P .. ':format', known)
 local r = {run = run, owner = last and '' or me, name = row[3], wake = row[2],
-    serial = string.format('%%016d', call('INCR', P .. ':serial'))}
+    serial = string.format('%016d', call('INCR', P .. ':serial'))}
 index(r, cmsgpack.pack(row[4]), row[5])
 queue(r)
 if not last then
@@ -146,7 +146,6 @@ for _, definition in ipairs(definitions) do define(run, definition[1], part(defi
 if request ~= '' then call('HSET', P .. ':requests', request, run) end
 return {'created'}
 """
-    % FORMAT
 )
 
 APPEND = _script(

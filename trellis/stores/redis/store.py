@@ -89,9 +89,7 @@ class RedisStore:
         if claimed:
             self._begin()
         pairs = zip(claimed[::2], claimed[1::2], strict=True)
-        return Due(
-            tuple((run.decode(), int(epoch)) for run, epoch in pairs), None if later is None else float(later)
-        )
+        return Due(tuple((run.decode(), int(epoch)) for run, epoch in pairs), None if later is None else float(later))
 
     async def owned(self) -> list[str]:
         return sorted(run.decode() for run in await self._run(scripts.OWNED))
@@ -172,9 +170,13 @@ class RedisStore:
 
     async def _learn(self) -> None:
         """Ask once what kind of a server this is."""
-        if not self._durability:
+        if not self._known():
             async with self._learning:
-                self._durability = self._durability or await durability(self._server)
+                if not self._known():
+                    self._durability = await durability(self._server)
+
+    def _known(self) -> bool:
+        return self._durability != ""
 
     def _row(self, text: bytes, revision: bytes, request: bytes) -> RunRow:
         return rows.read(self.url, text, int(revision), request.decode())

@@ -56,7 +56,7 @@ class ActingTransaction:
     def abandon(self) -> bool:
         """Take everything back and close the connection; False where a thread is in the midst of using it: try again."""
         try:
-            pass
+            self.connection.interrupt()
             self.connection.close()
         except apsw.ConnectionClosedError:
             pass  # by the action

@@ -2,7 +2,7 @@
 
 A lone turn commits inline, in the caller: handing it to a thread costs as much again as writing it. A batch commits in
 one thread, so that the event loop goes on while the disk works, and so does a search for runs that are due; every other
-call waits its turn meanwhile.
+call waits its turn meanwhile. So it does while an action writes in a transaction, through a connection beside this one.
 """
 
 from __future__ import annotations
