@@ -199,7 +199,9 @@ def rows(waiting: int = 100_000, samples: int = 20, crashes: int = 1000) -> Iter
             f"{many}: host started", f"{started:.2f} s", "from the process's start to the end of its first look",
             "< 5 s", started < 5,
         )  # fmt: skip
-        yield Row(f"{many}: resident memory", f"{peak:.0f} MiB at most", f"the file: {size:.0f} MiB", "< 300 MiB", peak < 300)
+        yield Row(
+            f"{many}: resident memory", f"{peak:.0f} MiB at most", f"the file: {size:.0f} MiB", "< 300 MiB", peak < 300
+        )
         middle, worst = statistics.median(lates) * 1e3, max(lates) * 1e3
         yield Row(
             f"{many}: a due one woken", f"{middle:.0f} ms late, at worst {worst:.0f} ms",

@@ -211,10 +211,11 @@ ROWS: dict[str, str] = {
     "kills sqlite": "SQLite: `kill -9` at random moments",
     "kills file": "files: `kill -9` at random moments",
     "kills postgresql": "PostgreSQL: `kill -9` of one of several hosts at random moments",
+    "kills redis": "Redis: the same",
     "steps": "SQLite: `kill -9` of `trellis run` at random moments",
     "simulation": "hosts that crash, stop and wake over one store, whose answers are late, lost or refused; "
     "actions that hang, fail, are had twice; results that come twice, late, forged; clocks that jump",
-    "unknown": "commits whose outcome the host is not told, one call in twenty",
+    "unknown": "memory: calls of the store that fail, and commits whose outcome the host is not told",
     "torn": "SQLite: files cut, flipped, stale or gone",
     "torn file": "files: journals cut, flipped, gone",
     "full": "SQLite and files: a full disk, then room again",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from benchmarks.peers.work import advanced, opened, pragmas, rate, tell, told
 from burr.core import Application, ApplicationBuilder, State, action, expr
 from burr.core.persistence import SQLitePersister
+
+from benchmarks.peers.work import advanced, opened, pragmas, rate, tell, told
 
 
 @action(reads=["x"], writes=["x", "note"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.peers.work import Task, advanced, opened, pragmas, rate, tell, told
 from dbos import DBOS
+
+from benchmarks.peers.work import Task, advanced, opened, pragmas, rate, tell, told
 
 
 @DBOS.step()

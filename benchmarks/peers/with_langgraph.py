@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TypedDict
 
-from benchmarks.peers.work import advanced, opened, pragmas, rate, tell, told
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
+
+from benchmarks.peers.work import advanced, opened, pragmas, rate, tell, told
 
 
 class Walk(TypedDict):

@@ -110,11 +110,13 @@ class Here:
 
     def __init__(self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._patch, self._capsys = project, monkeypatch, capsys
+        self.typed = b""
+        """What stdin holds for a command that is given nothing else."""
         monkeypatch.chdir(project)
 
     def __call__(self, *arguments: str, typed: str = "") -> Done:
         """Run a command line to its end; `typed` is its stdin."""
-        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode() or self.typed)))
         self._capsys.readouterr()
         code = main(arguments)
         return Done(code, *self._capsys.readouterr())

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from tests.crash.nursery import Nursery
 from tests.crash.points import POINTS
 from tests.crash.program import GRAPH, Program, prepare
-from tests.crash.sweeps import Judged, Place, judge, well
-from tests.reliability import Ledger
+from tests.crash.sweeps import Place, judge, well
+from tests.reliability import Ledger, Verdict
+from tests.servers import Cluster
 from trellis.errors import Refused, RunClosed, StoreError, StoreUnavailable
 from trellis.hosts.local import Host
 from trellis.stores import open_store
@@ -54,19 +55,21 @@ async def _stubborn(work: Callable[[], object]) -> None:
             return  # another host was first
 
 
-async def _attend(host: Host, program: Program, dead: bool) -> None:
-    for name in host.running:
+async def _attend(host: Host, program: Program, dead: bool, others: Collection[str] = ()) -> None:
+    """See to the runs of this host, and to `others`, which nobody has to drive while they wait for people."""
+    for name in {*host.running, *others}:
         with contextlib.suppress(StoreError, Refused, RunClosed):
             await program.attend(await host.resume(name), dead=dead)
 
 
 async def _over(host: Host, program: Program, dead: bool, runs: list[str]) -> bool:
-    await _attend(host, program, dead)
     try:
-        ended = {row.run for row in await host._store.rows() if row.status != "running"}  # no other way to ask
+        rows = {row.run: row for row in await host._store.rows()}  # no other way to ask
     except StoreError:
         return False
-    return ended >= set(runs)
+    left = [row for row in rows.values() if row.status == "running"]
+    await _attend(host, program, dead, [row.run for row in left if row.wake is None])
+    return not left and rows.keys() >= set(runs)
 
 
 def host(url: str, ledger: str, seed: int, runs: list[str], dead: bool = True) -> None:
@@ -75,59 +78,79 @@ def host(url: str, ledger: str, seed: int, runs: list[str], dead: bool = True) -
     asyncio.run(_host(url, ledger, seed, runs, dead))
 
 
-class Crowd(NamedTuple):
-    """What a crowd came to."""
-
-    judged: Judged
-    strokes: int
-    """How often a host was killed, or stopped."""
-    longest_s: float
-    """The longest time that no run moved on though all was well again."""
+Stroke = Callable[[list[int], Random], "int | None"]
+"""Does its worst to one of these processes; answers the one that it killed, whose place another takes."""
 
 
 def crowd(
     nursery: Nursery,
     url: str,
     folder: Path,
-    name: str,
+    stroke: Stroke,
     *,
-    runs: int,
-    hosts: int,
     strokes: int,
-    stroke: Callable[[list[int], Random], int | None],
     seed: int,
-    pause_s: tuple[float, float],
+    hosts: int = 4,
+    runs: int = 24,
+    pause_s: tuple[float, float] = (0.05, 0.3),
     dead: bool = True,
-    patience_s: float = 60.0,
-) -> Crowd:
-    """Let `stroke` do its worst `strokes` times, then wait for every run to end.
+) -> tuple[int, Verdict]:
+    """Strike hosts at work so many times, round by round, each with runs of its own: (runs, verdict).
 
-    It gets the ids of the processes, and answers that of the one that it killed, which another one takes the place of.
+    `dead`: who is struck is killed, so that what it had begun is over.
     """
-    chance = Random(seed)
-    folder.mkdir(exist_ok=True)
-    place = Place(url, Ledger(folder / f"ledger-{name}"), [f"{name}-{number}" for number in range(runs)])
+    chance, done, rounds, found = Random(seed), 0, 0, Verdict()
     prepare(url)
+    while done < strokes:
+        rounds += 1
+        names = [f"crowd-{seed}-{rounds}-{number}" for number in range(runs)]
+        place = Place(url, Ledger(folder / f"ledger-{seed}-{rounds}"), names)
+        pids = [_born(nursery, place, chance, dead) for _ in range(hosts)]
+        while done < strokes:
+            _sleep(chance.uniform(*pause_s))
+            if any(map(_over_already, pids)):  # one is done when all runs have ended
+                break
+            struck = stroke(pids, chance)
+            done += 1
+            if struck is not None:
+                done -= well(nursery.reap(struck), "killed", "done").how == "done"  # a moment too late
+                pids[pids.index(struck)] = _born(nursery, place, chance, dead)
+        for pid in pids:
+            well(nursery.reap(pid), "done")
+        found += judge(place).found
+    return rounds * runs, found
 
-    def born() -> int:
-        return nursery.spawn(HOST, **place.args(chance.randrange(10_000)), dead=dead)
 
-    pids = [born() for _ in range(hosts)]
-    for _ in range(strokes):
-        _sleep(chance.uniform(*pause_s))
-        struck = stroke(pids, chance)
-        if struck is not None:
-            well(nursery.reap(struck), "killed", "done")
-            pids[pids.index(struck)] = born()
-    began = time.monotonic()
-    for pid in pids:
-        well(nursery.reap(pid, patience_s), "done")
-    return Crowd(judge(place), strokes, time.monotonic() - began)
+def _born(nursery: Nursery, place: Place, chance: Random, dead: bool) -> int:
+    return nursery.spawn(HOST, **place.args(chance.randrange(10_000)), dead=dead)
+
+
+def _over_already(pid: int) -> bool:
+    """Whether the process has ended, though nobody has reaped it."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 0)[0])
+    finally:
+        os.close(handle)
 
 
 def _sleep(seconds: float) -> None:
     """Real processes take real time."""
     time.sleep(seconds)  # noqa: TID251 - nothing else is to be done meanwhile
+
+
+def outage(cluster: Cluster) -> Stroke:
+    """Stop the server as though the power went, and start it again a moment later."""
+
+    def stroke(pids: list[int], chance: Random) -> None:
+        cluster.stop()
+        _sleep(chance.uniform(0.0, 1.0))
+        cluster.start()
+
+    return stroke
 
 
 def kill_one(pids: list[int], chance: Random) -> int:
@@ -138,7 +161,7 @@ def kill_one(pids: list[int], chance: Random) -> int:
     return victim
 
 
-def stop_one(longer_than_s: float) -> Callable[[list[int], Random], None]:
+def stop_one(longer_than_s: float) -> Stroke:
     """Stop one for longer than its lease, and wake it: it does not know that it was away."""
 
     def stroke(pids: list[int], chance: Random) -> None:

@@ -16,17 +16,19 @@ from typing import Any
 _COUNT = struct.Struct("q")
 
 
-class Count:
+class Reached:
+    """How many points a process has reached."""
+
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _COUNT.size)
 
     @property
-    def reached(self) -> int:
+    def number(self) -> int:
         count: int = _COUNT.unpack_from(self._memory)[0]
         return count
 
     def grow(self) -> int:
-        count = self.reached + 1
+        count = self.number + 1
         _COUNT.pack_into(self._memory, 0, count)
         return count
 
@@ -35,7 +37,7 @@ class Points:
     """A counter in memory that a child shares with its parent, which reads what the dead child had reached."""
 
     def __init__(self) -> None:
-        self.count = Count()
+        self.reached = Reached()
         self.deadly = 0
         """The number of the point that kills; 0: none does."""
         self.inactive = True
@@ -43,7 +45,7 @@ class Points:
     def reach(self) -> None:
         if self.inactive:
             return
-        count = self.count.grow()
+        count = self.reached.grow()
         if count == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tests.crash.points import POINTS, Pointed, place
 from tests.hosts.authored import graph
@@ -55,7 +56,6 @@ nodes:
 """)
 """With `seed: 1` it ends in a rollback, else it completes."""
 ENDS = {0: "completed", 1: "rolled_back"}
-TABLE = "CREATE TABLE IF NOT EXISTS effects (key TEXT NOT NULL, n INTEGER NOT NULL)"
 
 
 class Program:
@@ -108,10 +108,11 @@ class Program:
     async def move(self, n: int, *, connection: Any, request: CallTool) -> int:
         """Writes to a table of its own in the store's database."""
         POINTS.reach()
+        insert = f"INSERT INTO {table(self.url)} (key, n) VALUES "
         if self.url.startswith("sqlite"):
-            connection.execute("INSERT INTO effects (key, n) VALUES (?, ?)", (request.idempotency_key, n))
+            connection.execute(insert + "(?, ?)", (request.idempotency_key, n))
         else:
-            await connection.execute("INSERT INTO effects (key, n) VALUES (%s, %s)", (request.idempotency_key, n))
+            await connection.execute(insert + "(%s, %s)", (request.idempotency_key, n))
         POINTS.reach()
         await self._pause()
         return n + 1
@@ -135,6 +136,14 @@ def transactional(url: str) -> bool:
     return url.startswith(("sqlite", "postgresql"))
 
 
+def table(url: str) -> str:
+    """Where the transactional effects are, beside the tables of the store."""
+    if url.startswith("sqlite"):
+        return "effects"
+    schema = parse_qs(urlsplit(url).query).get("schema", ["trellis"])[0]
+    return f'"{schema}".effects'
+
+
 class _PointedClock(SystemClock):
     def alarm(self, delay: float, ring: Callable[[], None]) -> Any:
         def ringing() -> None:
@@ -149,7 +158,7 @@ async def _drive(url: str, ledger: str, seed: int, runs: list[str]) -> None:
     program = Program(url, Ledger(ledger), seed)
     store = open_store(url)
     try:
-        async with Host(Pointed(store), program.tools, clock=_PointedClock()) as host:  # type: ignore[arg-type]
+        async with Host(Pointed(store), program.tools, clock=_PointedClock()) as host:
             ends = [_see_to_its_end(host, program, name, place) for place, name in enumerate(runs)]
             await asyncio.gather(*ends)
     finally:
@@ -157,19 +166,22 @@ async def _drive(url: str, ledger: str, seed: int, runs: list[str]) -> None:
 
 
 async def _see_to_its_end(host: Host, program: Program, name: str, seed: int) -> None:
-    while True:
-        try:
-            run = await host.start(GRAPH, {"seed": seed % 2}, id=name)
-            break
-        except RunOwned:  # its owner was killed just now, and holds its lease still
-            await asyncio.sleep(0.05)
+    run = await _begun(host, name, seed)
     while not run.closed:
         try:
             await program.attend(run)
-        except (Refused, RunClosed):  # it moved on meanwhile
-            continue
+        except (Refused, RunClosed):
+            pass  # it moved on meanwhile
         await asyncio.sleep(0.001)
     assert (await run.result()).status == ENDS[seed % 2]
+
+
+async def _begun(host: Host, name: str, seed: int) -> Run:
+    while True:
+        try:
+            return await host.start(GRAPH, {"seed": seed % 2}, id=name)
+        except RunOwned:  # its owner was killed just now, and holds its lease still
+            await asyncio.sleep(0.05)
 
 
 def drive(url: str, ledger: str, seed: int, runs: list[str], *, points: bool = True) -> None:
@@ -192,7 +204,9 @@ async def _with_table(url: str) -> None:
         if not transactional(url):
             return
         async with store.transaction() as work:
-            done = work.connection.execute(TABLE)
+            done = work.connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {table(url)} (key TEXT NOT NULL, n INTEGER NOT NULL)"
+            )
             if hasattr(done, "__await__"):
                 await done
     finally:
@@ -206,7 +220,7 @@ async def moved(url: str, runs: list[str]) -> list[Effected]:
     store: Any = open_store(url)
     try:
         async with store.transaction() as work:
-            rows = work.connection.execute("SELECT key FROM effects ORDER BY key")
+            rows = work.connection.execute(f"SELECT key FROM {table(url)} ORDER BY key")
             if hasattr(rows, "__await__"):
                 rows = await (await rows).fetchall()
             return [Effected(key, "transactional") for (key,) in rows if key.partition("/")[0] in runs]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from tests.crash.crowd import _sleep, crowd, kill_one, stop_one
+from tests.crash.crowd import crowd, kill_one, outage, stop_one
 from tests.crash.nursery import Nursery
-from tests.crash.sweeps import KINDS, Yard, sweep
+from tests.crash.sweeps import Yard, sweep
 from tests.reliability import publish, say
 from tests.servers import Cluster, drop_schema, private_postgres, with_setting
 from tests.servers import postgres_url as postgres_url
+from tests.servers import redis_url as redis_url
+from tests.stores.redis_places import redis_place as redis_place
 
 pytestmark = pytest.mark.covers("GT01", "TR07")
 
@@ -26,7 +26,7 @@ def place(postgres_url: str) -> Iterator[str]:
     """A schema of this test alone, whose owners are dead soon after they fall silent."""
     schema = "test_reliability_crowd"
     drop_schema(postgres_url, schema)
-    yield with_setting(with_setting(postgres_url, "schema", schema).replace("?", "?", 1), "lease", LEASE_S)
+    yield with_setting(with_setting(postgres_url, "schema", schema), "lease", LEASE_S)
     drop_schema(postgres_url, schema)
 
 
@@ -46,43 +46,68 @@ def test_a_host_on_postgresql_that_dies_at_any_point_loses_and_doubles_nothing(
 def test_hosts_of_one_postgresql_that_are_killed_leave_their_runs_to_the_others(
     place: str, nursery: Nursery, tmp_path: Path
 ) -> None:
-    done = crowd(
-        nursery, place, tmp_path, "kill", runs=12, hosts=3, strokes=10, stroke=kill_one, seed=1, pause_s=(0.1, 0.5)
-    )
-    say("kills postgresql", 10, 1, done.judged.found)
+    runs, found = crowd(nursery, place, tmp_path, kill_one, strokes=10, seed=1, hosts=3)
+    say("kills postgresql", 10, 1, found, f"{runs} runs")
+
+
+def test_hosts_of_one_redis_that_are_killed_leave_their_runs_to_the_others(
+    redis_place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    url = with_setting(redis_place, "lease", LEASE_S)
+    runs, found = crowd(nursery, url, tmp_path, kill_one, strokes=6, seed=4, hosts=3)
+    say("kills redis", 6, 1, found, f"{runs} runs")
 
 
 def test_hosts_that_were_stopped_beyond_their_lease_write_nothing_when_they_wake(
     place: str, nursery: Nursery, tmp_path: Path
 ) -> None:
-    done = crowd(
-        nursery, place, tmp_path, "zombie", runs=12, hosts=4, strokes=4, stroke=stop_one(LEASE_S), seed=1,
-        pause_s=(0.0, 0.2), dead=False,
-    )  # fmt: skip
-    say("zombies", 4, 1, done.judged.found)
+    runs, found = crowd(nursery, place, tmp_path, stop_one(LEASE_S), strokes=4, seed=2, dead=False)
+    say("zombies", 4, 1, found, f"{runs} runs")
 
 
 def test_hosts_go_on_when_their_server_comes_back(cluster: Cluster, nursery: Nursery, tmp_path: Path) -> None:
     url = with_setting(cluster.url, "lease", LEASE_S)
-    done = crowd(
-        nursery,
-        url,
-        tmp_path,
-        "outage",
-        runs=12,
-        hosts=2,
-        strokes=2,
-        stroke=outage(cluster),
-        seed=1,
-        pause_s=(0.2, 0.6),
-    )
-    say("outages", 2, 1, done.judged.found)
+    runs, found = crowd(nursery, url, tmp_path, outage(cluster), strokes=2, seed=3, hosts=2, dead=False)
+    say("outages", 2, 1, found, f"{runs} runs")
 
 
-def outage(cluster: Cluster):  # type: ignore[no-untyped-def]  # a stroke
-    def stroke(pids: list[int], chance: Random) -> None:
-        cluster.stop()
-        _sleep(chance.uniform(0.0, 0.5))
-        cluster.start()
+@pytest.mark.soak
+def test_hosts_on_postgresql_that_die_at_each_point_lose_and_double_nothing(
+    place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    points, deaths, found = sweep(Yard(nursery, "postgresql", tmp_path, place), range(20), every=40)
+    publish("sweep postgresql", points, 20, found, f"{deaths:,} processes died")
 
-    return stroke
+
+@pytest.mark.soak
+def test_two_hundred_killed_hosts_of_one_postgresql_leave_their_runs_to_the_others(
+    place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    runs, found = crowd(nursery, place, tmp_path, kill_one, strokes=200, seed=11)
+    publish("kills postgresql", 200, 1, found, f"{runs:,} runs")
+
+
+@pytest.mark.soak
+def test_two_hundred_killed_hosts_of_one_redis_leave_their_runs_to_the_others(
+    redis_place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    url = with_setting(redis_place, "lease", LEASE_S)
+    runs, found = crowd(nursery, url, tmp_path, kill_one, strokes=200, seed=14)
+    publish("kills redis", 200, 1, found, f"{runs:,} runs")
+
+
+@pytest.mark.soak
+def test_five_hundred_runs_under_hosts_that_are_stopped_beyond_their_lease(
+    place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    runs, found = crowd(nursery, place, tmp_path, stop_one(LEASE_S), strokes=80, seed=12, dead=False)
+    publish("zombies", 80, 1, found, f"{runs:,} runs")
+
+
+@pytest.mark.soak
+def test_a_server_that_is_stopped_again_and_again_strands_no_run(
+    cluster: Cluster, nursery: Nursery, tmp_path: Path
+) -> None:
+    url = with_setting(cluster.url, "lease", LEASE_S)
+    runs, found = crowd(nursery, url, tmp_path, outage(cluster), strokes=40, seed=13, dead=False)
+    publish("outages", 40, 1, found, f"{runs:,} runs")

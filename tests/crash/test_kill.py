@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reliability import Verdict, publish, say
+
 HERE = Path(__file__).parent
 STEPS = [f"s{number}" for number in range(1, 13)]
 
@@ -71,10 +73,10 @@ def survive(folder: Path, kills: int, seed: int) -> tuple[int, int]:
 @pytest.mark.covers("GT01", "TR07")
 def test_a_run_killed_at_random_moments_ends_with_every_step_done_once(tmp_path: Path) -> None:
     runs, redelivered = survive(tmp_path, 20, seed=20)
-    print(f"20 kills over {runs} runs: 0 lost, 0 doubled, {redelivered} redelivered under the same key")
+    say("steps", 20, runs, Verdict(redelivered=redelivered))
 
 
 @pytest.mark.soak
 def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     runs, redelivered = survive(tmp_path, 200, seed=200)
-    print(f"200 kills over {runs} runs: 0 lost, 0 doubled, {redelivered} redelivered under the same key")
+    publish("steps", 200, runs, Verdict(redelivered=redelivered))

@@ -12,8 +12,10 @@ SAVED = "b: {do: t, save: x, to: c}"
 
 def told(place: str, field: str = "x") -> tuple[str, ...]:
     return (
-        f"field '{field}' is not set, and the new version may read it before anything writes it: {place}; give it a "
-        "default, make it optional, or adopt the version when it is set",
+        (
+            f"field '{field}' is not set, and the new version may read it before anything writes it: {place}; give it a "
+            "default, make it optional, or adopt the version when it is set"
+        ),
     )
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.generators import compiled, graphs
 from trellis.engine import State, Step, apply, replay, start
-from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.program import program_of
+from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.state import shown_states
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.codec import decode_event, encode_event

@@ -58,7 +58,7 @@ class Forger:
         stranger = chance.choice(
             [*over, "", "other:1:0", f"{run.id}:99:0", some + "0", some.upper() if some.upper() != some else "R:1:0"]
         )
-        taken = {event_id for event_id in state.heard}
+        taken = set(state.heard)
         events: list[Event] = [
             ActionCompleted(at, stranger, chance.choice((None, 1, "a"))),
             ActionFailed(at, stranger, chance.choice(("failed", "uncertain", "timeout"))),

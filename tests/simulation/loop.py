@@ -23,7 +23,7 @@ class Stalled(AssertionError):
     """Everybody waits and nothing is due: somebody waits for ever."""
 
 
-class _Instant(selectors.DefaultSelector):  # type: ignore[valid-type, misc]  # which class it is depends on the platform
+class _Instant(selectors.DefaultSelector):
     """Waits for nothing: what would have been waited is added to the time."""
 
     now = 0.0
@@ -85,13 +85,11 @@ def play(scene: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     try:
         return loop.run_until_complete(scene(loop))
     finally:
-        for tasks in list(loop.tasks.values()):
-            for task in list(tasks):
-                task.cancel()
-        for _ in range(100):
+        for _ in range(100):  # what is cancelled may begin something else
             left = [task for tasks in loop.tasks.values() for task in tasks if not task.done()]
-            if not left:
-                break
-            loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left, timeout=1.0))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()

@@ -6,7 +6,7 @@ Each is given as a start value, as an answer, with a signal, and as what an acti
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import decimal
 from collections.abc import Iterator
 from typing import Any
@@ -69,8 +69,8 @@ def poisons() -> Iterator[tuple[str, Any]]:
         "megabyte": "x" * 1_000_000, "two-byte megabyte": "é" * 500_000, "ten megabytes": "y" * 10_000_000,
         "deep list": nested(60, "list"), "deep map": nested(60, "map"), "deeper list": nested(200, "list"),
         "deepest list": nested(10_000, "list"), "deepest map": nested(10_000, "map"), "itself": loop,
-        "tuple": (1, 2), "set": {1, 2}, "bytes": b"abc", "bytearray": bytearray(b"a"), "date": datetime.date(2024, 1, 1),
-        "naive time": datetime.datetime(2024, 1, 1), "decimal": decimal.Decimal("1.10"), "complex": 1j, "evil": Evil(),
+        "tuple": (1, 2), "set": {1, 2}, "bytes": b"abc", "bytearray": bytearray(b"a"), "date": dt.date(2024, 1, 1),
+        "naive time": dt.datetime(2024, 1, 1), "decimal": decimal.Decimal("1.10"), "complex": 1j, "evil": Evil(),  # noqa: DTZ001 - naive on purpose
         "evil within": [Evil()], "class": Evil, "function": nested, "range": range(3), "number key": {1: 2},
         "none key": {None: 1}, "true key": {True: 1}, "tuple key": {(1, 2): 1}, "subclass of text": Text("a"),
         "subclass of number": Number(7), "ellipsis": ..., "dict of dicts": {"a": {"b": {"c": [{}, [], ""]}}},
@@ -136,7 +136,9 @@ def shown(value: Any) -> str:
     import hashlib
 
     text = repr(value)
-    return text if len(text) < 200 else f"{len(text)} {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    return (
+        text if len(text) < 200 else f"{len(text)} {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    )
 
 
 async def cleared(store: Store, name: str) -> None:

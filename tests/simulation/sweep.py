@@ -21,7 +21,13 @@ from trellis.hosts.local import Host
 from trellis.model.actions import CallTool
 
 STROKES = ("fails", "loses the answer", "dies before", "dies after")
-EFFECTS = {"note": "idempotent", "flaky": "idempotent", "once": "at_most_once", "move": "idempotent", "back": "idempotent"}
+EFFECTS = {
+    "note": "idempotent",
+    "flaky": "idempotent",
+    "once": "at_most_once",
+    "move": "idempotent",
+    "back": "idempotent",
+}
 LONGEST_S = 400.0
 """How long a run may take that was struck once: a lease, and some tries."""
 
@@ -165,4 +171,3 @@ async def _attend(stage: Stage, host: Host, name: str, number: int) -> None:
         await run.resolve(call.node, int(str(call.args["n"])) + 1 if had else None, again=not had, by="ana")
     for question in run.questions:
         await run.answer(question.node, "a word", id=f"{name}:{question.node}")
-

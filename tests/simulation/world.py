@@ -21,6 +21,7 @@ from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, HostClosed, Refused, RunClosed, StoreError, TrellisError, UnknownRun
 from trellis.hosts import driver, local, serving
 from trellis.hosts.commands import Answer, Signal
+from trellis.hosts.live import LiveRun
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
 from trellis.hosts.vault import Vault
@@ -96,7 +97,7 @@ class Process:
                 ring()
             else:
                 waiting = self.world.loop.create_task(self.store.running.wait())
-                waiting.add_done_callback(lambda _: None if self.store.dead else ring())
+                waiting.add_done_callback(lambda _: ringing())
 
         return ringing
 
@@ -226,15 +227,16 @@ class World:
     def double(self, process: Process, host: Host) -> None:
         """Let outcomes of this host's attempts come twice, the second time at once or much later."""
         driver = host._driver
-        post = driver.post
+        post = driver._attempts._post
 
-        def doubling(run: Any, event: Any, *rest: Any) -> None:
-            post(run, event, *rest)
-            if isinstance(event, ActionCompleted | ActionFailed) and self.dice.random.random() < 0.1:
+        def doubling(run: LiveRun, event: Event, reply: None, secret: Any) -> None:
+            post(run, event, reply, secret)
+            if self.dice.random.random() < 0.1:
                 self.dice.strike("doubled")
-                self.loop.call_later(self.dice.random.choice((0.0, 1.0, 20.0)), process._held(lambda: post(run, event)))
+                again = process._held(lambda: post(run, event, None, None))
+                self.loop.call_later(self.dice.random.choice((0.0, 1.0, 20.0)), again)
 
-        driver.post = doubling  # type: ignore[method-assign]
+        driver._attempts._post = doubling
 
     # -- people
 
@@ -451,7 +453,7 @@ class World:
         self.calm_tools()
         await asyncio.sleep(2 * LEASE_S)
         last = self.born(3 * YEAR_S)
-        for _ in range(400):
+        for turn in range(400):
             await asyncio.sleep(5)
             if last.failure is not None:
                 raise last.failure
@@ -461,10 +463,10 @@ class World:
             assert last.host is not None
             for name in left:
                 try:
-                    await last.do(self._push(last.host, name, cancel=_ > 60))
+                    await last.do(self._push(last.host, name, cancel=turn > 60))
                 except (RunClosed, Refused):
                     continue
-        raise AssertionError(f"these runs do not end: {left}")
+        raise AssertionError("there are runs that do not end")
 
     def calm_tools(self) -> None:
         self.dice.random = Calm(self.dice.random.random())

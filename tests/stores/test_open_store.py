@@ -81,7 +81,8 @@ def test_a_library_that_is_missing_is_named_and_no_password_is(
     scheme: str, extra: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    for name in [name for name in sys.modules if name.startswith(f"trellis.stores.{extra}")]:
+    known = (f"trellis.stores.{extra}", f"{library}.")
+    for name in [name for name in sys.modules if name.startswith(known)]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(StoreUnavailable) as caught:
         open_store(f"{scheme}://me:secret@host/db")

@@ -13,9 +13,8 @@ from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Open, Token
 from trellis.hosts.lines import timestamp
 from trellis.model.actions import RequestInput
-from trellis.model.graph import Graph, Node
+from trellis.model.graph import Graph, Node, static_id
 from trellis.model.secrets import mask
-from trellis.model.graph import static_id
 from trellis.stores.base import RunRow
 
 Wait = dict[str, Any]

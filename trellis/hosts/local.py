@@ -316,11 +316,14 @@ class Host:
             live.secrets = known_secrets(found.graph, found.state, secrets, self._vault)
             self._must_serve(row.run)
         self._admit(live)
+        live.listeners.append(_heed)  # so that it does not leave the memory before it is taken up whole
         try:
             await self._recover(live)
         except BaseException:
             live.end(HostClosed(live.id))  # taken up by half, it would wait for ever
             raise
+        finally:
+            live.listeners.remove(_heed)
         return live
 
     def _ended(self, row: RunRow, found: Loaded) -> LiveRun:
@@ -422,6 +425,10 @@ class Host:
         if forbidden:
             raise PermissionNeeded(*next(iter(forbidden.items())))
         return router
+
+
+def _heed(_: object) -> None:
+    """Listens, and does nothing."""
 
 
 def _checked(run: str) -> str:

@@ -193,7 +193,8 @@ async def fork(
         edited = FieldsEdited((clock or SystemClock()).now(), dict(fields), by)
         step = apply(graph, state, edited)
         if step.refusal is not None:
-            raise InvalidField(next(iter(fields)), step.refusal.message)
+            refused, _, reason = step.refusal.message.removeprefix("field '").partition("': ")
+            raise InvalidField(refused, reason)
         kept.append(edited)
         state = step.state
     return await _create(store, graphs, row, kept, graph, state)

@@ -177,7 +177,7 @@ class Store(Protocol):
         At most `limit`.
         """
 
-    async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:
+    async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:  # noqa: ASYNC109 - part of the promise, not of the caller
         """Hand a message to the living owner of the run, wherever it is, and wait for its reply.
 
         None where nobody living owns it, and where the owner let it go before it heard. Raises UnknownRun;

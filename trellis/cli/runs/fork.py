@@ -23,6 +23,7 @@ def command(run_id: str, at: int | None, settings: tuple[str, ...], new: str | N
     """Begin a new run with the first N events of the run ID, and print its id. What they did is not done again."""
     from trellis.cli.beginnings import begin
     from trellis.cli.settings import read_settings
+    from trellis.errors import InvalidField
     from trellis.hosts.operations import fork, replayed
     from trellis.hosts.vault import Vault
     from trellis.stores.base import RunRow, Store
@@ -32,6 +33,9 @@ def command(run_id: str, at: int | None, settings: tuple[str, ...], new: str | N
         if settings:
             graph = (await replayed(kept, run_id, until=at)).graph
             fields = read_settings(settings, graph.definition.fields, graph.name)
+            for name in fields:
+                if graph.definition.fields[name].secret:
+                    raise InvalidField(name, "it is secret, and no fork writes it; the run asks for it")
         return await fork(kept, run_id, at=at, fields=fields, id=new, by=by, vault=Vault.from_environment())
 
     return begin(work, store)

@@ -34,7 +34,7 @@ def carry_active(versions: Versions, state: State) -> tuple[tuple[str, ...], dic
         name = versions.node(token.node)
         if not token.parent and name in new_nodes and name not in active:
             active.append(name)
-            clock[name] = clock.get(name, 0) + 1
+            clock[name] = 1
     if not versions.findings.mappable:  # a node that lost its name would be told of twice
         _check_relations(versions, active)
     return tuple(active), clock

@@ -99,10 +99,10 @@ class Versions:
         old_bodies, new_bodies = _bodies(self.old), _bodies(self.new)
         for name, now in self.nodes.items():
             both_bodies = now in old_bodies and now in new_bodies and name in old_bodies
-            if (now in self.old.nodes or both_bodies) and self.node(now) == now:
+            if now in self.old.nodes or both_bodies:
                 self._clash("node", name, now)
         for name, now in self.fields.items():
-            if now in self.old.fields and self.field(now) == now:
+            if now in self.old.fields:
                 self._clash("field", name, now)
 
     def _clash(self, noun: str, name: str, now: str) -> None:

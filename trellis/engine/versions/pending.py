@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from trellis.engine.state import State
 from trellis.engine.versions.names import Versions
 from trellis.model.actions import CallTool
-from trellis.model.graph import Node
 from trellis.model.types import fitter, parse_type
 
 
@@ -28,19 +27,16 @@ def _check_undo(versions: Versions, state: State) -> None:
         _has_undo(versions, name, f"what node '{name}' did may still be taken back")
     for pending in state.open.values():
         name = pending.token.node
-        if pending.cancelling and versions.old.nodes[name].undo is not None:
+        if pending.cancelling:  # it is awaited for the sake of its undo
             _has_undo(versions, name, f"what node '{name}' does may still have to be taken back")
-        elif pending.cancelling and versions.node(name) not in versions.new.nodes:
-            versions.lacks(name, f"a call of node '{name}' that was left has not ended")
 
 
-def _has_undo(versions: Versions, name: str, why: str) -> Node | None:
+def _has_undo(versions: Versions, name: str, why: str) -> None:
     node = versions.new.nodes.get(versions.node(name))
     if node is None:
         versions.lacks(name, why)
     elif node.undo is None:
         versions.findings.blocked(f"{why}, and the new version has no `undo` there; keep it until no run needs it")
-    return node
 
 
 def _check_tools(versions: Versions, state: State) -> None:

@@ -73,11 +73,12 @@ class _Walk:
                 node = definition.nodes[pending.token.node]
                 reads = node.save != field and field in undo_reads(node)
                 self._fact(f"undo of {pending.token.path}", f"node '{node.id}' as its undo is kept", reads, ())
-        for routes in (definition.catch, definition.upon, definition.upon_states):
-            self._go(routes.values())
-        states = definition.states
-        self._go(state.exited for state in states.values() if state.exited is not None)
-        self._go(self._bodies(name for name, state in states.items() if state.auto))
+        if state.tokens:  # else all is taken back, and nothing comes after that
+            for routes in (definition.catch, definition.upon, definition.upon_states):
+                self._go(routes.values())
+            states = definition.states
+            self._go(each.exited for each in states.values() if each.exited is not None)
+            self._go(self._bodies(name for name, each in states.items() if each.auto))
         while self._waiting:
             self._enter(definition.nodes[self._waiting.pop()])
 

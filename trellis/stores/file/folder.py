@@ -145,7 +145,7 @@ def inspect(url: str, path: Path) -> tuple[int | None, int]:
 def _format(url: str, marker: Path) -> int:
     try:
         found = msgspec.json.decode(marker.read_bytes(), type=Marker)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreCorrupt(url, f"format.json does not say which format the folder has: {error}") from error
     if found.store != "trellis":
         raise StoreUnavailable(url, f"the folder is a store of '{found.store}'; name an empty one")

@@ -51,9 +51,14 @@ class Reading:
         return None if found is None else found[0]
 
     def snapshot(self, run: str) -> Snapshot | None:
-        query = "SELECT seq, data FROM snapshots WHERE run = (SELECT id FROM runs WHERE run = ?)"
+        query = """
+            SELECT seq, data, (SELECT coalesce(max(seq), 0) FROM events WHERE events.run = snapshots.run)
+            FROM snapshots WHERE run = (SELECT id FROM runs WHERE run = ?)"""
         found = self.one(query, (run,))
-        return None if found is None else Snapshot(*found)
+        if found is not None and found[0] > found[2]:
+            reason = f"the snapshot of run '{run}' is of event {found[0]}, its journal ends at {found[2]}"
+            raise StoreCorrupt(self._url, f"{reason}; restore the file from a backup")
+        return None if found is None else Snapshot(found[0], found[1])
 
     def read(self, run: str, after: int) -> list[bytes]:
         held = self.one("SELECT id FROM runs WHERE run = ?", (run,))

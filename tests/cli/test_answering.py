@@ -1,0 +1,204 @@
+"""`trellis answer`, `trellis signal` and `trellis runs resolve` reach a run wherever it is, and say what came of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Here
+from tests.cli.console import environment
+
+PARKED = (
+    "nobody drives it: a worker goes on with it when its timer is due, or: trellis resume p-1\n"  # its question has one
+)
+
+
+@pytest.fixture
+def asking(here: Here) -> Here:
+    """A run that waits for two answers, one after the other."""
+    assert here("run", "hello.yaml", "--id", "h-1").code == 7
+    return here
+
+
+def last(here: Here, run: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(here("runs", "show", run, "--json").out)["last"][-1]
+    return event
+
+
+def test_an_answer_is_taken_and_the_next_question_is_told(asking: Here) -> None:
+    told = "✓ taken; now at: count asks for tries (a whole number; default 3)\n"
+    assert asking("answer", "h-1", "choose", "PROD", "--as", "ana", "--id", "m-1") == (0, told, "")
+    assert {key: value for key, value in last(asking, "h-1").items() if key != "at"} == {
+        "seq": 2, "type": "answer_given", "node": "choose", "value": "PROD", "by": "ana", "id": "m-1",
+    }  # fmt: skip
+    assert asking("answer", "h-1", "choose", "PROD", "--id", "m-1") == (0, told, "")  # the same one again
+    assert last(asking, "h-1")["seq"] == 2
+    assert asking("answer", "h-1", "count", "7") == (0, '✓ taken; the run has ended: completed: "prod"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["choose", "prdo"], 7, "✗ asked again: choose one of: staging, prod; env (staging, prod)\n"),
+        (["chose", "prod"], 2, "error: node 'chose' does not ask; asking now: choose (did you mean 'choose'?)\n"),
+        (["greet", "prod"], 2, "error: node 'greet' does not ask; asking now: choose\n"),
+    ],
+)
+def test_an_answer_that_is_not_taken_is_told_why(asking: Here, words: list[str], code: int, told: str) -> None:
+    done = asking("answer", "h-1", *words)
+    assert (done.code, done.out + done.err) == (code, told)
+    assert last(asking, "h-1")["seq"] == 1
+
+
+def test_a_number_below_zero_is_an_answer_and_no_option(asking: Here) -> None:
+    asking("answer", "h-1", "choose", "prod")
+    done = asking("answer", "h-1", "count", "-1")
+    assert done == (
+        7,
+        "✗ asked again: -1 does not pass its check `value >= 0`; tries (a whole number; default 3)\n",
+        "",
+    )
+
+
+def test_a_run_that_has_ended_takes_no_answer(asking: Here) -> None:
+    asking("runs", "cancel", "h-1")
+    assert asking("answer", "h-1", "choose", "prod") == (2, "", "error: run 'h-1' has ended: cancelled\n")
+
+
+def test_a_secret_is_taken_from_stdin_and_never_from_the_command_line(here: Here) -> None:
+    here.crashed("p-1")
+    here("runs", "resolve", "p-1", "pay", "--value", "null")
+    here("answer", "p-1", "sure", "yes")
+    refused = (
+        "error: node 'token' asks for a secret, and a command line is seen by others and kept by shells; "
+        "give it on stdin: trellis answer p-1 token -\n"
+    )
+    assert here("answer", "p-1", "token", "sesame") == (2, "", refused)
+    assert here("answer", "p-1", "token", "-", typed="sesame\n") == (0, "✓ taken; the run has ended: completed\n", "")
+    assert last(here, "p-1")["value"] == "***"
+
+
+def test_stdin_that_is_no_text_is_refused(asking: Here) -> None:
+    asking.typed = b"\xff\n"
+    assert asking("answer", "h-1", "choose", "-") == (2, "", "error: stdin is not UTF-8: byte 0xff\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["hury"], "no signal named 'hury'; did you mean 'hurry'?"),
+        (["zzz"], "no signal named 'zzz'; known: hurry, interrupt"),
+        (["interrupt"], "nothing takes signal 'interrupt' now; taken now: hurry"),
+        (["hurry"], "signal 'hurry', 'by': expected string, found null"),
+        (["hurry", "by"], "signal 'hurry' takes KEY=VALUE, found 'by'"),
+        (["hurry", "by=ana", "tone=x"], "signal 'hurry' carries no 'tone'"),
+    ],
+)
+def test_a_signal_that_is_not_taken_is_told_why(here: Here, words: list[str], told: str) -> None:
+    here.crashed("p-1")
+    here("runs", "resolve", "p-1", "pay", "--value", "null")
+    done = here("signal", "p-1", *words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: {told}\n"
+
+
+def test_a_signal_is_taken_with_what_it_carries(here: Here) -> None:
+    here.crashed("p-1")
+    here("runs", "resolve", "p-1", "pay", "--value", '{"no": 7}')
+    done = here("signal", "p-1", "hurry", "by=7", "--as", "ana", "--id", "m-1")
+    assert done == (0, '✓ taken; the run has ended: completed: {"no":7}\n', "")
+    event = last(here, "p-1")
+    assert (event["name"], event["data"], event["by"]) == ("hurry", {"by": "7"}, "ana")
+
+
+def test_a_run_with_an_uncertain_call_says_what_is_known_and_how_to_resolve_it(here: Here) -> None:
+    here.crashed("p-1")
+    assert here("resume", "p-1") == (
+        7,
+        "",
+        (
+            "input needed: nobody knows whether 'pay' was done: pay, attempt 1, key p-1/pay/2\n"
+            "find out, then say how it ended: trellis runs resolve p-1 pay --value JSON | --failed CODE | --again\n"
+            "run p-1 stays open; continue with: trellis resume p-1\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "err"),
+    [
+        (["--value", '{"no": 8}'], "✓ resolved; now at: sure asks for sure (yes or no); times out in 1h 59m\n", PARKED),
+        (["--failed", "lost", "--message", "no trace"], "✓ resolved; the run has ended: failed at pay\n", ""),
+        (
+            ["--again"],
+            "✓ to be made again; now at: pay calls pay, attempt 2\n",
+            "nobody drives it: a worker goes on with it, or: trellis resume p-1\n",
+        ),
+    ],
+)
+def test_a_person_says_how_an_uncertain_call_ended(here: Here, words: list[str], out: str, err: str) -> None:
+    here.crashed("p-1")
+    assert here("runs", "resolve", "p-1", "pay", *words, "--by", "ana") == (0, out, err)
+    assert last(here, "p-1")["by"] == "ana"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["pay"], "say how it ended with one of: --value JSON, --failed CODE, --again"),
+        (["pay", "--again", "--value", "1"], "say how it ended with one of: --value JSON, --failed CODE, --again"),
+        (["pay", "--again", "--message", "x"], "--message goes with --failed"),
+        (["pay", "--failed", ""], "--failed takes the word that `catch` takes, found an empty one"),
+        (["pya", "--again"], "node 'pya' has no call that is uncertain; uncertain now: pay (did you mean 'pay'?)"),
+        (
+            ["pay", "--value", "done"],
+            (
+                "--value takes JSON, a text in quotes ('\"done\"'), null for nothing: "
+                "JSON is malformed: invalid character (byte 0)"
+            ),
+        ),
+    ],
+)
+def test_a_resolution_that_does_not_do_is_told_why(here: Here, words: list[str], told: str) -> None:
+    here.crashed("p-1")
+    assert here("runs", "resolve", "p-1", *words) == (2, "", f"error: {told}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no control socket here")
+@pytest.mark.parametrize("store", ["sqlite:///runs.db", "file:runs"])
+def test_an_answer_reaches_the_process_that_drives_the_run(here: Here, store: str) -> None:
+    """Its input stays open and silent, so only what comes from elsewhere can move the run."""
+    arguments = [
+        sys.executable,
+        "-m",
+        "trellis",
+        "run",
+        "hello.yaml",
+        "--id",
+        "h-1",
+        "--store",
+        store,
+        "--output",
+        "json",
+    ]
+    driving = subprocess.Popen(
+        arguments, cwd=here.folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert driving.stdout is not None
+        while json.loads(driving.stdout.readline())["type"] != "ask":
+            pass
+        taken = here("answer", "h-1", "choose", "prod", "--store", store)
+        assert taken == (0, "✓ taken; now at: count asks for tries (a whole number; default 3)\n", "")
+        assert here("answer", "h-1", "count", "x", "--store", store).code == 7
+        assert here("answer", "h-1", "count", "4", "--store", store).code == 0
+        assert json.loads(driving.communicate(timeout=30)[0].splitlines()[-1])["result"] == "prod"
+        assert driving.returncode == 0
+    finally:
+        driving.send_signal(signal.SIGKILL)
+        driving.wait()
