@@ -80,8 +80,10 @@ SAID: list[tuple[TrellisError, str, int]] = [
     ),
     (
         errors.NoTransactions("pay", "memory://"),
-        "tool 'pay' is transactional, and store memory:// has no transactions that an action could write in: "
-        "use sqlite:///FILE or postgresql://…, or declare the tool idempotent",
+        (
+            "tool 'pay' is transactional, and store memory:// has no transactions that an action could write in: "
+            "use sqlite:///FILE or postgresql://…, or declare the tool idempotent"
+        ),
         2,
     ),
     (errors.TooManyRuns(1), "1 run is open, as many as this host allows; start it when one has ended", 2),
@@ -101,8 +103,10 @@ SAID: list[tuple[TrellisError, str, int]] = [
     (errors.StoreUnavailable("sqlite:///a", "is a folder"), "cannot open store sqlite:///a: is a folder", 2),
     (
         errors.StoreTooOld("postgresql:///a", 1, 2),
-        "store postgresql:///a has format 1, this version needs 2: stop its hosts, then `trellis db migrate "
-        "--store postgresql:///a`",
+        (
+            "store postgresql:///a has format 1, this version needs 2: stop its hosts, then `trellis db migrate "
+            "--store postgresql:///a`"
+        ),
         2,
     ),
     (

@@ -121,10 +121,14 @@ class Here:
         code = main(arguments)
         return Done(code, *self._capsys.readouterr())
 
-    def crashed(self, run: str) -> None:
-        """A run whose process died in a call that is made at most once; then it was taken up again."""
+    def died(self, run: str) -> None:
+        """A run whose process died in a call that is made at most once."""
         done = trellis("run", "pay.yaml", "--id", run, "--set", "user=crash", cwd=self.folder)
         assert done.code == 9
+
+    def crashed(self, run: str) -> None:
+        """Such a run after it was taken up again: nobody knows whether the call was made."""
+        self.died(run)
         assert self("resume", run).code == 7
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Here
-from tests.cli.console import environment
+from tests.cli.console import environment, trellis
 
 PARKED = (
     "nobody drives it: a worker goes on with it when its timer is due, or: trellis resume p-1\n"  # its question has one
@@ -134,17 +134,24 @@ def test_a_run_with_an_uncertain_call_says_what_is_known_and_how_to_resolve_it(h
     [
         (["--value", '{"no": 8}'], "✓ resolved; now at: sure asks for sure (yes or no); times out in 1h 59m\n", PARKED),
         (["--failed", "lost", "--message", "no trace"], "✓ resolved; the run has ended: failed at pay\n", ""),
-        (
-            ["--again"],
-            "✓ to be made again; now at: pay calls pay, attempt 2\n",
-            "nobody drives it: a worker goes on with it, or: trellis resume p-1\n",
-        ),
     ],
 )
 def test_a_person_says_how_an_uncertain_call_ended(here: Here, words: list[str], out: str, err: str) -> None:
     here.crashed("p-1")
     assert here("runs", "resolve", "p-1", "pay", *words, "--by", "ana") == (0, out, err)
     assert last(here, "p-1")["by"] == "ana"
+
+
+def test_a_call_that_is_to_be_made_again_is_made_here_where_nobody_drives_the_run(here: Here) -> None:
+    here.crashed("p-1")
+    tools = here.folder / "tools.py"
+    tools.write_text(tools.read_text("utf-8").replace("os._exit(9)", 'return "again"'), "utf-8")
+    done = trellis("runs", "resolve", "p-1", "pay", "--again", "--by", "ana", cwd=here.folder, typed="no\nsesame\n")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "→ pay  pay  attempt 2", "✓ pay", "Really?", "? sure  sure (yes or no): no", "? token  token (not shown): ***",
+        'completed: "again"',
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

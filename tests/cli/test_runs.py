@@ -174,7 +174,7 @@ def test_a_secret_is_in_nothing_that_is_shown(here: Here) -> None:
     here("run", "pay.yaml", "--id", "p-1", "--store", "file:runs", typed="yes\n")
     assert here("answer", "p-1", "token", "-", "--store", "file:runs", typed="sesame-1\n").code == 0
     kept = ("--store", "file:runs")
-    said = [
+    said: list[Any] = [
         *here("runs", "show", "p-1", *kept), *here("runs", "show", "p-1", "--json", *kept),
         *here("runs", "replay", "p-1", *kept), *here("runs", "replay", "p-1", "--json", *kept),
         *here("runs", "ls", *kept), *here("runs", "export", "p-1", *kept),

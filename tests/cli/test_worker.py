@@ -79,12 +79,6 @@ def worker(folder: Path, *arguments: str) -> Iterator[Worker]:
         process.communicate()
 
 
-def parked(here: Here, run: str) -> None:
-    """A run with a call that nobody drives, which may be made at most once."""
-    here.crashed(run)
-    assert here("runs", "resolve", run, "pay", "--again").code == 0
-
-
 def test_a_worker_takes_up_what_nobody_drives_and_fires_timers(here: Here) -> None:
     Path("timed.yaml").write_text(TIMED, "utf-8")
     assert here("run", "timed.yaml", "--id", "t-0", "--answers", "none.yaml").code == 2
@@ -107,7 +101,7 @@ def test_a_worker_takes_up_what_nobody_drives_and_fires_timers(here: Here) -> No
 
 
 def test_a_worker_of_some_graphs_leaves_the_others_alone(here: Here) -> None:
-    parked(here, "p-1")
+    here.died("p-1")
     with worker(here.folder, "hello.yaml", "saga.yaml") as serving:
         assert serving.lines[0]["graphs"] == ["hello", "saga"]
         assert serving.stop() == 0
@@ -116,9 +110,13 @@ def test_a_worker_of_some_graphs_leaves_the_others_alone(here: Here) -> None:
 
 
 def test_a_command_reaches_a_run_that_a_worker_has(here: Here) -> None:
-    parked(here, "p-1")
+    here.died("p-1")
     with worker(here.folder) as serving:
         assert serving.until("run.taken")["run"] == "p-1"
+        while "uncertain" not in here("runs", "show", "p-1").out:
+            pass
+        again = here("runs", "resolve", "p-1", "pay", "--again")
+        assert (again.code, again.out.partition(";")[0], again.err) == (0, "✓ to be made again", "")
         # The call kills its process; here that is the worker, as a fault of an action's library would.
         assert serving.process.wait(LIMIT_S) == 9
     assert here("runs", "ls").out.splitlines()[1].split()[2:5] == ["running", "under", "way"]
@@ -157,7 +155,7 @@ def test_a_run_that_cannot_be_driven_is_put_off_and_the_reason_said(here: Here) 
 
 
 def test_a_worker_for_people_says_a_line_for_each_run_on_stderr(here: Here) -> None:
-    parked(here, "p-1")
+    here.died("p-1")
     process = subprocess.Popen(
         [sys.executable, "-m", "trellis", "worker", "hello.yaml", "saga.yaml"],
         cwd=here.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

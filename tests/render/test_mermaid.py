@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.render.drawn import EVERYTHING, graph_of
-from trellis.model.graph import Edge, End, Node
-from trellis.render.mermaid import LONGEST, mermaid, static_id
+from trellis.model.graph import Edge, End, Node, static_id
+from trellis.render.mermaid import LONGEST, mermaid
 
 GOLDEN = Path(__file__).with_name("golden")
 

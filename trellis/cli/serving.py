@@ -79,9 +79,9 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         match record.args:
-            case (str() as run, float() as delay, BaseException() as reason):
+            case (str() as run, float() as delay, str() as reason):
                 self._told(
-                    "run.put_off", f"put off {run} for {delay:g} s: {reason}", run=run, delay=delay, reason=str(reason)
+                    "run.put_off", f"put off {run} for {delay:g} s: {reason}", run=run, delay=delay, reason=reason
                 )
             case _:
                 message = record.getMessage()

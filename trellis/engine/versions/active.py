@@ -46,11 +46,8 @@ def _check_relations(versions: Versions, active: list[str]) -> None:
         new, old = versions.new.states.get(name), versions.old.states.get(name)
         if new is None:
             continue
-        required = (
-            () if old is None else tuple(o if o in versions.old.states else versions.node(o) for o in old.require)
-        )
         lacking = [other for other in new.require if other not in active]
-        if lacking and new.require != required:
+        if lacking:
             shown = ", ".join(f"'{other}'" for other in lacking)
             versions.findings.blocked(
                 f"state '{name}' is active, and in the new version requires {shown}; let the run leave it first, or keep "
