@@ -18,6 +18,8 @@ from tests.cli.console import ROOT, environment
 from tests.cli.console import trellis as call
 from trellis.cli import COMMANDS, main
 from trellis.cli import trellis as group
+from trellis.cli.db import COMMANDS as DB
+from trellis.cli.runs import COMMANDS as RUNS
 from trellis.cli.session import EXIT_CODES
 
 BAD = "trellis: 1\nname: bad\nstart: a\nnodes:\n  a: {say: x, to: bb}\n  b: {say: y, colour: red, to: $end}\n"
@@ -45,11 +47,19 @@ def test_help_lists_every_command_without_importing_one() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_in_the_module_of_its_name_and_explains_itself(name: str) -> None:
-    command = import_module(f"trellis.cli.{name}").command
-    assert (command.name, command.short_help) == (name, COMMANDS[name])
-    shown = CliRunner().invoke(group, [name, "--help"])
+ALL = {
+    **{(name,): words for name, words in COMMANDS.items()},
+    **{("runs", name): words for name, words in RUNS.items()},
+    **{("db", name): words for name, words in DB.items()},
+}
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_a_command_is_in_the_module_of_its_name_and_explains_itself(path: tuple[str, ...]) -> None:
+    module = ".".join(path).replace("import", "import_")
+    command = import_module(f"trellis.cli.{module}").command
+    assert (command.name, command.short_help) == (path[-1], ALL[path])
+    shown = CliRunner().invoke(group, [*path, "--help"])
     assert shown.exit_code == 0
     assert all(
         line.strip()
@@ -58,6 +68,20 @@ def test_a_command_is_in_the_module_of_its_name_and_explains_itself(name: str) -
             *(option.help for option in command.params if option.param_type_name == "option" and option.name != "form"),
         ]
     )
+
+
+@pytest.mark.parametrize(("path", "table"), [(("runs",), RUNS), (("db",), DB)])
+def test_a_group_lists_its_commands_without_importing_one(
+    capsys: pytest.CaptureFixture[str], path: tuple[str, ...], table: dict[str, str]
+) -> None:
+    assert main(path) == 0
+    width = max(map(len, table)) + 2
+    assert [f"  {name:<{width}}{words}" for name, words in table.items()] == capsys.readouterr().out.splitlines()[
+        -len(table) :
+    ]
+    program = f"import sys; from trellis.cli import main; main({list(path)!r}); print([m for m in sys.modules if m.startswith('trellis.')])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"['trellis.errors', 'trellis.cli', 'trellis.cli.{path[0]}']"
 
 
 def test_no_command_is_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +94,10 @@ def test_no_command_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["rnu", "x.yaml"], "error: no command 'rnu' (did you mean 'run'?)\ntry: trellis --help\n"),
         (["zzz"], "error: no command 'zzz'\ntry: trellis --help\n"),
+        (["runs", "sow"], "error: no command 'runs sow' (did you mean 'show'?)\ntry: trellis runs --help\n"),
+        (["db", "x"], "error: no command 'db x'\ntry: trellis db --help\n"),
+        (["runs", "retry", "x"], "error: missing option '--from'\ntry: trellis runs retry --help\n"),
+        (["answer", "x", "y"], "error: missing argument 'VALUE'\ntry: trellis answer --help\n"),
         (["--nope"], "error: no such option '--nope'\ntry: trellis --help\n"),
         (["--version"], "error: no such option '--version'\ntry: trellis version\n"),
         (["validate"], "error: missing argument 'FILE…'\ntry: trellis validate --help\n"),
@@ -222,12 +250,13 @@ def test_the_page_names_every_option_type_of_line_and_exit_code() -> None:
     page = (ROOT / "docs/cli.md").read_text("utf-8")
     options = {
         option
-        for name in ("run", "resume")
-        for parameter in import_module(f"trellis.cli.{name}").command.params
+        for path in ALL
+        for parameter in import_module(f"trellis.cli.{'.'.join(path).replace('import', 'import_')}").command.params
         for option in parameter.opts
         if option.startswith("--")
     }
-    assert {option for option in options if f"| `{option}" not in page} == set()
+    assert {option for option in options if f"`{option}" not in page} == set()
+    assert {" ".join(path) for path in ALL if f"`trellis {' '.join(path)}" not in page} == set()
     schema = json.loads((ROOT / "trellis/cli/schemas/events.schema.json").read_text("utf-8"))
     types = schema["properties"]["type"]["enum"]
     rows = re.findall(r"^\| (`[a-z.]+`(?:, `[a-z.]+`)?) \|", page, re.MULTILINE)

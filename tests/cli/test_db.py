@@ -59,7 +59,7 @@ def test_a_store_of_a_newer_version_is_told_and_left_as_it_is(here: Here) -> Non
     ("store", "told"),
     [
         ("memory://", "memory:// is gone with its process and has no format; name another --store"),
-        ("sqlite:///hello.yaml", "file is not a database"),
+        ("sqlite:///hello.yaml", "the file is no SQLite database"),
         ("sqlit:///x", "unknown store 'sqlit'"),
         ("postgresql://u:sesame@127.0.0.1:1/x", "postgresql://u:***@127.0.0.1:1/x"),
         ("redis://:sesame@127.0.0.1:1/0", "redis://:***@127.0.0.1:1/0"),

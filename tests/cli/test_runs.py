@@ -182,3 +182,18 @@ def test_a_secret_is_in_nothing_that_is_shown(here: Here) -> None:
     ]  # fmt: skip
     assert not any("sesame" in str(text) for text in said)
     assert '\n  token   "***"\n' in said[1]
+
+
+def test_what_the_environment_hides_is_in_nothing_that_is_shown(some: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name where it stands under it, by pattern wherever it is."""
+    some("answer", "h-1", "count", "4711")
+    monkeypatch.setenv("TRELLIS_REDACT", "name\nuser\ntries\n/4711/\n/Hello \\w+/")
+    said = [
+        text
+        for run in ("h-1", "p-1")
+        for words in (["show", run], ["show", run, "--json"], ["replay", run], ["replay", run, "--json"])
+        for text in some("runs", *words)[1:]
+    ]
+    said += some("runs", "ls", "--json")[1:]
+    assert [hidden for hidden in ("Ana", "4711", "crash") for text in said if hidden in str(text)] == []
+    assert read("show", some("runs", "show", "h-1", "--json").out)["fields"]["name"] == "***"

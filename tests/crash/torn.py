@@ -314,6 +314,7 @@ LOG = (
     cut_log_at_a_frame, cut_log_within_a_frame, flip_in_the_log, fill_the_log_with_noughts,
     older_log_beside_a_newer_database, cut_a_journal, flip_in_a_journal, fill_a_journal_with_noughts,
     move_lines_of_a_journal,
+    flip_in_a_snapshot, lose_a_snapshot,  # where the last commit was the snapshot alone, it is as before that
 )  # fmt: skip
 """Damage by which commits may be lost: as much as a log without its end holds less."""
 APART = (

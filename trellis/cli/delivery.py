@@ -10,6 +10,7 @@ import click
 from trellis.cli import tell
 from trellis.cli.looking import stands
 from trellis.cli.places import command_line
+from trellis.cli.redacting import shown_value
 from trellis.cli.screen import words_for
 from trellis.cli.standing import signals_taken, told, waits, wants_driving
 from trellis.cli.words import compact, one_line
@@ -22,7 +23,6 @@ from trellis.hosts.sending import ask, send
 from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
-from trellis.model.secrets import mask
 from trellis.stores.base import RunRow, Store
 
 
@@ -81,7 +81,7 @@ def now_at(graph: Graph, state: State, at: float | None = None) -> str:
     """Where the run is now, on one line: `now at: times asks for tries (a whole number)`, or how it ended."""
     if state.closed:
         error = f" at {state.error.node}" * bool(state.error.node) if state.error is not None else ""
-        result = f": {compact(mask(state.result))}" if state.result is not None else ""
+        result = f": {compact(shown_value(state.result))}" if state.result is not None else ""
         return f"the run has ended: {state.status.replace('_', ' ')}{error}{result}"
     clock = SystemClock().now() if at is None else at
     places = [f"{wait['node']} {told(wait, clock)}" for wait in waits(graph, state, {}) if wait["for"] != "bodies"]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trellis.cli.redacting import redactor
 from trellis.engine import State, Step
 from trellis.engine.snapshot import decode_state
 from trellis.errors import StoreCorrupt, UnknownRun
@@ -14,7 +15,7 @@ from trellis.hosts.lines import timestamp
 from trellis.model.actions import CallTool, StartTimer
 from trellis.model.codec import decode_event
 from trellis.model.events import Event
-from trellis.model.graph import Graph
+from trellis.model.graph import Graph, static_id
 from trellis.model.secrets import mask
 from trellis.stores.base import RunRow, Store
 
@@ -58,8 +59,18 @@ async def look(store: Store, run: str, *, last: int) -> Look:
         raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
     first = max(state.seq - last, 0)
     tail = (await store.read(run, first))[: state.seq - first]
-    events = [facts(number, decode_event(data), nodes) for number, data in enumerate(tail, first + 1)]
-    return Look(row, await graphs.get(state.graph, row), state, since, events)
+    graph, hide = await graphs.get(state.graph, row), redactor()
+    happened = [facts(number, decode_event(data), nodes) for number, data in enumerate(tail, first + 1)]
+    events = [hide.line(event, saves=_field(graph, event)) for event in happened]
+    return Look(row, graph, state, since, events)
+
+
+def _field(graph: Graph, event: dict[str, Any]) -> str:
+    """The field that takes the value of an event."""
+    node = graph.definition.nodes.get(static_id(event.get("node", "")))
+    if node is None:
+        return ""
+    return node.ask.field if node.ask is not None else node.save or ""
 
 
 def _note(step: Step, since: dict[str, float], nodes: dict[str, str]) -> None:

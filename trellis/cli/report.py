@@ -8,6 +8,7 @@ from typing import Any
 from trellis.cli.delivery import kinds_needed
 from trellis.cli.looking import Look
 from trellis.cli.places import command_line
+from trellis.cli.redacting import redactor, shown_value
 from trellis.cli.standing import assigned, seconds, signals_taken, span, told, waits, wants_driving
 from trellis.cli.tables import columns
 from trellis.cli.words import compact, harmless, one_line
@@ -16,7 +17,7 @@ from trellis.engine.signals import INTERRUPT
 from trellis.engine.state import shown_states
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.lines import public_fields, timestamp
-from trellis.model.secrets import mask
+from trellis.model.values import Value
 
 WIDE = 90
 """Characters of what happened in one event."""
@@ -31,10 +32,16 @@ def page(found: Look, store: str | None) -> str:
     program = program_of(found.graph)
     states = shown_states(program, found.state)
     parts += _part("states", [(name, "") for name in states])
-    parts += _part("fields", [(name, compact(value)) for name, value in public_fields(program, found.state).items()])
+    parts += _part("fields", [(name, compact(value)) for name, value in shown_fields(found).items()])
     parts += _part("last events", [_happened(event) for event in found.events])
     parts += _part("next", [(line, f"# {why}") for line, why in next_commands(found, store)])
     return harmless("\n\n".join(parts))
+
+
+def shown_fields(found: Look) -> dict[str, Value]:
+    """The fields that are set, without secrets and what is hidden."""
+    fields: Any = redactor().value(public_fields(program_of(found.graph), found.state))
+    return dict(fields)
 
 
 def _part(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -46,9 +53,9 @@ def _head(found: Look, now: float) -> list[tuple[str, str]]:
     status = state.status.replace("_", " ")
     if state.error is not None:
         at = f" at {state.error.node}" if state.error.node else ""
-        status += f"{at}: {state.error.code}: {one_line(str(mask(state.error.message)))}"
+        status += f"{at}: {state.error.code}: {one_line(str(shown_value(state.error.message)))}"
     elif state.result is not None:
-        status += f": {compact(mask(state.result))}"
+        status += f": {compact(shown_value(state.result))}"
     lines = [
         ("run", row.run),
         ("graph", f"{row.name}  {state.graph[:12]}" + (f"  {row.source}" if row.source else "")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trellis.cli.redacting import shown_wait
 from trellis.cli.words import compact, one_line, wanted
 from trellis.engine import State
 from trellis.engine.nodes import asked
@@ -42,7 +43,7 @@ def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
     for wait in found:
         if wait["node"] in since:
             wait["since"] = timestamp(since[wait["node"]])
-    return found
+    return [shown_wait(wait) for wait in found]
 
 
 def _pending(pending: Open) -> Wait:

@@ -62,6 +62,7 @@ async def _rows(store: Store, query: Query, limit: int | None) -> list[tuple[Run
 
 def facts(row: RunRow) -> dict[str, Any]:
     """A run as programs see it."""
+    from trellis.cli.redacting import redactor
     from trellis.hosts.lines import timestamp
 
     return {
@@ -72,7 +73,7 @@ def facts(row: RunRow) -> dict[str, Any]:
         "status": row.status,
         "events": row.revision,
         "position": list(row.position) if row.status == "running" else [],
-        "fields": row.fields,
+        "fields": redactor().value(row.fields),
         "wake": timestamp(row.wake) if row.wake is not None else None,
         "created": timestamp(row.created),
         "updated": timestamp(row.updated),

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def command(run_id: str, until: int | None, as_json: bool, store: str | None) -> int:
     """Show what the run ID said and did until its event N, and where it stood then."""
     from trellis.cli.kept import with_store
+    from trellis.cli.redacting import redactor
     from trellis.hosts.operations import replayed
 
-    found = with_store(store, lambda kept: replayed(kept, run_id, until=until))
+    found = with_store(store, lambda kept: replayed(kept, run_id, until=until, redactor=redactor()))
     if as_json:
         import msgspec
 
@@ -36,11 +37,11 @@ def command(run_id: str, until: int | None, as_json: bool, store: str | None) ->
 
 def facts(found: Replayed) -> dict[str, Any]:
     """The run as it was, for programs."""
+    from trellis.cli.redacting import shown_error, shown_value
     from trellis.cli.standing import waits
     from trellis.engine.program import program_of
     from trellis.engine.state import shown_states
     from trellis.hosts.lines import error_facts, public_fields, timestamp
-    from trellis.model.secrets import mask
 
     state, program = found.state, program_of(found.graph)
     return {
@@ -52,17 +53,18 @@ def facts(found: Replayed) -> dict[str, Any]:
         "events": found.events,
         "at": timestamp(state.at),
         "position": list(state.tokens),
-        "fields": public_fields(program, state),
+        "fields": shown_value({**public_fields(program, state)}),
         "states": shown_states(program, state),
         "waits": waits(found.graph, state, {}),
-        "result": mask(state.result),
-        "error": error_facts(state) or None,
+        "result": shown_value(state.result),
+        "error": shown_error(error_facts(state)),
         "lines": found.lines,
     }
 
 
 def _tell(found: Replayed) -> None:
     from trellis.cli.delivery import now_at
+    from trellis.cli.redacting import redactor
     from trellis.cli.screen import words_for
     from trellis.cli.standing import assigned
     from trellis.cli.words import harmless, one_line
@@ -78,6 +80,6 @@ def _tell(found: Replayed) -> None:
             click.echo(text)
     state = found.state
     click.echo(f"\nafter event {state.seq} of {found.events}: {now_at(found.graph, state, at=state.at)}")
-    fields = public_fields(program_of(found.graph), state)
+    fields: Any = redactor().value(public_fields(program_of(found.graph), state))
     if fields:
         click.echo(harmless(f"fields: {one_line(assigned(fields))}"))

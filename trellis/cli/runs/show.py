@@ -42,13 +42,13 @@ def command(run_id: str, last: int, as_json: bool, store: str | None) -> int:
 
 def facts(found: Look, store: str | None) -> dict[str, Any]:
     """The run as programs see it: what `ls` has of it, and all the rest."""
-    from trellis.cli.report import next_commands
+    from trellis.cli.redacting import shown_error, shown_value
+    from trellis.cli.report import next_commands, shown_fields
     from trellis.cli.runs.ls import facts as listed
     from trellis.cli.standing import signals_taken, waits
     from trellis.engine.program import program_of
     from trellis.engine.state import shown_states
-    from trellis.hosts.lines import error_facts, public_fields
-    from trellis.model.secrets import mask
+    from trellis.hosts.lines import error_facts
 
     row, graph, state = found.row, found.graph, found.state
     program = program_of(graph)
@@ -57,12 +57,12 @@ def facts(found: Look, store: str | None) -> dict[str, Any]:
         "status": state.status,
         "events": state.seq,
         "position": list(state.tokens),
-        "fields": public_fields(program, state),
+        "fields": shown_fields(found),
         "states": shown_states(program, state),
         "waits": waits(graph, state, found.since),
         "signals": signals_taken(graph, state),
-        "result": mask(state.result),
-        "error": error_facts(state) or None,
+        "result": shown_value(state.result),
+        "error": shown_error(error_facts(state)),
         "last": found.events,
         "next": [line for line, _ in next_commands(found, store)],
     }

@@ -53,8 +53,9 @@ def _check_relations(versions: Versions, active: list[str]) -> None:
                 f"state '{name}' is active, and in the new version requires {shown}; let the run leave it first, or keep "
                 "its relations"
             )
-        against = [other for other in new.remove if other in active and other not in (name, *new.add)]
-        if against and (old is None or new.remove != old.remove or new.add != old.add):
+        against = [other for other in new.remove if other in active and other != name]
+        # Some that remove each other are active together, as the last that others bring: that was so before.
+        if against and (old is None or new.remove != old.remove):
             shown = ", ".join(f"'{other}'" for other in against)
             versions.findings.blocked(
                 f"state '{name}' is active, and in the new version removes {shown}, active as well; let the run leave one "
