@@ -47,7 +47,7 @@ def test_help_lists_every_command_without_importing_one() -> None:
     ]
 
 
-ALL = {
+ALL: dict[tuple[str, ...], str] = {
     **{(name,): words for name, words in COMMANDS.items()},
     **{("runs", name): words for name, words in RUNS.items()},
     **{("db", name): words for name, words in DB.items()},

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from tests.crash.program import ENDS, GRAPH
 from tests.reliability import Effected, Verdict, nothing_twice, row_agrees, snapshot_agrees, told, verdict
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.processes import KNOWN, Process
 from tests.simulation.shelf import Dice, LeasedStore, Shelf
-from tests.simulation.world import KNOWN, Process
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, StoreUnavailable
 from trellis.hosts.local import Host
