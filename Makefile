@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
-BENCH := $(VENV)/.installed-bench
+BENCH := $(VENV)/bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -36,9 +36,10 @@ $(DEV): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-$(BENCH): $(STAMP)
-	@echo "== $(VENV): installing what benchmarks compare with"
-	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
+# In an environment of its own: some of what it compares with hooks into every run of pytest beside it.
+$(BENCH)/.installed: $(STAMP)
+	@echo "== $(BENCH): installing what benchmarks compare with"
+	@$(BIN)/python -m venv $(BENCH) && $(BENCH)/bin/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 run: $(STAMP) ## build, check and install this project by its own graph, graphs/release.yaml
@@ -77,11 +78,11 @@ coverage: $(DEV)
 	@echo "== docs/coverage.md is fresh"
 	@$(BIN)/python -m tests.tooling.coverage --check
 
-bench: $(BENCH) ## measure, as ratios within one run
+bench: $(BENCH)/.installed ## measure, as ratios within one run
 	@echo "== benchmarks"
-	@$(BIN)/python -m benchmarks
+	@$(BENCH)/bin/python -m benchmarks
 	@echo "== relation machines"
-	@$(BIN)/python -m benchmarks.relations
+	@$(BENCH)/bin/python -m benchmarks.relations
 
 soak: $(DEV) ## run the tests that take minutes
 	@echo "== pytest, soak tests only"

@@ -1,4 +1,4 @@
-"""Prints the table of docs/benchmarks.md. `python -m benchmarks [startup] [steps] [loading]`."""
+"""Prints the table of docs/benchmarks.md. `python -m benchmarks [startup] [steps] [loading] [stores]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import table
 
-PARTS = ("startup", "steps", "loading")
+PARTS = ("startup", "steps", "loading", "stores")
 
 
 def main(names: list[str]) -> None:

@@ -13,7 +13,7 @@ from trellis.model.graph import Ask, Definition, Edge, Field, Graph, Node
 
 def asking() -> Graph:
     """A graph that waits at once, so that nothing but its start is measured."""
-    node = Node("a", "ask", ask=Ask("x"), to=(Edge("$end"),))
+    node = Node("a", "ask", ask=Ask("text", "x"), to=(Edge("$end"),))
     return Graph(Definition("asking", "a", {"a": node}, fields={"x": Field("string", optional=True)}))
 
 

@@ -72,4 +72,5 @@ def main() -> None:
     tell(rates, settings)
 
 
-main()
+if __name__ == "__main__":
+    main()

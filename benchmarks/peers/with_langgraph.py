@@ -51,4 +51,5 @@ def main() -> None:
     tell(rates, pragmas(file))
 
 
-main()
+if __name__ == "__main__":
+    main()

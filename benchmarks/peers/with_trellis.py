@@ -50,4 +50,5 @@ async def main() -> None:
     tell(rates, "synchronous_commit on" if task.postgres else "write-ahead log, FULL")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Here
-from tests.cli.console import environment, trellis
+from tests.cli.console import Console, environment, trellis
 
 PARKED = (
     "nobody drives it: a worker goes on with it when its timer is due, or: trellis resume p-1\n"  # its question has one
@@ -81,6 +81,19 @@ def test_a_secret_is_taken_from_stdin_and_never_from_the_command_line(here: Here
     assert here("answer", "p-1", "token", "sesame") == (2, "", refused)
     assert here("answer", "p-1", "token", "-", typed="sesame\n") == (0, "✓ taken; the run has ended: completed\n", "")
     assert last(here, "p-1")["value"] == "***"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal here")
+def test_a_secret_that_is_typed_on_a_terminal_is_not_shown(here: Here) -> None:
+    here.crashed("p-1")
+    here("runs", "resolve", "p-1", "pay", "--value", "null")
+    here("answer", "p-1", "sure", "yes")
+    console = Console("answer", "p-1", "token", "-", cwd=here.folder)
+    console.expect("token (not shown): ")
+    assert not console.echoes()
+    console.type("sesame\n")
+    code, rest = console.end()
+    assert (code, "the run has ended: completed" in rest, "sesame" in console.screen) == (0, True, False)
 
 
 def test_stdin_that_is_no_text_is_refused(asking: Here) -> None:

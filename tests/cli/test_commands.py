@@ -256,7 +256,7 @@ def test_the_page_names_every_option_type_of_line_and_exit_code() -> None:
         if option.startswith("--")
     }
     assert {option for option in options if f"`{option}" not in page} == set()
-    assert {" ".join(path) for path in ALL if f"`trellis {' '.join(path)}" not in page} == set()
+    assert {" ".join(path) for path in ALL if f"trellis {' '.join(path)}" not in page} == set()
     schema = json.loads((ROOT / "trellis/cli/schemas/events.schema.json").read_text("utf-8"))
     types = schema["properties"]["type"]["enum"]
     rows = re.findall(r"^\| (`[a-z.]+`(?:, `[a-z.]+`)?) \|", page, re.MULTILINE)

@@ -24,6 +24,7 @@ from trellis.model.actions import CallTool
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
+    Adopted,
     AnswerGiven,
     AttemptWanted,
     CancelRequested,
@@ -180,6 +181,10 @@ def _edited(program: Program, state: State, event: FieldsEdited) -> Turn | Step:
     return turn
 
 
+def _adopted(_program: Program, state: State, _event: Adopted) -> Step:
+    return _refuse(state, "adopt", "another definition is taken by `versions.adopt`, which is given both graphs")
+
+
 def _started(_program: Program, state: State, _event: RunStarted) -> Step:
     return _refuse(state, "started", f"run '{state.run}' has started already")
 
@@ -218,5 +223,6 @@ TAKERS: dict[type, Callable[[Program, State, Any], Turn | Step]] = {
     CancelRequested: _cancelled,
     AttemptWanted: _wanted,
     FieldsEdited: _edited,
+    Adopted: _adopted,
 }
 """Which function takes which event: a turn to settle, or a refusal."""
