@@ -15,6 +15,7 @@ from tests.cli.console import ROOT
 from tests.cli.golden import matches
 from trellis.cli.finding import STATUSES
 from trellis.engine.state import Status
+from trellis.hosts.vault import Vault
 
 STORE = "sqlite:///{folder}/.trellis/runs.db"
 
@@ -197,3 +198,15 @@ def test_what_the_environment_hides_is_in_nothing_that_is_shown(some: Here, monk
     said += some("runs", "ls", "--json")[1:]
     assert [hidden for hidden in ("Ana", "4711", "crash") for text in said if hidden in str(text)] == []
     assert read("show", some("runs", "show", "h-1", "--json").out)["fields"]["name"] == "***"
+
+
+def test_an_envelope_of_a_secret_is_shown_to_nobody(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setenv("TRELLIS_SECRET_KEYS", Vault.generate())
+    here("run", "pay.yaml", "--id", "p-1", typed="yes\nsesame-1\n")
+    assert '"secrets":{"token":"v1.' in here("runs", "export", "p-1").out
+    last = read("show", here("runs", "show", "p-1", "--json").out)["last"][-1]
+    assert {key: last[key] for key in last if key != "at"} == {
+        "seq": 5, "type": "answer_given", "node": "token", "value": "***",
+    }  # fmt: skip
+    assert "v1." not in here("runs", "show", "p-1").out

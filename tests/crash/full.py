@@ -9,7 +9,7 @@ from random import Random
 
 from tests.crash.points import POINTS
 from tests.crash.program import GRAPH, Program
-from tests.reliability import Ledger, told
+from tests.reliability import Effected, Ledger, told
 from trellis.errors import Refused, RunClosed, StoreError, StoreFull
 from trellis.hosts.local import Host
 from trellis.stores import open_store
@@ -21,9 +21,19 @@ def _allow(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY if size < 0 else size, hard))
 
 
+class _Elsewhere(Ledger):
+    """A ledger on another disk, which is not full."""
+
+    def had(self, effected: Effected) -> None:
+        allowed = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        _allow(-1)
+        super().had(effected)
+        _allow(allowed)
+
+
 async def _fill(url: str, folder: Path, ledger: str, seed: int, runs: list[str]) -> None:
     chance = Random(seed)
-    program, store = Program(url, Ledger(ledger), seed), open_store(url)
+    program, store = Program(url, _Elsewhere(ledger), seed), open_store(url)
     full = False
 
     async def drive(host: Host, name: str, number: int) -> bool:
