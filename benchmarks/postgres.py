@@ -80,32 +80,39 @@ class Limit:
         return float(found[1]) if found else None
 
 
-def dropped(url: str, schemas: list[str]) -> None:
-    """Leave the server as it was."""
+def dropped(url: str, schema: str) -> None:
+    """Leave the server as it was before schemas were made whose names begin with this."""
     import psycopg
 
     with psycopg.connect(url.rpartition("schema=")[0].rstrip("?&"), autocommit=True) as connection:
         connection.execute("SET client_min_messages = warning")
-        for schema in schemas:
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+        found = connection.execute("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", (schema,))
+        for (name,) in found.fetchall():
+            connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
 def rows(
-    runs: int = 64, steps: int = 400, seconds: int = 3, rounds: int = 3, crashes: int = 1000, sizes: Sizes | None = None
+    runs: int = 64,
+    steps: int = 400,
+    seconds: int = 3,
+    rounds: int = 3,
+    crashes: int = 1000,
+    sizes: Sizes | None = None,
+    schema: str = "",
 ) -> Iterator[Row]:
-    """All of it."""
+    """All of it, in schemas whose names begin with `schema`; afterwards they are gone."""
     with server() as url:
         if url is None:
             yield Row("PostgreSQL", "left out", f"set {VARIABLE}, or install its programs")
             return
-        schema = f"bench_{os.urandom(4).hex()}"
+        schema = schema or f"bench_{os.urandom(4).hex()}"
         places = [f"{schema}_{number}" for number in range(rounds + 2)]
         try:
             yield from _limited(url, schema, places, runs, steps, seconds)
             yield from _crashed(url, places[-1], crashes)
             yield from on_postgres(url + schema, sizes or Sizes())
         finally:
-            dropped(url, [schema, *places])
+            dropped(url, schema)
 
 
 def _limited(url: str, schema: str, places: list[str], runs: int, steps: int, seconds: int) -> Iterator[Row]:
@@ -116,7 +123,7 @@ def _limited(url: str, schema: str, places: list[str], runs: int, steps: int, se
         taken.append((runs * steps / spent, limit.per_second(INSERT, seconds), limit.per_second(UPDATE, seconds)))
     ours = statistics.median(rate for rate, _, _ in taken)
     for index, does in ((1, "inserts a row"), (2, "updates one of 64 rows")):
-        pairs = [(each[0], each[index]) for each in taken if each[index] is not None]
+        pairs = [(each[0], rate) for each in taken if (rate := each[index]) is not None]
         if not pairs:
             yield Row(f"{runs} concurrent runs, PostgreSQL", f"{ours:,.0f} steps/s", "no pgbench here")
             return

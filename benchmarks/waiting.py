@@ -174,7 +174,7 @@ def stuck(folder: str, url: str, runs: str) -> None:
 
 def calls(expected: int) -> tuple[Dispatcher, asyncio.Event]:
     """An action that never ends, and what tells that it was called so often."""
-    tools, reached, called = Dispatcher(), asyncio.Event(), []
+    tools, reached, called = Dispatcher(), asyncio.Event(), list[None]()
 
     @tools.action("stuck", effect="idempotent")
     async def stuck() -> None:

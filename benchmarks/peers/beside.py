@@ -123,15 +123,15 @@ def on_sqlite(sizes: Sizes = Sizes()) -> Iterator[Row]:  # noqa: B008 - a consta
 
 
 def on_postgres(url: str, sizes: Sizes = Sizes()) -> Iterator[Row]:  # noqa: B008 - a constant
-    """The same, on a server; `url` ends in where the name of a new schema goes."""
+    """The same, on a server; `url` ends in how the names of new schemas begin."""
     for peer in ON_POSTGRES:
         if not installed(peer):
             yield left_out(peer)
             continue
-        pairs = [
-            tuple(measured(who, url + f"bench_{os.urandom(4).hex()}", sizes) for who in (TRELLIS, peer))
-            for _ in range(sizes.rounds)
-        ]
+        pairs = []
+        for number in range(sizes.rounds):
+            ours, theirs = (measured(who, f"{url}_{who.module}_{number}", sizes) for who in (TRELLIS, peer))
+            pairs.append((ours, theirs))
         yield from _rows(f"{peer.name}, PostgreSQL", pairs, [None, None], sizes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from dbos import DBOS
 
@@ -54,7 +55,7 @@ def measured(task: Task, crowd: int) -> float:
 def main() -> None:
     """Measure and tell."""
     task = told()
-    config = {"name": "bench", "log_level": "CRITICAL"}
+    config: dict[str, Any] = {"name": "bench", "log_level": "CRITICAL"}
     config["sys_db_pool_size"] = 64  # the default, 20, would make 64 workflows wait for each other
     if task.postgres:
         url, _, schema = task.place.rpartition("schema=")

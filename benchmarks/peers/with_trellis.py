@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.peers.work import advanced, tell, told
+from benchmarks.peers.work import NOTE, advanced, tell, told
 from trellis.dispatch import Dispatcher
 from trellis.hosts.local import Host
 from trellis.model.graph import Call, Definition, Edge, Field, Graph, Node
@@ -38,7 +38,7 @@ async def main() -> None:
             graph = workflow(steps)
             for run in [await host.start(graph) for _ in range(workflows)]:
                 outcome = await run.result()
-                assert outcome.fields["last"]["x"] == steps, outcome
+                assert outcome.fields["last"] == {"x": steps, "note": NOTE}, outcome
 
         await work(4, 25)
         rates = {}

@@ -74,9 +74,9 @@ def test_postgres_stands_beside_its_own_pgbench_and_is_left_as_it_was(
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setattr(beside, "ON_POSTGRES", ())
-    monkeypatch.setattr(postgres.os, "urandom", lambda count: b"tested"[:count])
+    schema = f"tested_{os.urandom(4).hex()}"
     assert os.environ[postgres.VARIABLE] == postgres_url
-    found = names(list(postgres.rows(2, 5, 1, 1, 2)))
+    found = names(list(postgres.rows(2, 5, 1, 1, 2, schema=schema)))
     assert set(found) == {
         "2 concurrent runs, PostgreSQL",
         "500 starts at once, PostgreSQL",
@@ -85,5 +85,5 @@ def test_postgres_stands_beside_its_own_pgbench_and_is_left_as_it_was(
     import psycopg
 
     with psycopg.connect(postgres_url) as connection:
-        left = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'bench_74657374%'").fetchall()
+        left = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE %s", (f"{schema}%",)).fetchall()
     assert left == []

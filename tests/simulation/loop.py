@@ -41,7 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._instant = _Instant()
         super().__init__(self._instant)
-        self.tasks: dict[str, set[asyncio.Task[Any]]] = {}
+        self.tasks: dict[str, dict[asyncio.Task[Any], None]] = {}
         self.faults: list[dict[str, Any]] = []
         self.set_task_factory(self._born)
         self.set_exception_handler(lambda _loop, context: self.faults.append(context))
@@ -51,9 +51,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _born(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
-        theirs = self.tasks.setdefault(PROCESS.get(), set())
-        theirs.add(task)
-        task.add_done_callback(theirs.discard)
+        theirs = self.tasks.setdefault(PROCESS.get(), {})  # in the order of their birth, unlike a set
+        theirs[task] = None
+        task.add_done_callback(lambda over: theirs.pop(over, None))
         return task
 
 

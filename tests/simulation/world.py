@@ -325,7 +325,7 @@ class World:
                 owner = next(
                     (process for process in self.processes if process.name == found.owner and process.up), None
                 )
-                assert owner is not None, f"{name} is stranded: due at {row.wake}, now {now}, owner '{found.owner}'"
+                assert owner is not None, f"{name} is stranded, due at {row.wake}, now {now}: {self.told_of(name)}"
                 assert owner.host is not None
                 driven = owner.host._driver.runs.get(name)
                 assert driven is not None, f"{name} is owned by {owner.name}, which does not drive it"
@@ -334,6 +334,16 @@ class World:
                 for key, pending in driven.state.open.items():
                     if isinstance(pending.request, CallTool) and not pending.uncertain:
                         assert key in driven.tasks, f"{key} is open, and nobody at {owner.name} is at it"
+
+    def told_of(self, name: str) -> str:
+        """Why a run is where it is, for whoever looks into it."""
+        put_off = [
+            f"{process.name} puts it off for {process.host._serving._delays.get(name)} s"
+            for process in self.processes
+            if process.up and process.host is not None and process.host._serving is not None
+            if name in process.host._serving._put_off
+        ]
+        return ", ".join([f"owner '{self.shelf.runs[name].owner}'", *put_off])
 
     def nobody_gave_up(self) -> None:
         """No fault that a store or a tool may have ends a host, nor what it does by itself."""
