@@ -11,7 +11,8 @@ from tests.crash.crowd import crowd, kill_one, outage, stop_one
 from tests.crash.nursery import Nursery
 from tests.crash.sweeps import Yard, sweep
 from tests.reliability import publish, say
-from tests.servers import Cluster, drop_schema, private_postgres, with_setting
+from tests.servers import Cluster, private_postgres, with_setting
+from tests.servers import postgres_place as postgres_place
 from tests.servers import postgres_url as postgres_url
 from tests.servers import redis_url as redis_url
 from tests.stores.redis_places import redis_place as redis_place
@@ -22,12 +23,9 @@ LEASE_S = 0.6
 
 
 @pytest.fixture
-def place(postgres_url: str) -> Iterator[str]:
+def place(postgres_place: str) -> str:
     """A schema of this test alone, whose owners are dead soon after they fall silent."""
-    schema = "test_reliability_crowd"
-    drop_schema(postgres_url, schema)
-    yield with_setting(with_setting(postgres_url, "schema", schema), "lease", LEASE_S)
-    drop_schema(postgres_url, schema)
+    return with_setting(postgres_place, "lease", LEASE_S)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class Process:
         self.store.running.set()
         self.world.shelf.ears.pop(self.name, None)
         self.host = None
-        theirs = self.world.loop.tasks.get(self.name, set())
+        theirs: Any = self.world.loop.tasks.setdefault(self.name, {})
         for _ in range(50):
             left = [task for task in theirs if not task.done()]
             if not left:

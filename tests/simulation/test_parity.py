@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import cast
 
 import pytest
@@ -13,27 +14,29 @@ import pytest
 from tests.reliability import publish, say
 from tests.servers import POSTGRES, REDIS, drop_schema, with_setting
 from tests.simulation.parity import Trace, story
+from tests.stores.redis_places import client_of
 from trellis.stores import open_store
 from trellis.stores.base import Store
 
 pytestmark = pytest.mark.covers("TR04", "TR05")
 
-SCHEMA = "test_reliability_parity"
-
 
 @pytest.fixture
 def urls(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Every store that this machine has, by its kind."""
-    found = {"file": f"file:{tmp_path}/runs", "sqlite": f"sqlite:///{tmp_path}/runs.db"}
+    found, mark = {"file": f"file:{tmp_path}/runs", "sqlite": f"sqlite:///{tmp_path}/runs.db"}, token_hex(6)
     postgres, redis = os.environ.get(POSTGRES, ""), os.environ.get(REDIS, "")
     if postgres:
-        drop_schema(postgres, SCHEMA)
-        found["postgresql"] = with_setting(postgres, "schema", SCHEMA)
+        found["postgresql"] = with_setting(postgres, "schema", f"test_{mark}")
     if redis:
-        found["redis"] = redis
+        found["redis"] = with_setting(redis, "prefix", f"test-{mark}")
     yield found
     if postgres:
-        drop_schema(postgres, SCHEMA)
+        drop_schema(postgres, f"test_{mark}")
+    if redis:
+        with client_of(redis) as client:
+            for key in client.scan_iter(f"test-{mark}*", count=1000):
+                client.unlink(key)
 
 
 class KeptOpen:
