@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Status = Literal["running", "completed", "failed", "denied", "timed_out", "cancelled", "rolled_back", "rollback_failed"]
 
 
-class ErrorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class ErrorFacts(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a catch target reads as `error.code`, `.message`, `.node`, `.attempt`."""
 
     code: str
@@ -29,7 +29,7 @@ class ErrorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: int = 1
 
 
-class Joining(msgspec.Struct, frozen=True):
+class Joining(msgspec.Struct, frozen=True, gc=False):
     """How far the bodies of an `all` or `each` are. Results are (index, value) and (index, error), newest first."""
 
     total: int
@@ -44,7 +44,7 @@ class Joining(msgspec.Struct, frozen=True):
         return self.started - len(self.done or ()) - len(self.failed or ())
 
 
-class Token(msgspec.Struct, frozen=True):
+class Token(msgspec.Struct, frozen=True, gc=False):
     """An active node. `entry` is the sequence number of this visit in the run; a later visit has another."""
 
     path: str
@@ -68,7 +68,7 @@ class Token(msgspec.Struct, frozen=True):
     """The node was reached by `catch`."""
 
 
-class Open(msgspec.Struct, frozen=True):
+class Open(msgspec.Struct, frozen=True, gc=False):
     """A call or a question that is not answered. `cancelling`: its node was left, its result is still taken."""
 
     request: CallTool | RequestInput
@@ -79,7 +79,7 @@ class Open(msgspec.Struct, frozen=True):
     """Nobody knows whether the call was carried out; it waits for somebody who finds out."""
 
 
-class Timer(msgspec.Struct, frozen=True):
+class Timer(msgspec.Struct, frozen=True, gc=False):
     """A timer that was asked for: when, what for, and the visit that set it (`entry` 0: the rollback)."""
 
     due: float
@@ -88,7 +88,7 @@ class Timer(msgspec.Struct, frozen=True):
     entry: int
 
 
-class UndoEntry(msgspec.Struct, frozen=True):
+class UndoEntry(msgspec.Struct, frozen=True, gc=False):
     """A completed node that can be taken back. `problem`: why its arguments could not be evaluated."""
 
     path: str
@@ -101,7 +101,7 @@ class UndoEntry(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-class UndoFailure(msgspec.Struct, frozen=True, omit_defaults=True):
+class UndoFailure(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An undo that failed for good."""
 
     node: str
@@ -136,7 +136,7 @@ NOTHING = Setting()
 """What a move sets that only moves. Compare with `is`."""
 
 
-class Rollback(msgspec.Struct, frozen=True):
+class Rollback(msgspec.Struct, frozen=True, gc=False):
     """An undo in progress: newest first, one at a time, of what completed in or after visit number `since`.
 
     `back` is set for an edge with `undo: true`: the visit that waits, where it goes then, and what that move sets.
@@ -152,7 +152,7 @@ class Rollback(msgspec.Struct, frozen=True):
     back: tuple[Token, str, Setting] | None = None
 
 
-class Arrived(msgspec.Struct, frozen=True):
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """A signal that waits for a taker."""
 
     name: str
@@ -163,7 +163,7 @@ HEARD = 1000
 """How many ids of answers and signals a run remembers; one that is sent again after so many others counts anew."""
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """One run after `seq` events. `lines` counts the trace entries so far.
 
     `active` names what is active of the declared states, and of the nodes that relations name, in the order that
@@ -211,7 +211,7 @@ class State(msgspec.Struct, frozen=True):
         return not (self.closed or self.open or self.timers)
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """Why an event was not taken. `code`: closed, stale, early, not_asked, invalid_answer, unknown_signal, …"""
 
     code: str
@@ -222,7 +222,7 @@ TraceEntry = tuple[str, dict[str, Any]]
 """A kind of the event lines (`node.entered`, `tool.called`, …) and its facts."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The outcome of one event. Refused: `state` is the very object that was given, and nothing is journaled."""
 
     state: State

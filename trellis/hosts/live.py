@@ -28,6 +28,10 @@ class Rested(Exception):
     """The run left the memory of its host with nothing under way; whoever needs it takes it up again."""
 
 
+def heed(_: object) -> None:
+    """A listener for whom it is enough that the run stays in memory while somebody listens."""
+
+
 class LiveRun:
     """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
 

@@ -35,7 +35,7 @@ from trellis.hosts.driver import Driver, Version
 from trellis.hosts.journal import Definitions, Loaded, beginning, load, steps
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
-from trellis.hosts.live import LiveRun, Rested
+from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.hosts.rows import first_row
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
@@ -316,14 +316,14 @@ class Host:
             live.secrets = known_secrets(found.graph, found.state, secrets, self._vault)
             self._must_serve(row.run)
         self._admit(live)
-        live.listeners.append(_heed)  # so that it does not leave the memory before it is taken up whole
+        live.listeners.append(heed)  # so that it does not leave the memory before it is taken up whole
         try:
             await self._recover(live)
         except BaseException:
             live.end(HostClosed(live.id))  # taken up by half, it would wait for ever
             raise
         finally:
-            live.listeners.remove(_heed)
+            live.listeners.remove(heed)
         return live
 
     def _ended(self, row: RunRow, found: Loaded) -> LiveRun:
@@ -425,10 +425,6 @@ class Host:
         if forbidden:
             raise PermissionNeeded(*next(iter(forbidden.items())))
         return router
-
-
-def _heed(_: object) -> None:
-    """Listens, and does nothing."""
 
 
 def _checked(run: str) -> str:

@@ -15,7 +15,7 @@ from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Refusal, shown_states
 from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
 from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields
-from trellis.hosts.live import LiveRun, Rested
+from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.graph import Graph
 from trellis.model.redaction import Redactor
@@ -186,13 +186,12 @@ class Run:
         Raises StoreError where the run could not be recorded any more, HostClosed where its host was closed before
         the end; either way it can be resumed.
         """
-        queue: asyncio.Queue[Step | BaseException | None] = asyncio.Queue()
         live = await self._present()
-        live.listeners.append(queue.put_nowait)  # who is waited for does not leave the memory
+        live.listeners.append(heed)
         try:
             await asyncio.shield(live.closed)
         finally:
-            live.listeners.remove(queue.put_nowait)
+            live.listeners.remove(heed)
         if live.failure is not None:
             raise live.failure
         state = live.state

@@ -14,7 +14,7 @@ from trellis.model.graph import AskKind
 from trellis.model.values import Value
 
 
-class RenderContent(msgspec.Struct, frozen=True, omit_defaults=True, tag="RENDER_CONTENT", tag_field="kind"):
+class RenderContent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="RENDER_CONTENT", tag_field="kind"):
     """Show `text`. Nothing comes back."""
 
     kind: ClassVar[str] = "RENDER_CONTENT"
@@ -25,7 +25,7 @@ class RenderContent(msgspec.Struct, frozen=True, omit_defaults=True, tag="RENDER
     attempt: int = 1
 
 
-class SystemMessage(msgspec.Struct, frozen=True, omit_defaults=True, tag="SYSTEM_MESSAGE", tag_field="kind"):
+class SystemMessage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="SYSTEM_MESSAGE", tag_field="kind"):
     """Tell the person something that no author wrote. Nothing comes back."""
 
     kind: ClassVar[str] = "SYSTEM_MESSAGE"
@@ -36,7 +36,7 @@ class SystemMessage(msgspec.Struct, frozen=True, omit_defaults=True, tag="SYSTEM
     attempt: int = 1
 
 
-class RequestInput(msgspec.Struct, frozen=True, omit_defaults=True, tag="REQUEST_INPUT", tag_field="kind"):
+class RequestInput(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="REQUEST_INPUT", tag_field="kind"):
     """Ask for a value of `field`; `AnswerGiven` comes back. `reason` says why an answer before was refused."""
 
     kind: ClassVar[str] = "REQUEST_INPUT"
@@ -53,7 +53,7 @@ class RequestInput(msgspec.Struct, frozen=True, omit_defaults=True, tag="REQUEST
     attempt: int = 1
 
 
-class CallTool(msgspec.Struct, frozen=True, omit_defaults=True, tag="CALL_TOOL", tag_field="kind"):
+class CallTool(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="CALL_TOOL", tag_field="kind"):
     """Perform one attempt of `tool`; `ActionCompleted` or `ActionFailed` comes back."""
 
     kind: ClassVar[str] = "CALL_TOOL"
@@ -68,7 +68,7 @@ class CallTool(msgspec.Struct, frozen=True, omit_defaults=True, tag="CALL_TOOL",
     """This call takes back what the node did."""
 
 
-class StartTimer(msgspec.Struct, frozen=True, omit_defaults=True, tag="START_TIMER", tag_field="kind"):
+class StartTimer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="START_TIMER", tag_field="kind"):
     """Send `TimerFired` at `due` (seconds since 1970, UTC) or later. It may be forgotten once the node is left."""
 
     kind: ClassVar[str] = "START_TIMER"
@@ -81,7 +81,7 @@ class StartTimer(msgspec.Struct, frozen=True, omit_defaults=True, tag="START_TIM
     attempt: int = 1
 
 
-class Cancel(msgspec.Struct, frozen=True, omit_defaults=True, tag="CANCEL", tag_field="kind"):
+class Cancel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="CANCEL", tag_field="kind"):
     """Stop the work of request `target`. Its result is still reported when `awaited`, else it is of no more use."""
 
     kind: ClassVar[str] = "CANCEL"
@@ -93,7 +93,7 @@ class Cancel(msgspec.Struct, frozen=True, omit_defaults=True, tag="CANCEL", tag_
     attempt: int = 1
 
 
-class StartChild(msgspec.Struct, frozen=True, omit_defaults=True, tag="START_CHILD", tag_field="kind"):
+class StartChild(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="START_CHILD", tag_field="kind"):
     """Run another graph and report its outcome as an action's."""
 
     kind: ClassVar[str] = "START_CHILD"
@@ -105,7 +105,7 @@ class StartChild(msgspec.Struct, frozen=True, omit_defaults=True, tag="START_CHI
     attempt: int = 1
 
 
-class Emit(msgspec.Struct, frozen=True, omit_defaults=True, tag="EMIT", tag_field="kind"):
+class Emit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="EMIT", tag_field="kind"):
     """Send a signal to another run."""
 
     kind: ClassVar[str] = "EMIT"
@@ -121,13 +121,13 @@ class Emit(msgspec.Struct, frozen=True, omit_defaults=True, tag="EMIT", tag_fiel
 ActionRequest = RenderContent | SystemMessage | RequestInput | CallTool | StartTimer | Cancel | StartChild | Emit
 
 
-class Completed(msgspec.Struct, frozen=True):
+class Completed(msgspec.Struct, frozen=True, gc=False):
     """One attempt succeeded."""
 
     value: Value = None
 
 
-class Failed(msgspec.Struct, frozen=True):
+class Failed(msgspec.Struct, frozen=True, gc=False):
     """One attempt failed. `code` is a word an author may catch: failed, timeout, invalid, cancelled, uncertain, …"""
 
     code: str
@@ -135,7 +135,7 @@ class Failed(msgspec.Struct, frozen=True):
     retryable: bool = True
 
 
-class Denied(msgspec.Struct, frozen=True):
+class Denied(msgspec.Struct, frozen=True, gc=False):
     """The attempt was not allowed; nothing was done. It routes as the error `denied` and is never retried."""
 
     reason: str = ""

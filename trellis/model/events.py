@@ -11,7 +11,7 @@ import msgspec
 from trellis.model.values import Value
 
 
-class RunStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_started"):
+class RunStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="run_started"):
     """A run of the graph with hash `graph` began with these start values."""
 
     at: float
@@ -28,7 +28,7 @@ class RunStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_start
     """Field -> its value under encryption, where a key is known; `fields` holds the seal."""
 
 
-class ActionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag="action_completed"):
+class ActionCompleted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="action_completed"):
     """The attempt behind `request` succeeded with `value`."""
 
     at: float
@@ -39,7 +39,7 @@ class ActionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag="acti
     by: str = ""
 
 
-class ActionFailed(msgspec.Struct, frozen=True, omit_defaults=True, tag="action_failed"):
+class ActionFailed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="action_failed"):
     """The attempt behind `request` failed; `code` is the word that `catch` takes."""
 
     at: float
@@ -52,7 +52,7 @@ class ActionFailed(msgspec.Struct, frozen=True, omit_defaults=True, tag="action_
     """Who says so, where it was nobody who performed the attempt; as in ActionCompleted."""
 
 
-class AnswerGiven(msgspec.Struct, frozen=True, omit_defaults=True, tag="answer_given"):
+class AnswerGiven(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="answer_given"):
     """Somebody answered the question of `node` (its path). A text is read as typed, other values must fit."""
 
     at: float
@@ -65,7 +65,7 @@ class AnswerGiven(msgspec.Struct, frozen=True, omit_defaults=True, tag="answer_g
     """As in RunStarted."""
 
 
-class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True, tag="timer_fired"):
+class TimerFired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="timer_fired"):
     """The timer that request `timer` asked for is due."""
 
     at: float
@@ -73,7 +73,7 @@ class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True, tag="timer_fir
     noise: float = 0.5
 
 
-class SignalReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag="signal_received"):
+class SignalReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="signal_received"):
     """A signal arrived. `interrupt` needs no declaration."""
 
     at: float
@@ -84,7 +84,7 @@ class SignalReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag="signa
     """As in AnswerGiven."""
 
 
-class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag="cancel_requested"):
+class CancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="cancel_requested"):
     """Somebody asked that the run end now; nothing is undone."""
 
     at: float
@@ -94,7 +94,7 @@ class CancelRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag="canc
     """By an operator, over the head of the graph: the error that it ends with is `terminated`."""
 
 
-class AttemptWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag="attempt_wanted"):
+class AttemptWanted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="attempt_wanted"):
     """Of a call whose outcome is uncertain, somebody says: make it once more."""
 
     at: float
@@ -102,7 +102,7 @@ class AttemptWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag="attemp
     by: str = ""
 
 
-class FieldsEdited(msgspec.Struct, frozen=True, omit_defaults=True, tag="fields_edited"):
+class FieldsEdited(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="fields_edited"):
     """An operator wrote fields, as the first thing that happens in a fork of a run."""
 
     at: float
@@ -110,7 +110,7 @@ class FieldsEdited(msgspec.Struct, frozen=True, omit_defaults=True, tag="fields_
     by: str = ""
 
 
-class Adopted(msgspec.Struct, frozen=True, omit_defaults=True, tag="adopted"):
+class Adopted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="adopted"):
     """The run goes on with the definition whose hash is `graph`; renamed nodes and fields, old -> new."""
 
     at: float

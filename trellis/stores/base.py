@@ -18,7 +18,7 @@ Hear = Callable[[bytes], Awaitable[bytes]]
 """Takes a message for a run that is owned here, and gives the reply."""
 
 
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True, gc=False):
     """The index row of one run: what can be asked of it without folding its journal."""
 
     run: str
@@ -45,7 +45,7 @@ class RunRow(msgspec.Struct, frozen=True):
     """The id of the request that started it; empty: none was given. No two runs of a store have the same."""
 
 
-class Turn(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """One event to append. `row` replaces the index row of the run (but for its `request`); None where it did not change."""
 
     run: str
@@ -61,14 +61,14 @@ class Turn(msgspec.Struct, frozen=True):
     """The definition that the run has from now on, kept under `row.graph`; the earlier ones stay its own too."""
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """What the first `seq` events of a run come to, as bytes that the store does not look into."""
 
     seq: int
     data: bytes
 
 
-class Due(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """The runs that `claim_due` took, each with its epoch, the most overdue first, and when there will be more to take.
 
     `next`: the earliest `wake` after `now` of the open runs that nobody living owns; None where there is none.
