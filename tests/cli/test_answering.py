@@ -155,11 +155,16 @@ def test_a_person_says_how_an_uncertain_call_ended(here: Here, words: list[str],
     assert last(here, "p-1")["by"] == "ana"
 
 
-def test_a_call_that_is_to_be_made_again_is_made_here_where_nobody_drives_the_run(here: Here) -> None:
+def test_a_call_that_is_to_be_made_again_is_made_by_whoever_drives_the_run_next(here: Here) -> None:
     here.crashed("p-1")
     tools = here.folder / "tools.py"
     tools.write_text(tools.read_text("utf-8").replace("os._exit(9)", 'return "again"'), "utf-8")
-    done = trellis("runs", "resolve", "p-1", "pay", "--again", "--by", "ana", cwd=here.folder, typed="no\nsesame\n")
+    assert here("runs", "resolve", "p-1", "pay", "--again", "--by", "ana") == (
+        0,
+        "✓ to be made again; now at: pay calls pay, attempt 2\n",
+        "nobody drives it: a worker goes on with it, or: trellis resume p-1\n",
+    )
+    done = trellis("resume", "p-1", cwd=here.folder, typed="no\nsesame\n")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
         "→ pay  pay  attempt 2", "✓ pay", "Really?", "? sure  sure (yes or no): no", "? token  token (not shown): ***",

@@ -128,7 +128,7 @@ def test_show_names_the_store_in_the_commands_that_it_offers(here: Here) -> None
 def test_how_many_events_are_shown_is_said(some: Here) -> None:
     assert read("show", some("runs", "show", "p-1", "--json", "--events", "0").out)["last"] == []
     last = read("show", some("runs", "show", "p-1", "--json", "--events", "1").out)["last"]
-    assert [(event["seq"], event["type"], event["node"]) for event in last] == [(3, "action_failed", "pay")]
+    assert [(event["seq"], event["type"], event["node"]) for event in last] == [(4, "action_failed", "pay")]
 
 
 def test_an_id_that_is_nearly_one_is_told_which(some: Here) -> None:
@@ -207,6 +207,6 @@ def test_an_envelope_of_a_secret_is_shown_to_nobody(here: Here, monkeypatch: pyt
     assert '"secrets":{"token":"v1.' in here("runs", "export", "p-1").out
     last = read("show", here("runs", "show", "p-1", "--json").out)["last"][-1]
     assert {key: last[key] for key in last if key != "at"} == {
-        "seq": 5, "type": "answer_given", "node": "token", "value": "***",
+        "seq": 6, "type": "answer_given", "node": "token", "value": "***",
     }  # fmt: skip
     assert "v1." not in here("runs", "show", "p-1").out

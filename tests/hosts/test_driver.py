@@ -227,7 +227,7 @@ def test_a_fault_of_the_engine_ends_that_run_only(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_loop_that_breaks_tells_everyone(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(self: Driver) -> None:
+    def broken(self: Driver) -> None:
         raise ZeroDivisionError("a fault of ours")
 
     async def scene() -> list[type[Any]]:
@@ -235,7 +235,7 @@ def test_a_loop_that_breaks_tells_everyone(monkeypatch: pytest.MonkeyPatch) -> N
             a, b = [await host.start(TWO, id=name) for name in "ab"]
             waiting = [asyncio.ensure_future(b.result()), asyncio.ensure_future(lines_of(b))]
             await asyncio.sleep(0)
-            monkeypatch.setattr(Driver, "_turns", broken)
+            monkeypatch.setattr(Driver, "_take", broken)
             ends = await asyncio.gather(a.answer("first", "x"), a.result(), *waiting, return_exceptions=True)
             with pytest.raises(ZeroDivisionError):
                 await b.answer("first", "x")

@@ -21,8 +21,11 @@ from trellis.errors import (
     UnknownRun,
     UnknownTool,
 )
+from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.journal import inspect_run
 from trellis.hosts.local import Host
+from trellis.hosts.sending import send
+from trellis.model.codec import decode_event
 from trellis.stores import open_store
 from trellis.stores.memory import MemoryStore
 from trellis.testing.clocks import ManualClock
@@ -276,6 +279,62 @@ def test_an_action_that_may_run_at_most_once_is_uncertain_after_its_host_died() 
     play(dying())
     assert play(again()) == ["uncertain at a"]
     assert len(doing.calls) == 1
+
+
+def test_a_call_that_may_be_made_at_most_once_is_recorded_before_it_is_made() -> None:
+    once = graph("{trellis: 1, name: once, nodes: {a: {do: once, to: $end}}, start: a}")
+    store, doing = MemoryStore(), Doing()
+    kept: list[list[str]] = []
+
+    async def first() -> None:
+        async with Host(store, doing.tools) as host:
+            await host.start(once, id="r")
+            await until_called(doing)
+            kept.append([type(decode_event(event)).__name__ for event in await store.read("r")])
+
+    play(first())
+    assert kept == [["RunStarted", "AttemptBegun"]]
+
+
+def test_a_call_that_may_be_made_at_most_once_is_made_by_the_next_host_where_none_began_it() -> None:
+    asking = graph("""
+        {trellis: 1, name: k, start: a, fields: {x: {type: string, optional: true}},
+         nodes: {a: {ask: {text: x}, to: once}, once: {do: once, to: $end}}}
+    """)
+    store, doing = MemoryStore(), Doing()
+    doing.gate.set()
+
+    async def scene() -> tuple[list[str], str]:
+        async with Host(store, doing.tools) as host:
+            await host.start(asking, id="r")
+        await send(store, "r", Answer("a", "x"))
+        before = list(doing.nodes)
+        async with Host(store, doing.tools) as host:
+            run = await host.resume("r")
+            return before, (await run.result()).status
+
+    assert play(scene()) == ([], "completed")
+    assert doing.nodes == ["once"]
+
+
+def test_a_call_that_was_cancelled_before_it_was_begun_is_not_uncertain() -> None:
+    known = graph("""
+        {trellis: 1, name: k, start: a, upon: {interrupt: $rollback},
+         nodes: {a: {ask: {text: x}, to: once}, once: {do: once, undo: {do: work, with: {n: 1}}, to: $end}},
+         fields: {x: {type: string, optional: true}}}
+    """)
+    store, doing = MemoryStore(), Doing()
+
+    async def scene() -> str:
+        async with Host(store, doing.tools) as host:
+            await host.start(known, id="r")
+        await send(store, "r", Answer("a", "x"))
+        await send(store, "r", Signal("interrupt"))
+        async with Host(store, doing.tools) as host:
+            return (await (await host.resume("r")).result()).status
+
+    assert play(scene()) == "rolled_back"
+    assert doing.nodes == [], "nothing was made, so nothing is undone"
 
 
 def test_timers_ring_on_the_host_s_clock_and_are_armed_again_after_a_resume() -> None:

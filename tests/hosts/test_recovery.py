@@ -240,9 +240,9 @@ def test_the_position_in_the_row_rests_while_a_call_is_under_way_and_the_fields_
 
     assert play(scene()) == [
         ("running", 1, ("a",), {"x": None}, 100.0, 100.0),
-        ("running", 2, ("a",), {"x": "x"}, 100.0, 101.0),
-        ("running", 3, ("b",), {"x": "x"}, 100.0, 102.0),
-        ("completed", 4, (), {"x": "y"}, 100.0, 102.0),
+        ("running", 3, ("a",), {"x": "x"}, 100.0, 101.0),
+        ("running", 4, ("b",), {"x": "x"}, 100.0, 102.0),
+        ("completed", 5, (), {"x": "y"}, 100.0, 102.0),
     ]
 
 

@@ -38,12 +38,15 @@ def test_an_answer_that_is_sent_twice_under_one_id_counts_once() -> None:
         store = MemoryStore()
         async with Host(store) as host:
             run = await host.start(TWO, id="r")
-            taken = [await run.answer("first", "one", id="m-1"), await run.answer("first", "two", id="m-1")]
-            taken.append(await run.answer("second", "three", id="m-2"))
-            taken.append(await run.answer("second", "three", id="m-2"))
+            taken = [
+                await run.answer("first", "one", answer_id="m-1"),
+                await run.answer("first", "two", answer_id="m-1"),
+            ]
+            taken.append(await run.answer("second", "three", answer_id="m-2"))
+            taken.append(await run.answer("second", "three", answer_id="m-2"))
             outcome = await run.result()
             with pytest.raises(RunClosed):
-                await run.answer("second", "four", id="m-3")
+                await run.answer("second", "four", answer_id="m-3")
         return taken, outcome.fields, len(await store.read("r"))
 
     assert play(scene()) == ([True] * 4, {"x": "one", "y": "three"}, 3)

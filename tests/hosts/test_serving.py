@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -192,6 +193,29 @@ def test_a_run_that_cannot_be_taken_up_is_put_off_for_longer_each_time_and_the_l
         "run 'r' cannot go on here, next try in 8 s",
     ]
     assert "stuck" in said[0]
+    told = [(vars(record)["run"], vars(record)["delay"]) for record in caplog.records]
+    assert told == [("r", 1.0), ("r", 2.0), ("r", 4.0), ("r", 8.0)], "a handler of logs need not read the words"
+    assert said[0] == f"run 'r' cannot go on here, next try in 1 s: {vars(caplog.records[0])['reason']}"
+
+
+def test_a_host_says_whether_it_serves_also_where_a_fault_has_ended_it() -> None:
+    async def scene(*, ends: Callable[[str], bool]) -> list[bool]:
+        host = Host(MemoryStore())
+        found = [host.serving]
+        async with host:
+            found.append(host.serving)
+            await host.serve()
+            found.append(host.serving)
+            for task in asyncio.all_tasks():
+                if task.get_name().startswith("trellis") and ends(task.get_name()):
+                    task.cancel()
+            await settle()
+            found.append(host.serving)
+        return [*found, host.serving]
+
+    assert play(scene(ends=lambda task: False)) == [False, False, True, True, False]
+    assert play(scene(ends=lambda task: task == "trellis serving")) == [False, False, True, False, False]
+    assert play(scene(ends=lambda task: task != "trellis serving")) == [False, False, True, False, False]
 
 
 def test_no_more_runs_are_under_way_at_once_than_it_may_have() -> None:

@@ -26,6 +26,7 @@ from trellis.model.events import (
     ActionFailed,
     Adopted,
     AnswerGiven,
+    AttemptBegun,
     AttemptWanted,
     CancelRequested,
     Event,
@@ -126,6 +127,15 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     return turn
 
 
+def _begun(program: Program, state: State, event: AttemptBegun) -> Turn | Step:
+    pending = state.open.get(event.request)
+    if pending is None or pending.begun or pending.cancelling or not isinstance(pending.request, CallTool):
+        return _refuse(state, "stale", f"request '{event.request}' is not a call that is to be made")
+    turn = Turn(program, state, event.at)
+    attempts.made(turn, pending)
+    return turn
+
+
 def _wanted(program: Program, state: State, event: AttemptWanted) -> Turn | Step:
     pending = state.open.get(event.request)
     if pending is None or not pending.uncertain:
@@ -221,6 +231,7 @@ TAKERS: dict[type, Callable[[Program, State, Any], Turn | Step]] = {
     TimerFired: _fired,
     SignalReceived: receive,
     CancelRequested: _cancelled,
+    AttemptBegun: _begun,
     AttemptWanted: _wanted,
     FieldsEdited: _edited,
     Adopted: _adopted,

@@ -49,6 +49,12 @@ def again(turn: Turn, token: Token) -> None:
     _send(turn, change(turn, token, attempt=number), replace(call, id=turn.next_id(), attempt=number), timeout)
 
 
+def made(turn: Turn, pending: Open) -> None:
+    """The call is made now, and not once more should its host die: hand it out to whoever makes it."""
+    turn.requests.append(pending.request)
+    turn.write_open()[pending.request.id] = replace(pending, begun=True)
+
+
 def succeeded(turn: Turn, token: Token) -> None:
     """The attempt is over. Its timers go when the node is left; what follows from the value is the node's affair."""
     turn.write_open().pop(token.request, None)
@@ -107,7 +113,7 @@ def _send(turn: Turn, token: Token, request: CallTool, timeout: float | None) ->
 def _park(turn: Turn, token: Token) -> None:
     """The call stays open, though nobody performs it, until somebody says how it ended; its attempt is out of time."""
     token = _without_timers(turn, token)
-    turn.write_open()[token.request] = Open(turn.open[token.request].request, token, uncertain=True)
+    turn.write_open()[token.request] = replace(turn.open[token.request], token=token, uncertain=True)
 
 
 def end(turn: Turn, token: Token) -> Token:

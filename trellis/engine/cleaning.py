@@ -6,10 +6,10 @@ The rules are those of asyncmachine-go's schema parser: a state neither removes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from trellis.errors import BadSchema
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.model.states import EXCEPTION, StateDef
 
 
@@ -20,7 +20,7 @@ def in_order(states: Mapping[str, StateDef], order: Sequence[str] | None) -> tup
     """
     names = tuple(dict.fromkeys(states if order is None else order))
     faults = [
-        f"the order names '{name}', which is no state{_hint(name, states)}"
+        f"the order names '{name}', which is no state{suggestion(name, states)}"
         for name in names
         if name not in states and name != EXCEPTION
     ]
@@ -36,7 +36,7 @@ def clean(states: Mapping[str, StateDef]) -> dict[str, StateDef]:
     Raises BadSchema where a state adds and removes something that is no state: the reference crashes on activating it.
     """
     faults = [
-        f"state '{name}' adds and removes '{other}', which is no state{_hint(other, states)}"
+        f"state '{name}' adds and removes '{other}', which is no state{suggestion(other, states)}"
         for name, state in states.items()
         for other in dict.fromkeys(state.add)
         if other not in states and other in state.remove
@@ -103,8 +103,3 @@ def _without_one(names: tuple[str, ...], name: str) -> tuple[str, ...]:
         return names
     at = names.index(name)
     return names[:at] + names[at + 1 :]
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    hint = did_you_mean(name, names)
-    return f" ({hint})" if hint else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from trellis.engine.state import NOTHING, ErrorFacts, Open, Setting, Status, Token
+from trellis.engine.state import NOTHING, ErrorFacts, Setting, Status, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
 from trellis.model.actions import CallTool
@@ -177,7 +177,7 @@ def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
         awaited = awaiting and isinstance(request, CallTool) and turn.program.node(token.node).node.undo is not None
         if awaited and request.id not in turn.wanted:
             # It may succeed all the same, and then it is to be undone.
-            turn.write_open()[request.id] = Open(request, pending.token, cancelling=True)
+            turn.write_open()[request.id] = replace(pending, cancelling=True, uncertain=False)
         else:
             del turn.write_open()[request.id]
         turn.cancel(request, awaited=awaited)

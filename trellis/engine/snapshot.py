@@ -13,7 +13,7 @@ from trellis.engine.chain import Chain
 from trellis.engine.state import State
 from trellis.engine.tally import Tally
 
-FORMAT = 1
+FORMAT = 2
 """Grows whenever a state means something else than before, or looks otherwise."""
 
 

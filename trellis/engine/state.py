@@ -75,6 +75,8 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     token: Token
     """As it was when the request was made; for a cancelling one, what its undo is evaluated with."""
     cancelling: bool = False
+    begun: bool = False
+    """It is a call that may be made at most once, and its host went about making it."""
     uncertain: bool = False
     """Nobody knows whether the call was carried out; it waits for somebody who finds out."""
 

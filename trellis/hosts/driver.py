@@ -1,7 +1,8 @@
 """The loop that closes the circle: events in, apply, one commit, and only then requests out.
 
-One task serves every run of a host. All events that are ready are applied and appended together, so that many
-runs share one commit; a lone one commits at once. A run whose commit failed is dropped from memory.
+A few lanes serve the runs of a host. Each takes all events that are ready, applies them and appends them together, so
+that many runs share one commit, and while it waits for the disk the next lane applies what came since; a lone event
+commits at once. A run is in one lane at a time. One whose commit failed is dropped from memory.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from trellis.hosts.transactions import Transactions, taken_back
 from trellis.hosts.vault import Vault
 from trellis.model.actions import ActionRequest, CallTool, Cancel, Response, StartTimer
 from trellis.model.codec import encode_event
-from trellis.model.events import ActionCompleted, ActionFailed, Adopted, Event, TimerFired
+from trellis.model.events import ActionCompleted, ActionFailed, Adopted, AttemptBegun, Event, TimerFired
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow, Store, Transaction, Turn
 
@@ -38,6 +39,10 @@ LONGEST_ALARM_S = 60.0
 """Then the wall clock is looked at again: the machine may have slept, or its clock been set."""
 SNAPSHOT_EVERY = 1000
 """Events from one snapshot of a run to the next: folding so many takes some ten milliseconds."""
+LANES = 2
+"""One applies while the other waits for its commit."""
+BATCH = 64
+"""Turns of one commit: enough that what a commit costs by itself is shared, few enough that the other lane has work."""
 
 
 class Version(NamedTuple):
@@ -67,6 +72,14 @@ class _Taken(NamedTuple):
         return self.graph, self.step.state, self.row
 
 
+class _Batch(NamedTuple):
+    """What a lane has taken: what was applied, the turns of it to write, and the runs it is of."""
+
+    taken: list[_Taken]
+    turns: list[Turn]
+    runs: dict[str, LiveRun]
+
+
 class Driver:
     """Drives the live runs of one host over one store."""
 
@@ -80,14 +93,16 @@ class Driver:
         transacts = hasattr(store, "transaction")
         self._transactions = Transactions(store, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
         self._inbox: deque[tuple[LiveRun, Event | None, Reply | None, Aside | None]] = deque()
-        self._awake: asyncio.Future[None] | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._idle: list[asyncio.Future[None]] = []
+        self._lanes: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def start(self) -> None:
         """Begin to serve. Needs a running event loop."""
-        self._pump = asyncio.get_running_loop().create_task(self._serve(), name="trellis driver")
-        self._pump.add_done_callback(self._stopped)
+        loop = asyncio.get_running_loop()
+        self._lanes = [loop.create_task(self._serve(), name=f"trellis lane {number}") for number in range(LANES)]
+        for lane in self._lanes:
+            lane.add_done_callback(self._stopped)
 
     async def stop(self) -> None:
         """Stop serving. Work under way is cancelled and its outcome not recorded; who waits is told HostClosed."""
@@ -98,17 +113,20 @@ class Driver:
         await self._attempts.stop()
         if self._transactions is not None:
             await self._transactions.stop()
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
+        if self._lanes:
+            for lane in self._lanes:
+                lane.cancel()
+            await asyncio.wait(self._lanes)
         self.runs.clear()
 
     @property
     def serving(self) -> bool:
-        return self._pump is not None and not self._pump.done() and not self._stopping
+        return bool(self._lanes) and not self._stopping and not any(lane.done() for lane in self._lanes)
 
-    def _stopped(self, pump: asyncio.Task[None]) -> None:
-        failure = None if pump.cancelled() else pump.exception()
+    def _stopped(self, over: asyncio.Task[None]) -> None:
+        failure = None if over.cancelled() else over.exception()
+        for lane in self._lanes:  # what one of them could not, none should try
+            lane.cancel()
         for run in list(self.runs.values()):  # nobody is left to wait for ever
             run.end(failure or HostClosed(run.id))
         while self._inbox:
@@ -117,18 +135,16 @@ class Driver:
 
     def post(self, run: LiveRun, event: Event | None, reply: Reply | None = None, aside: Aside | None = None) -> None:
         """Hand in an event; it is applied in the order of arrival."""
-        if run.held is not None:
-            run.held.posts.append((run, event, reply, aside))
-            run.held.disturb(run.state, event)
-            return
         self._inbox.append((run, event, reply, aside))
         self._wake()
 
     def _wake(self) -> None:
-        if self._awake is not None:
-            awake, self._awake = self._awake, None
+        """Let a lane that has nothing to do look at what came in."""
+        while self._idle:
+            awake = self._idle.pop()
             if not awake.done():
                 awake.set_result(None)
+                return
 
     async def ask(self, run: LiveRun, event: Event, aside: Aside | None = None) -> Step:
         """Hand in an event and wait until it is committed or refused.
@@ -147,31 +163,41 @@ class Driver:
         return step
 
     async def _serve(self) -> None:
-        inbox = self._inbox
         while True:
-            if not inbox:
-                self._awake = asyncio.get_running_loop().create_future()
-                await self._awake
-            await self._turns()
+            if not self._inbox:
+                awake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._idle.append(awake)
+                await awake
+            batch = self._take()
+            if self._inbox:
+                self._wake()
+            try:
+                if batch.turns:
+                    await self._commit(batch)
+            finally:
+                for run in batch.runs.values():
+                    self._give_back(run)
 
-    async def _turns(self) -> None:
-        """Apply all that is ready, commit it together, and perform what is wanted."""
+    def _take(self) -> _Batch:
+        """Apply what is ready, of runs that no other lane has. From now on they are in this one."""
         inbox = self._inbox
-        taken: list[_Taken] = []
-        turns: list[Turn] = []
+        batch = taken, turns, runs = _Batch([], [], {})
         ahead: dict[str, _Taken] = {}
-        leaving: list[LiveRun] = []
         for _ in range(len(inbox)):
-            run, event, reply, aside = inbox.popleft()
-            if run.held is not None:
-                self.post(run, event, reply, aside)
+            if len(turns) >= BATCH:
+                break
+            post = run, event, reply, aside = inbox.popleft()
+            if run.held is not None or (run.away and run.id not in runs):
+                run.posts.append(post)
+                if run.held is not None:
+                    run.held.disturb(run.state, event)
                 continue
             if run.closed.done():
                 _answer(reply, run.failure or RunClosed(run.id, run.state.status))
                 continue
             if event is None:
                 run.held = Held(aside)  # type: ignore[arg-type]
-                leaving.append(run)
+                run.away, runs[run.id] = True, run
                 continue
             last = ahead.get(run.id)
             graph, state, row = (run.graph, run.state, run.row) if last is None else last.after
@@ -194,14 +220,26 @@ class Driver:
                 _answer(reply, error)
                 continue
             ahead[run.id] = now
+            run.away, runs[run.id] = True, run
             taken.append(now)
             turns.append(turn)
-        if turns:
-            await self._commit(taken, turns)
-        for run in leaving:
-            self._leave(run)
+        return batch
 
-    async def _commit(self, taken: list[_Taken], turns: list[Turn]) -> None:
+    def _give_back(self, run: LiveRun) -> None:
+        """A lane has done with the run: make the call that takes it out of all lanes, or go on with what came meanwhile."""
+        if run.held is not None:
+            self._leave(run)
+            return
+        run.away = False
+        if run.posts:
+            self._inbox.extendleft(reversed(run.posts))
+            run.posts.clear()
+            self._wake()
+        elif self.rested is not None and run.resting:
+            self.rested(run)
+
+    async def _commit(self, batch: _Batch) -> None:
+        taken, turns, _ = batch
         try:
             outcomes: Sequence[Exception | None] = await self.store.append(turns)
         except Exception as error:  # noqa: BLE001 - whatever a store raises, these turns are not known to be recorded
@@ -236,8 +274,6 @@ class Driver:
             _answer(taken.reply, step)
             if step.state.closed:
                 run.end()
-            elif self.rested is not None and run.resting:
-                self.rested(run)
 
     def _refuse(self, taken: _Taken) -> None:
         run, event, step = taken.run, taken.event, taken.step
@@ -254,10 +290,7 @@ class Driver:
         """Carry out what a committed step wants, in its order."""
         for request in requests:
             if isinstance(request, CallTool):
-                if self._transacts(run, request):
-                    self.post(run, None, None, request)
-                else:
-                    self._attempts.begin(run, request)
+                self._make(run, request)
             elif isinstance(request, StartTimer):
                 if request.id in run.state.timers:
                     self.alarm(run, request.id, request.due)
@@ -268,17 +301,37 @@ class Driver:
                 elif request.awaited:
                     self.give_up(run, request.target, "it was cancelled, and nobody knows how far it had come")
 
-    def give_up(self, run: LiveRun, request: str, why: str) -> None:
-        """Nobody performs a call whose outcome the run still waits for; one in a transaction was taken back."""
-        pending = run.state.open.get(request)
-        if pending is not None and isinstance(pending.request, CallTool):
-            code = "uncertain"
-            if self._transacts(run, pending.request):
-                code, why = "cancelled", "its transaction was taken back"
-            self.post(run, ActionFailed(self._clock.now(), request, code, why, retryable=False))
+    def _make(self, run: LiveRun, request: CallTool) -> None:
+        """Make a call; one that may be made at most once when the journal says so, one in a transaction in its turn."""
+        effect = run.router.effect(request.tool)
+        if effect == "at_most_once" and not run.state.open[request.id].begun:
+            self.post(run, AttemptBegun(self._clock.now(), request.id))
+        elif effect == "transactional" and self._transactions is not None:
+            self.post(run, None, None, request)
+        else:
+            self._attempts.begin(run, request)
 
-    def _transacts(self, run: LiveRun, request: CallTool) -> bool:
-        return self._transactions is not None and run.router.effect(request.tool) == "transactional"
+    def recover(self, run: LiveRun, name: str) -> None:
+        """Go on with a call that another host left open: make it again, unless that may do harm."""
+        pending = run.state.open.get(name)
+        if pending is None or pending.uncertain or not isinstance(pending.request, CallTool):
+            return
+        if pending.cancelling or pending.begun:
+            self.give_up(run, name, "its host stopped while it was under way")
+        else:
+            self._make(run, pending.request)
+
+    def give_up(self, run: LiveRun, name: str, why: str) -> None:
+        """Nobody performs a call whose outcome the run still waits for."""
+        pending = run.state.open.get(name)
+        if pending is None or not isinstance(pending.request, CallTool):
+            return
+        code, effect = "uncertain", run.router.effect(pending.request.tool)
+        if effect == "at_most_once" and not pending.begun:
+            code, why = "cancelled", "it was not begun"
+        elif effect == "transactional" and self._transactions is not None:
+            code, why = "cancelled", "its transaction was taken back"
+        self.post(run, ActionFailed(self._clock.now(), name, code, why, retryable=False))
 
     def alarm(self, run: LiveRun, timer: str, due: float) -> None:
         """Let the timer fire when it is due by the wall clock, which alarms know nothing of."""
@@ -299,8 +352,8 @@ class Driver:
 
     def _leave(self, run: LiveRun) -> None:
         """All that was taken of the run is written, and nothing more is while it is held: make the call that holds it."""
-        if run.held is None or self._transactions is None:
-            return
+        assert run.held is not None
+        assert self._transactions is not None
         if self._wanted(run, run.held.request) and not run.held.disturbed:
             self._transactions.begin(run)
         else:
@@ -328,14 +381,12 @@ class Driver:
 
     def _freed(self, run: LiveRun, request: CallTool, error: BaseException | None) -> None:
         """The call is over, or was taken back; then it is made anew once what arrived meanwhile has been applied."""
-        held, run.held = run.held, None
+        run.held = None
         if error is not None:
             run.end(error)
-        if held is not None:
-            if self._wanted(run, request):
-                held.posts.append((run, None, None, request))
-            self._inbox.extendleft(reversed(held.posts))
-            self._wake()
+        if self._wanted(run, request):
+            run.posts.append((run, None, None, request))
+        self._give_back(run)
 
 
 def _adopt(graph: Graph, state: State, event: Event, version: Version) -> tuple[Step, Graph]:

@@ -1,10 +1,8 @@
-"""A run that a transaction has taken out of its host's turns, and what can happen to it meanwhile."""
+"""A call in a transaction, which takes its run out of its host's turns, and what can happen to the run meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any
 
 from trellis.engine import State
 from trellis.model.actions import CallTool
@@ -12,13 +10,12 @@ from trellis.model.events import AttemptWanted, CancelRequested, Event, SignalRe
 
 
 class Held:
-    """A run that a transaction has taken out: what arrived meanwhile, and the task that the transaction runs in."""
+    """The call that holds a run, and the task that its transaction runs in."""
 
-    __slots__ = ("disturbed", "posts", "request", "task")
+    __slots__ = ("disturbed", "request", "task")
 
     def __init__(self, request: CallTool) -> None:
         self.request = request
-        self.posts: deque[Any] = deque()
         self.task: asyncio.Task[None] | None = None
         self.disturbed = False
         """Whether something arrived that the call cannot go on after."""

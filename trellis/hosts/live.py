@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trellis.engine import State, Step
 from trellis.engine.program import program_of
@@ -36,8 +36,8 @@ class LiveRun:
     """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
 
     __slots__ = (
-        "alarms", "closed", "epoch", "failure", "forget", "graph",
-        "has_secrets", "held", "id", "kept", "listeners", "origin", "router", "row", "secrets",
+        "alarms", "away", "closed", "epoch", "failure", "forget", "graph",
+        "has_secrets", "held", "id", "kept", "listeners", "origin", "posts", "router", "row", "secrets",
         "state", "tasks", "visited",
     )  # fmt: skip
 
@@ -56,8 +56,12 @@ class LiveRun:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.alarms: dict[str, Alarm] = {}
         self.secrets: dict[str, str] = {}
+        self.away = False
+        """Some lane of its driver has the run, or a transaction."""
+        self.posts: list[Any] = []
+        """What came for it meanwhile."""
         self.held: Held | None = None
-        """The transaction that has taken the run out of its host's turns."""
+        """The call in a transaction that has taken the run out of its host's turns."""
         self.listeners: list[Callable[[Step | BaseException | None], None]] = []
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failure: BaseException | None = None
@@ -103,7 +107,7 @@ class LiveRun:
     @property
     def resting(self) -> bool:
         """Whether it could leave the memory: nothing is under way, and nobody listens."""
-        return not (self.listeners or self.tasks or self.held is not None or self.closed.done() or busy(self.state))
+        return not (self.listeners or self.tasks or self.away or self.closed.done() or busy(self.state))
 
     def secret_saved_by(self, call: CallTool) -> str | None:
         """The secret field that takes the value of this call; None for nearly every call."""

@@ -94,6 +94,13 @@ class CancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     """By an operator, over the head of the graph: the error that it ends with is `terminated`."""
 
 
+class AttemptBegun(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="attempt_begun"):
+    """A call that may be made at most once is made now. Without it in the journal, the call was not made."""
+
+    at: float
+    request: str
+
+
 class AttemptWanted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="attempt_wanted"):
     """Of a call whose outcome is uncertain, somebody says: make it once more."""
 
@@ -128,6 +135,7 @@ Event = (
     | TimerFired
     | SignalReceived
     | CancelRequested
+    | AttemptBegun
     | AttemptWanted
     | FieldsEdited
     | Adopted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trellis.cli.options import allow_option, by_option, store_option
+from trellis.cli.options import by_option, store_option
 from trellis.cli.runs import COMMANDS
 
 
@@ -17,7 +17,6 @@ from trellis.cli.runs import COMMANDS
 @click.option("--again", is_flag=True, help="Make the call once more.")
 @by_option
 @store_option
-@allow_option
 def command(
     run_id: str,
     node: str,
@@ -27,12 +26,8 @@ def command(
     again: bool,
     by: str,
     store: str | None,
-    allow: tuple[str, ...],
 ) -> int:
-    """Say how the uncertain call of NODE in the run ID ended: --value, --failed or --again.
-
-    Where nobody drives the run, --again makes the call here, and goes on with the run as `trellis resume` does.
-    """
+    """Say how the uncertain call of NODE in the run ID ended: --value, --failed or --again."""
     from trellis.cli.resolving import resolve
 
-    return resolve(run_id, node, value, code, message, again, by, store, allow)
+    return resolve(run_id, node, value, code, message, again, by, store)
