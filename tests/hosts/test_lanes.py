@@ -111,7 +111,7 @@ def test_an_idle_run_does_not_leave_the_memory_while_a_lane_has_it(monkeypatch: 
     store = MemoryStore()
 
     async def scene() -> int:
-        held = Held(store, "append", before=True)
+        held = Held(store, "append")
         async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
             await host.serve()
             run = await host.start(NOTING, id="r")
