@@ -17,7 +17,7 @@ from typing import NamedTuple
 from trellis.engine import State, Step, fold
 from trellis.model.actions import CallTool
 from trellis.model.codec import decode_event
-from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, Event, SignalReceived
+from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, AttemptBegun, Event, SignalReceived
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow, Snapshot, Store
 
@@ -63,7 +63,9 @@ class Told(NamedTuple):
     events: list[Event]
     steps: list[Step]
     asked: dict[str, tuple[int, CallTool]]
-    """Every call that was wanted: its request's id -> the `seq` that wanted it, and the request."""
+    """Every call that was wanted: its request's id -> the `seq` that handed it out last, and the request."""
+    begun: set[str]
+    """The requests that may be made at most once, and of which the journal says that they are made."""
     ended: dict[str, int]
     """The request's id -> the `seq` of its outcome."""
 
@@ -83,6 +85,7 @@ def told(graph: Graph, journal: Sequence[bytes]) -> Told:
     events = [decode_event(event) for event in journal]
     steps = list(fold(graph, events))
     asked: dict[str, tuple[int, CallTool]] = {}
+    begun: set[str] = set()
     ended: dict[str, int] = {}
     for seq, (event, step) in enumerate(zip(events, steps, strict=True), start=1):
         if isinstance(event, ActionCompleted | ActionFailed):
@@ -92,14 +95,18 @@ def told(graph: Graph, journal: Sequence[bytes]) -> Told:
                 ended[event.request] = seq
         for request in step.requests:
             if isinstance(request, CallTool):
-                assert request.id not in asked, f"{request.id} was asked for twice"
+                if isinstance(event, AttemptBegun):  # it was wanted before, and is handed out only now
+                    assert asked[request.id][1] == request and request.id not in begun, f"{request.id} was begun twice"
+                    begun.add(request.id)
+                else:
+                    assert request.id not in asked, f"{request.id} was asked for twice"
                 asked[request.id] = (seq, request)
         assert step.state.seq == seq, "the count of the state is not that of the journal"
     state = steps[-1].state
     for name in asked.keys() - ended.keys():
         pending = name in state.open
         assert pending or state.closed or _left(steps, name), f"{name} is neither over nor pending"
-    return Told(events, steps, asked, ended)
+    return Told(events, steps, asked, begun, ended)
 
 
 def _left(steps: Sequence[Step], name: str) -> bool:
@@ -211,7 +218,7 @@ ROWS: dict[str, str] = {
     "kills sqlite": "SQLite: `kill -9` at random moments",
     "kills file": "files: `kill -9` at random moments",
     "kills postgresql": "PostgreSQL: `kill -9` of one of several hosts at random moments",
-    "kills redis": "Redis: the same",
+    "kills redis": "Redis: `kill -9` of one of several hosts at random moments",
     "steps": "SQLite: `kill -9` of `trellis run` at random moments",
     "simulation": "hosts that crash, stop and wake over one store, whose answers are late, lost or refused; "
     "actions that hang, fail, are had twice; results that come twice, late, forged; clocks that jump",
@@ -222,11 +229,15 @@ ROWS: dict[str, str] = {
     "clocks": "clocks that jump by an hour back or a year ahead, between and under timers",
     "forged": "results that are late, doubled, misaddressed, forged",
     "zombies": "PostgreSQL: four hosts, stopped for longer than their lease and woken",
+    "zombies redis": "Redis: four hosts, stopped for longer than their lease and woken",
     "outages": "PostgreSQL: the server stopped at once, again and again, under load",
     "poison": "values that some store cannot take: refused or kept alike by all",
     "parity": "the same run on every store: journals and rows alike",
     "journals": "journals of earlier versions, replayed",
-    "leaks": "runs in one host: memory, files, threads and leases stay level",
+    "leaks sqlite": "SQLite: runs in one host: memory, files, threads, tasks and leases stay level",
+    "leaks file": "files: runs in one host: the same",
+    "leaks postgresql": "PostgreSQL: runs in one host: the same",
+    "leaks redis": "Redis: runs in one host: the same",
 }
 """What is counted, in the order of the page."""
 

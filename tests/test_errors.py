@@ -48,6 +48,11 @@ SAID: list[tuple[TrellisError, str, int]] = [
         f"'{'x' * 37}...' is no id of a run: 1 to 200 characters that can be printed, the first of them no '-'",
         2,
     ),
+    (
+        errors.InvalidRequestId("q\0"),
+        "'q\\x00' is no id of a request: at most 200 characters, no U+0000 and no lone surrogate",
+        2,
+    ),
     (errors.RunClosed("r", "failed"), "run 'r' has ended: failed", 2),
     (errors.Refused("not_asked", "node 'a' does not ask"), "node 'a' does not ask", 2),
     (errors.FieldsNeeded("g", ["a"]), "graph 'g' needs a value at start for 'a': --set a=…", 2),

@@ -167,7 +167,7 @@ def test_a_call_that_is_to_be_made_again_is_made_by_whoever_drives_the_run_next(
     done = trellis("resume", "p-1", cwd=here.folder, typed="no\nsesame\n")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        "→ pay  pay  attempt 2", "✓ pay", "Really?", "? sure  sure (yes or no): no", "? token  token (not shown): ***",
+        "✓ pay", "Really?", "? sure  sure (yes or no): no", "? token  token (not shown): ***",
         'completed: "again"',
     ]  # fmt: skip
 

@@ -12,6 +12,8 @@ from tests.cli.golden import matches
 from tests.cli.test_runs import read
 from trellis.hosts.vault import Vault
 
+pytestmark = pytest.mark.covers("GT13")
+
 STORES = {"sqlite:///runs.db": 2, "file:runs": 1}
 
 

@@ -79,6 +79,7 @@ def worker(folder: Path, *arguments: str) -> Iterator[Worker]:
         process.communicate()
 
 
+@pytest.mark.covers("GT01", "GT02", "GT13")
 def test_a_worker_takes_up_what_nobody_drives_and_fires_timers(here: Here) -> None:
     Path("timed.yaml").write_text(TIMED, "utf-8")
     assert here("run", "timed.yaml", "--id", "t-0", "--answers", "none.yaml").code == 2
@@ -109,6 +110,7 @@ def test_a_worker_of_some_graphs_leaves_the_others_alone(here: Here) -> None:
     assert [line["type"] for line in serving.lines] == ["worker.started", "worker.stopping", "worker.stopped"]
 
 
+@pytest.mark.covers("GT02")
 def test_a_command_reaches_a_run_that_a_worker_has(here: Here) -> None:
     here.died("p-1")
     with worker(here.folder) as serving:

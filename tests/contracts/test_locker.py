@@ -22,6 +22,8 @@ from trellis.stores.locks.memory import MemoryLeases
 from trellis.stores.locks.names import file_name
 from trellis.testing import LockerContract, SharedLockerContract
 
+pytestmark = pytest.mark.covers("TR02")
+
 
 class TestMemoryLockerInRealTime(LockerContract):
     def open(self) -> Locker:

@@ -57,7 +57,7 @@ async def _fill(url: str, folder: Path, ledger: str, seed: int, runs: list[str])
                 for _ in range(chance.randrange(8)):
                     await drive(host, name, number)
             largest = max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)  # noqa: ASYNC240 - nobody else is here
-            _allow(largest + chance.randrange(150_000 if url.startswith("sqlite") else 2_000))
+            _allow(largest + chance.randrange(20_000 if url.startswith("sqlite") else 1_000))
             for _ in range(60):
                 ends = [await drive(host, name, number) for number, name in enumerate(runs)]
                 if full or all(ends):

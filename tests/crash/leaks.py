@@ -33,6 +33,8 @@ class Held(NamedTuple):
     memory_kb: int
     files: int
     threads: int
+    tasks: int
+    """Of the event loop, with that of the test."""
     log_kb: int
     """The write-ahead log of the store."""
     owned: int
@@ -46,7 +48,8 @@ def _held(folder: Path, owned: int, live: int) -> Held:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     memory = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     log = sum(path.stat().st_size for path in folder.rglob("*-wal")) // 1024
-    return Held(memory, len(os.listdir("/proc/self/fd")), threading.active_count(), log, owned, live)
+    files, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+    return Held(memory, files, threading.active_count(), tasks, log, owned, live)
 
 
 async def run_many(url: str, folder: Path, runs: int, looks: int) -> list[Held]:
@@ -66,7 +69,7 @@ async def run_many(url: str, folder: Path, runs: int, looks: int) -> list[Held]:
                 run = await host.start(GRAPH, {}, id=f"r-{number}", request_id=f"q-{number}")
                 while not run.questions:
                     await asyncio.sleep(0)
-                await run.answer("c", "x", id=f"a-{number}")
+                await run.answer("c", "x", answer_id=f"a-{number}")
                 assert (await run.result()).fields == {"n": 2, "w": "x"}
 
             for start in range(0, runs, AT_ONCE):
@@ -82,7 +85,7 @@ def level(seen: list[Held], *, slack_kb: int) -> str:
     """Fails where something grows; what was held at the end, in words. The first third is for warming up."""
     warm, last = seen[len(seen) // 3], seen[-1]
     assert (last.owned, last.live) == (0, 0), f"runs that have ended are held: {last}"
-    assert (last.files, last.threads) == (warm.files, warm.threads), f"{warm} / {last}"
+    assert (last.files, last.threads, last.tasks) == (warm.files, warm.threads, warm.tasks), f"{warm} / {last}"
     assert last.memory_kb <= warm.memory_kb + slack_kb, f"memory grew from {warm.memory_kb} to {last.memory_kb} KB"
     assert last.log_kb <= 16_384, f"the log of the store has {last.log_kb} KB"
-    return "memory, files, threads and leases level"
+    return "memory, files, threads, tasks and leases level"

@@ -128,7 +128,7 @@ class Program:
             value = int(str(call.args["n"])) + 1 if done else None
             await run.resolve(call.node, value, again=not done, by="ana")
         for question in run.questions:
-            await run.answer(question.node, "a word", id=f"{run.id}:{question.node}")
+            await run.answer(question.node, "a word", answer_id=f"{run.id}:{question.node}")
 
 
 def transactional(url: str) -> bool:

@@ -17,7 +17,7 @@ from tests.servers import postgres_url as postgres_url
 from tests.servers import redis_url as redis_url
 from tests.stores.redis_places import redis_place as redis_place
 
-pytestmark = pytest.mark.covers("GT01", "TR07")
+pytestmark = pytest.mark.covers("GT01", "GT02", "TR07")
 
 LEASE_S = 0.6
 
@@ -63,6 +63,14 @@ def test_hosts_that_were_stopped_beyond_their_lease_write_nothing_when_they_wake
     say("zombies", 4, 1, found, f"{runs} runs")
 
 
+def test_hosts_on_redis_that_were_stopped_beyond_their_lease_write_nothing_when_they_wake(
+    redis_place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    url = with_setting(redis_place, "lease", LEASE_S)
+    runs, found = crowd(nursery, url, tmp_path, stop_one(LEASE_S), strokes=3, seed=5, dead=False)
+    say("zombies redis", 3, 1, found, f"{runs} runs")
+
+
 def test_hosts_go_on_when_their_server_comes_back(cluster: Cluster, nursery: Nursery, tmp_path: Path) -> None:
     url = with_setting(cluster.url, "lease", LEASE_S)
     runs, found = crowd(nursery, url, tmp_path, outage(cluster), strokes=2, seed=3, hosts=2, dead=False)
@@ -100,6 +108,15 @@ def test_five_hundred_runs_under_hosts_that_are_stopped_beyond_their_lease(
 ) -> None:
     runs, found = crowd(nursery, place, tmp_path, stop_one(LEASE_S), strokes=80, seed=12, dead=False)
     publish("zombies", 80, 1, found, f"{runs:,} runs")
+
+
+@pytest.mark.soak
+def test_hosts_on_redis_that_are_stopped_beyond_their_lease_write_nothing_when_they_wake(
+    redis_place: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    url = with_setting(redis_place, "lease", LEASE_S)
+    runs, found = crowd(nursery, url, tmp_path, stop_one(LEASE_S), strokes=40, seed=15, dead=False)
+    publish("zombies redis", 40, 1, found, f"{runs:,} runs")
 
 
 @pytest.mark.soak

@@ -27,16 +27,16 @@ def fill(yard: Yard, seeds: range) -> tuple[int, Verdict]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_host_goes_on_by_itself_when_a_full_disk_has_room_again(kind: str, nursery: Nursery, tmp_path: Path) -> None:
-    times, found = fill(Yard(nursery, kind, tmp_path), range(6))
+def test_a_host_goes_on_by_itself_when_a_full_disk_has_room_again(kind: str, nursery: Nursery, quick: Path) -> None:
+    times, found = fill(Yard(nursery, kind, quick), range(6))
     say("full", times, 1, found)
     assert times
 
 
 @pytest.mark.soak
-def test_a_disk_that_is_full_two_hundred_times_loses_nothing(nursery: Nursery, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_two_hundred_times_loses_nothing(nursery: Nursery, quick: Path) -> None:
     times, found = 0, Verdict()
     for kind in KINDS:
-        more, verdict = fill(Yard(nursery, kind, tmp_path), range(200))
+        more, verdict = fill(Yard(nursery, kind, quick), range(150))
         times, found = times + more, found + verdict
     publish("full", times, len(KINDS), found)

@@ -1,4 +1,4 @@
-"""A host holds no more after ten thousand runs than after a few."""
+"""A host holds no more after thousands of runs than after a few, whatever store it has."""
 
 from __future__ import annotations
 
@@ -9,17 +9,31 @@ from pathlib import Path
 import pytest
 
 from tests.crash.leaks import level, run_many
+from tests.crash.sweeps import KINDS
 from tests.reliability import publish, say
+from tests.stores.redis_places import redis_place as redis_place
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
+SERVERS = {"postgresql": "postgres_place", "redis": "redis_place"}
+RUNS = {"sqlite": 10_000, "file": 5_000, "postgresql": 5_000, "redis": 5_000}
 
-def test_a_host_holds_nothing_of_runs_that_have_ended(quick: Path) -> None:
-    seen = asyncio.run(run_many(f"sqlite:///{quick}/runs.db", quick, 600, 6))
-    say("leaks", 600, 1, note=level(seen, slack_kb=8_000))
+
+@pytest.fixture
+def url(kind: str, request: pytest.FixtureRequest, quick: Path) -> str:
+    """A new store of this kind."""
+    made: str = KINDS[kind].format(quick) if kind in KINDS else request.getfixturevalue(SERVERS[kind])
+    return made
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_host_holds_nothing_of_runs_that_have_ended(kind: str, url: str, quick: Path) -> None:
+    seen = asyncio.run(run_many(url, quick, 600, 6))
+    say(f"leaks {kind}", 600, 1, note=level(seen, slack_kb=8_000))
 
 
 @pytest.mark.soak
-def test_a_host_holds_no_more_after_ten_thousand_runs(tmp_path: Path) -> None:
-    seen = asyncio.run(run_many(f"sqlite:///{tmp_path}/runs.db", tmp_path, 10_000, 20))
-    publish("leaks", 10_000, 1, note=level(seen, slack_kb=4_000))
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_host_holds_no_more_after_thousands_of_runs(kind: str, url: str, quick: Path) -> None:
+    seen = asyncio.run(run_many(url, quick, RUNS[kind], 20))
+    publish(f"leaks {kind}", RUNS[kind], 1, note=level(seen, slack_kb=4_000))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.hosts.authored import graph
 from tests.hosts.scenes import Doing, Held, play, until
+from trellis.errors import HostClosed
 from trellis.hosts import driver, serving
 from trellis.hosts.local import Host
 from trellis.model.codec import decode_event
@@ -90,7 +91,7 @@ def test_a_commit_has_at_most_so_many_turns_and_the_order_of_a_run_stays() -> No
 
 
 def test_a_host_that_closes_in_the_midst_of_two_commits_tells_everyone_who_waits() -> None:
-    async def scene() -> list[str]:
+    async def scene() -> list[object]:
         held = Held(MemoryStore(), "append", before=True)
         async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
             a, b = [await host.start(NOTING, id=name) for name in "ab"]
@@ -101,9 +102,11 @@ def test_a_host_that_closes_in_the_midst_of_two_commits_tells_everyone_who_waits
                 await until(lambda: held.waiting == waiting)  # noqa: B023
             answers += [asyncio.ensure_future(run.answer("a", "2")) for run in (a, b)]
             await asyncio.sleep(0)
-        return [type(end).__name__ for end in await asyncio.gather(*answers, return_exceptions=True)]
+            asyncio.get_running_loop().call_soon(held.free)
+        ends = await asyncio.gather(*answers, return_exceptions=True)
+        return [end if end is True else type(end) for end in ends]
 
-    assert play(scene()) == ["HostClosed"] * 4
+    assert play(scene()) == [True, True, HostClosed, HostClosed]
 
 
 def test_an_idle_run_does_not_leave_the_memory_while_a_lane_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

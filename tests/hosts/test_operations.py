@@ -38,6 +38,7 @@ async def begun(store: Any, doing: Doing, *users: str) -> None:
                 await until(lambda run=run: [q.node for q in run.questions] == ["last"])  # type: ignore[misc]
 
 
+@pytest.mark.covers("GT10")
 def test_runs_are_found_by_an_expression_over_indexed_fields() -> None:
     async def scene() -> dict[str, list[str]]:
         store = MemoryStore()
@@ -65,6 +66,7 @@ def test_an_expression_that_is_none_is_a_usage_error() -> None:
         play(operations.select(MemoryStore(), where="user ="))
 
 
+@pytest.mark.covers("GT01")
 def test_a_run_is_replayed_up_to_an_event_and_no_further() -> None:
     async def scene() -> tuple[Any, ...]:
         store = MemoryStore()

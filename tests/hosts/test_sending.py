@@ -81,6 +81,7 @@ def test_a_start_that_is_sent_twice_under_one_request_is_one_run() -> None:
     assert (first == again, count) == (True, 1)
 
 
+@pytest.mark.covers("CH05")
 def test_no_more_runs_are_open_than_the_host_allows() -> None:
     async def scene() -> None:
         async with Host(MemoryStore(), at_most=2) as host:

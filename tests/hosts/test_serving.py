@@ -38,6 +38,7 @@ async def ended(host: Host, run: str) -> str:
     return (await (await host.resume(run)).result()).status
 
 
+@pytest.mark.covers("GT01", "GT02")
 def test_a_run_whose_host_went_away_is_taken_up_and_ended_without_anybody_asking() -> None:
     async def scene() -> tuple[list[str], str]:
         store, doing = MemoryStore(), Doing()
@@ -213,7 +214,7 @@ def test_a_host_says_whether_it_serves_also_where_a_fault_has_ended_it() -> None
             found.append(host.serving)
         return [*found, host.serving]
 
-    assert play(scene(ends=lambda task: False)) == [False, False, True, True, False]
+    assert play(scene(ends=lambda task: not task)) == [False, False, True, True, False]
     assert play(scene(ends=lambda task: task == "trellis serving")) == [False, False, True, False, False]
     assert play(scene(ends=lambda task: task != "trellis serving")) == [False, False, True, False, False]
 
@@ -236,6 +237,7 @@ def test_no_more_runs_are_under_way_at_once_than_it_may_have() -> None:
     assert play(scene()) == 2
 
 
+@pytest.mark.covers("GT02")
 def test_two_hosts_that_serve_one_store_never_drive_the_same_run() -> None:
     async def scene() -> tuple[list[str], set[str]]:
         shelf, calls = Shelf(), list[str]()

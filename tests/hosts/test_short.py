@@ -36,6 +36,16 @@ def test_answers_are_a_list_in_order_or_a_map_by_node(answers: Any) -> None:
     assert trellis.run(LOOP, answers=answers) == END
 
 
+def test_every_item_of_an_each_takes_the_answers_of_its_body() -> None:
+    fan = graph("""
+        {trellis: 1, name: fan, start: fan, fields: {got: {type: [any], merge: append, default: []}, one: {type: any, optional: true}},
+         nodes: {fan: {each: {in: "[1, 2, 3]", max: 1, start: ok, nodes: {
+             ok: {ask: {text: one}, to: keep}, keep: {set: {fields: {got: "[one]"}}, to: $end}}}, to: $end}}}
+    """)
+    outcome = trellis.run(fan, answers={"fan[].ok": ["y", "n"], "fan[1].ok": "z"})
+    assert outcome.fields["got"] == ["y", "z", "y"]
+
+
 def test_an_answer_that_is_refused_is_followed_by_the_next_one() -> None:
     assert trellis.run(LOOP, answers=["dev", "prod", "x", 1, 3]) == END
     assert trellis.run(LOOP, answers={"env": ["dev", "prod"], "count": [1, 3]}) == END

@@ -119,8 +119,7 @@ def test_a_host_that_closes_while_a_run_is_taken_up_begins_no_call_of_it_and_lea
             await asyncio.sleep(0)  # the timer is committed, and who resumes has not heard of it
             assert not resuming.done()
         with pytest.raises(HostClosed):
-            await resuming
-        await asyncio.sleep(0)
+            await (await resuming).result()
         return known.calls, await known.store.claim("r")
 
     assert play(scene()) == ([], 3)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from trellis.model.problems import Place, Problem, did_you_mean
+from trellis.model.problems import Place, Problem, did_you_mean, suggestion
 
 
 def test_a_problem_is_one_line() -> None:
@@ -48,6 +48,7 @@ def test_places_sort_by_line_and_column() -> None:
 )
 def test_the_nearest_name_is_offered_where_one_is_near(name: str, known: list[str], hint: str) -> None:
     assert did_you_mean(name, known) == hint
+    assert suggestion(name, known) == (f" ({hint})" if hint else "")
 
 
 def test_the_guess_does_not_depend_on_the_order_of_names() -> None:

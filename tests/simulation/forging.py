@@ -16,6 +16,7 @@ from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
     AnswerGiven,
+    AttemptBegun,
     AttemptWanted,
     Event,
     RunStarted,
@@ -66,6 +67,7 @@ class Forger:
             AnswerGiven(at, "nowhere", "x"),
             SignalReceived(at, "nobody knows it"),
             RunStarted(at, run.id, state.graph),
+            AttemptBegun(at, stranger),
             AttemptWanted(at, chance.choice([stranger, some])),
         ]
         events += [TimerFired(timer.due - 0.5, name) for name, timer in state.timers.items() if state.at < timer.due]

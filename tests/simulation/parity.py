@@ -142,7 +142,7 @@ async def _step(run: Run, gate: Gate, clock: ManualClock, chance: Random, seen: 
             await grown(run, state.seq)
         elif kind == "ask":
             value = chance.choice(what.options) if what.options else chance.choice(("a", "yes", "7", 3, "prod"))
-            taken = await run.answer(what.node, value, by="ana", id=f"{state.seq}")
+            taken = await run.answer(what.node, value, by="ana", answer_id=f"{state.seq}")
             seen.append(f"answer {taken}")
         elif kind == "uncertain":
             await run.resolve(what.node, 1, again=chance.random() < 0.5)

@@ -170,4 +170,4 @@ async def _attend(stage: Stage, host: Host, name: str, number: int) -> None:
         had = any(line.key == call.idempotency_key for line in stage.ledger)
         await run.resolve(call.node, int(str(call.args["n"])) + 1 if had else None, again=not had, by="ana")
     for question in run.questions:
-        await run.answer(question.node, "a word", id=f"{name}:{question.node}")
+        await run.answer(question.node, "a word", answer_id=f"{name}:{question.node}")

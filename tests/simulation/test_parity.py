@@ -18,7 +18,7 @@ from tests.stores.redis_places import client_of
 from trellis.stores import open_store
 from trellis.stores.base import Store
 
-pytestmark = pytest.mark.covers("TR04", "TR05")
+pytestmark = pytest.mark.covers("TR04", "TR05", "GT10")
 
 
 @pytest.fixture

@@ -111,14 +111,17 @@ class World:
             fate = chance.random()
             if fate < 0.03:  # it never gets through, and nobody says so
                 await asyncio.Event().wait()
+            fails = 0.11 <= fate < 0.22
             times = 2 if fate < 0.08 and EFFECTS[name] == "idempotent" else 1
+            if fails and EFFECTS[name] == "at_most_once":  # what says that it failed was not had: it may be tried again
+                times = 0
             for _again in range(times):
                 self.ledger.append(Effected(request.idempotency_key, EFFECTS[name], request.id))
             if 0.08 <= fate < 0.11:  # it was had, and the report of it is lost
                 await asyncio.Event().wait()
             await asyncio.sleep(chance.choice((0.0, 0.0, 0.01, 2.0)))
             await process.store._gate()
-            if 0.11 <= fate < 0.22:
+            if fails:
                 raise ActionError(
                     chance.choice(("failed", "denied", "strange")), "why", retryable=chance.random() < 0.7
                 )
@@ -435,6 +438,7 @@ class World:
             if begun.closed:
                 assert begun.writer != begun.process, f"{begun.request.id} was begun after the end, by who wrote it"
             if EFFECTS[begun.request.tool] == "at_most_once":
+                assert begun.request.id in journals[begun.request.run].begun, f"{begun.request.id} was begun untold"
                 assert begun.request.id not in once, (
                     f"{begun.request.id} was begun by {once[begun.request.id]} and again"
                 )

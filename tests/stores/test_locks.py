@@ -28,6 +28,8 @@ from trellis.stores.locks.leases import LeaseLocker
 from trellis.stores.locks.memory import MemoryLeases
 from trellis.stores.locks.names import file_name
 
+pytestmark = pytest.mark.covers("TR02")
+
 ROOT = Path(__file__).parents[2]
 HOLDER = Path(__file__).with_name("lock_holder.py")
 

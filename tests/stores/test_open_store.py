@@ -6,12 +6,15 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from trellis.errors import StoreUnavailable
 from trellis.stores import open_store
+from trellis.stores.locks import open_locker
 
 KNOWN = "known: memory://, file:DIR, sqlite:///FILE, postgresql://HOST/DATABASE, redis://HOST/NUMBER"
 SQLITE = "the file comes after three slashes, an absolute path after four: sqlite:///"
@@ -80,16 +83,48 @@ def test_a_folder_is_under_the_root_or_where_it_says(tmp_path: Path, url: str) -
 def test_a_library_that_is_missing_is_named_and_no_password_is(
     scheme: str, extra: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    forget(monkeypatch, f"trellis.stores.{extra}", library)
     monkeypatch.setitem(sys.modules, library, None)
-    known = (f"trellis.stores.{extra}", f"{library}.")
-    for name in [name for name in sys.modules if name.startswith(known)]:
-        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(StoreUnavailable) as caught:
         open_store(f"{scheme}://me:secret@host/db")
     assert (caught.value.url, caught.value.reason) == (
         f"{scheme}://…",
         f"it needs '{library}'; pip install 'trellis-engine[{extra}]'",
     )
+
+
+@pytest.mark.parametrize("open_place", [open_store, open_locker])
+def test_a_library_that_is_there_and_does_not_load_is_named_with_what_it_lacks(
+    open_place: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "psycopg.py").write_text(
+        "raise ImportError('no pq wrapper available.\\nAttempts made:\\n- libpq library not found')\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    forget(monkeypatch, "psycopg", "trellis.stores.postgres", "trellis.stores.locks.postgres")
+    with pytest.raises(StoreUnavailable) as caught:
+        open_place("postgresql://me:secret@host/db")
+    assert str(caught.value) == (
+        "cannot open store postgresql://…: 'psycopg' does not load: no pq wrapper available; "
+        "pip install 'trellis-engine[postgres]'"
+    )
+
+
+@pytest.mark.parametrize("open_place", [open_store, open_locker])
+def test_a_fault_of_our_own_is_not_taken_for_a_library_that_does_not_load(
+    open_place: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget(monkeypatch, "trellis.stores.postgres", "trellis.stores.locks.postgres")
+    monkeypatch.setitem(sys.modules, "trellis.stores.postgres.place", ModuleType("trellis.stores.postgres.place"))
+    with pytest.raises(ImportError, match="cannot import name"):
+        open_place("postgresql://host/db")
+
+
+def forget(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    """Let these be imported anew; afterwards they are what they were."""
+    for name in list(sys.modules):
+        if f"{name}.".startswith(tuple(f"{package}." for package in packages)):
+            monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody.invalid/db", "redis://nobody.invalid/0"])

@@ -168,6 +168,7 @@ def test_runs_are_locked_in_one_order_whatever_that_of_their_turns() -> None:
     assert [part["run"] for part in msgspec.json.decode(parts)] == ["a", "b", "c"]
 
 
+@pytest.mark.covers("GT10")
 def test_many_calls_share_few_connections(postgres_place: str) -> None:
     async def story() -> None:
         store = PostgresStore(with_setting(postgres_place, "pool_size", 2))

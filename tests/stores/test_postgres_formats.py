@@ -16,7 +16,7 @@ from trellis.stores.postgres.connections import connect
 from trellis.stores.postgres.place import parse
 from trellis.testing.stores import ROW, create, refusal
 
-pytestmark = pytest.mark.covers("GT08")
+pytestmark = pytest.mark.covers("GT08", "GT13")
 
 LATER = "ALTER TABLE {s}.runs ADD COLUMN later text NOT NULL DEFAULT 'x'; CREATE TABLE {s}.more (n int)"
 FAULTY = "CREATE TABLE {s}.half (n int); SELECT 1 / 0"

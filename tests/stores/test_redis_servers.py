@@ -121,6 +121,27 @@ def test_a_server_that_syncs_always_and_is_killed_loses_nothing_and_its_store_go
         tell(server.url, story)
 
 
+def test_only_of_what_writes_it_is_said_that_nobody_knows_whether_it_did(tmp_path: Path) -> None:
+    doubt = "whether this was written is unknown until the run is read again"
+    with private_redis(tmp_path, "--save", "") as server:
+
+        async def story(store: RedisStore) -> None:
+            epoch = await create(store, "r-1")
+            server.kill()
+            writing = [
+                store.append([Turn("r-1", 2, b"", epoch, None)]),
+                store.claim("r-1"),
+                store.claim_due(1.0, limit=1),
+                store.release("r-1"),
+                store.delete("r-1"),
+            ]
+            assert [str((await refusal(call))[1]["reason"]).endswith(f"; {doubt}") for call in writing] == [True] * 5
+            looking = [store.read("r-1"), store.row("r-1"), store.rows(), store.snapshot("r-1"), store.owned()]
+            assert [doubt in str((await refusal(call))[1]["reason"]) for call in looking] == [False] * 5
+
+        tell(server.url, story)
+
+
 def test_a_full_server_writes_nothing_and_goes_on_when_it_has_room(tmp_path: Path) -> None:
     with private_redis(tmp_path, "--maxmemory-policy", "noeviction", "--save", "") as server:
 

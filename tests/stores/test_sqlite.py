@@ -35,6 +35,7 @@ def refused(folder: Path, kind: type[StoreError]) -> dict[str, Any]:
 # The file
 
 
+@pytest.mark.covers("GT08", "GT10")
 def test_the_file_is_written_ahead_and_every_commit_reaches_the_disk(tmp_path: Path) -> None:
     store = opened(tmp_path)
     names = ("journal_mode", "synchronous", "mmap_size", "application_id", "user_version", "busy_timeout")

@@ -59,6 +59,7 @@ def test_due_runs_are_found_in_an_index_of_the_free_ones_in_order(tmp_path: Path
     told(tmp_path, story)
 
 
+@pytest.mark.covers("GT10")
 def test_a_search_by_fields_begins_with_the_index_of_a_field(tmp_path: Path) -> None:
     async def story(store: SqliteStore) -> None:
         query, values = rows_query("running", "provision", None, {"none": None, "user": "Ana", "tries": 2}, 5)

@@ -58,12 +58,11 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self._table and not args[0].startswith("-"):
-            from trellis.model.problems import did_you_mean
+            from trellis.model.problems import suggestion
 
-            hint = did_you_mean(args[0], self._table)
             within = ctx.command_path.partition(" ")[2]
             what = f"'{within} {args[0]}'" if within else f"'{args[0]}'"
-            ctx.fail(f"no command {what}" + (f" ({hint})" if hint else ""))
+            ctx.fail(f"no command {what}{suggestion(args[0], self._table)}")
         return super().resolve_command(ctx, args)
 
 

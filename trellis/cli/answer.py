@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from trellis.cli import COMMANDS
-from trellis.cli.options import by_option, store_option
+from trellis.cli.options import by_option, own_id_option, store_option
 
 
 @click.command("answer", short_help=COMMANDS["answer"], context_settings={"ignore_unknown_options": True})
@@ -13,13 +13,13 @@ from trellis.cli.options import by_option, store_option
 @click.argument("node")
 @click.argument("value")
 @by_option
-@click.option("--id", "message", metavar="MESSAGE", default="", help="Your own id of it: sent again, it counts once.")
+@own_id_option
 @store_option
-def command(run_id: str, node: str, value: str, by: str, message: str, store: str | None) -> int:
+def command(run_id: str, node: str, value: str, by: str, own_id: str, store: str | None) -> int:
     """Answer the question of NODE in the run ID with VALUE, as a person would type it; - reads it from stdin.
 
     Ends with 0 where it was taken, 7 where it does not fit and the question is asked again, 2 where it was refused.
     """
     from trellis.cli.answering import answer
 
-    return answer(run_id, node, value, by, message, store)
+    return answer(run_id, node, value, by, own_id, store)

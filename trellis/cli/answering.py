@@ -27,14 +27,14 @@ LONGEST = 2**20
 """Bytes of an answer on stdin."""
 
 
-def answer(run: str, node: str, value: str, by: str, message: str, store: str | None) -> int:
+def answer(run: str, node: str, value: str, by: str, answer_id: str, store: str | None) -> int:
     """Answer a question. Gives the exit code; raises TrellisError."""
 
     async def work(kept: Store) -> int:
         _, _, state = await stands(kept, run)
         question = _question(state, node)
         text = _value(run, node, value, question, store)
-        delivered = await deliver(kept, run, Answer(node, text, by, message))
+        delivered = await deliver(kept, run, Answer(node, text, by, answer_id))
         if taken(delivered, run):
             say(delivered, "taken", store)
             return 0
@@ -79,14 +79,14 @@ def read_stdin() -> str:
         raise UsageError(f"stdin is not UTF-8: byte 0x{data[error.start]:02x}") from None
 
 
-def signal(run: str, name: str, data: Sequence[str], by: str, message: str, store: str | None) -> int:
+def signal(run: str, name: str, data: Sequence[str], by: str, signal_id: str, store: str | None) -> int:
     """Send a signal. Gives the exit code; raises TrellisError."""
 
     async def work(kept: Store) -> int:
         _, graph, _ = await stands(kept, run)
         declared = graph.definition.signals.get(name)
         values = read_data(data, declared.data if declared is not None else {}, name)
-        delivered = await deliver(kept, run, Signal(name, values, by, message))
+        delivered = await deliver(kept, run, Signal(name, values, by, signal_id))
         taken(delivered, run)
         kept_for_later = any(waiting.name == name for waiting in delivered.state.buffer)
         what = "kept until something takes it" if kept_for_later else "taken"

@@ -1,4 +1,4 @@
-"""Answers that were written down: a list in order, or a map by node. Each is used once."""
+"""Answers that were written down in a file: a list in order, or a map by node. Each is used once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 from trellis.errors import UsageError
 from trellis.hosts.lines import Line
-from trellis.hosts.short import typed
-from trellis.model.graph import static_id
-from trellis.model.problems import did_you_mean
+from trellis.hosts.short import AnswerSheet
 from trellis.model.values import Value
 
 
@@ -20,31 +18,18 @@ class WrittenAnswers:
 
     def __init__(self, data: list[Value] | dict[str, Value], source: str) -> None:
         self.source = source
-        self._list = iter(data) if isinstance(data, list) else None
-        self._map = data if isinstance(data, dict) else {}
-        self._used: dict[str, int] = {}
+        self._sheet = AnswerSheet(data)
 
     async def answer(self, question: Line) -> Value | None:
         """The next answer for this question, as a person would type it; None where there is none (any more)."""
-        if self._list is not None:
-            return typed(next(self._list, None))
         node = question["node"]
-        if question.get("again") and question["field"] in self._map:
+        if question.get("again") and self._sheet.names(question["field"]):
             node = question["field"]
-        given = self._map.get(node, self._map.get(static_id(node)))
-        values = given if isinstance(given, list) else [given]
-        place = self._used.get(node, 0)
-        self._used[node] = place + 1
-        return typed(values[place]) if place < len(values) else None
+        return self._sheet.take(node) if self._sheet.has(node) else None
 
     def lacking(self, node: str) -> str:
         """Why there is no answer for `node`."""
-        if self._list is not None:
-            return f"{self.source} has no more answers"
-        if node in self._used and (node in self._map or static_id(node) in self._map):
-            return f"{self.source} has no more answers for it"
-        hint = did_you_mean(static_id(node), self._map)
-        return f"{self.source} has no answer for it" + (f" ({hint})" if hint else "")
+        return f"{self.source} has {self._sheet.lacks(node)}"
 
 
 def read_answers(path: str) -> WrittenAnswers:

@@ -22,7 +22,7 @@ from trellis.hosts.commands import Command, Reply
 from trellis.hosts.sending import ask, send
 from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.stores.base import RunRow, Store
 
 
@@ -64,8 +64,7 @@ def _hint(error: Refused, delivered: Delivered) -> str:
     if error.code in ("not_asked", "not_uncertain"):
         wanted = "answer" if error.code == "not_asked" else "uncertain"
         near = [wait["node"] for wait in waits(delivered.graph, delivered.state, {}) if wait["for"] == wanted]
-        hint = did_you_mean(error.message.partition("'")[2].partition("'")[0], near)
-        return f" ({hint})" if hint else ""
+        return suggestion(error.message.partition("'")[2].partition("'")[0], near)
     return ""
 
 

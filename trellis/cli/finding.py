@@ -30,10 +30,9 @@ class Query(NamedTuple):
 def query_of(status: str | None, graph: str | None, where: str | None, older: str | None) -> Query:
     """The query of these options. Raises UsageError."""
     if status is not None and status not in STATUSES:
-        from trellis.model.problems import did_you_mean
+        from trellis.model.problems import suggestion
 
-        hint = did_you_mean(status, STATUSES)
-        told = f" ({hint})" if hint else f"; known: {', '.join(STATUSES)}"
+        told = suggestion(status, STATUSES) or f"; known: {', '.join(STATUSES)}"
         raise UsageError(f"no run has the status '{status}'{told}")
     age = None
     if older is not None:

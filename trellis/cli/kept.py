@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from trellis.cli.places import not_kept, open_kept, root_here, shown, there
 from trellis.errors import UnknownRun, UsageError
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.stores.base import Store
 
 LOOKED_AT = 1000
@@ -31,7 +31,7 @@ async def _with_store(store: str | None, work: Callable[[Store], Awaitable[Given
         return await work(kept)
     except UnknownRun as error:
         rows = await kept.rows(limit=LOOKED_AT)
-        raise not_kept(error, store, root, did_you_mean(error.run, [row.run for row in rows])) from None
+        raise not_kept(error, store, root, suggestion(error.run, [row.run for row in rows])) from None
     finally:
         await kept.close()
 

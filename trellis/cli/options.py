@@ -57,6 +57,9 @@ allow_option = click.option(
     "--allow", multiple=True, metavar="KIND", callback=_kinds, help=f"Let the graph's {', '.join(KINDS)} tools run."
 )
 store_option = click.option("--store", metavar="URL", help=f"Where runs are kept: {SCHEMES}.  [default: {STORE}]")
+own_id_option = click.option(
+    "--id", "own_id", metavar="OWN", default="", help="Your own id of it: sent again under it, it counts once."
+)
 by_option = click.option("--by", "--as", "by", metavar="WHO", default="", help="Who does it; the journal keeps it.")
 reason_option = click.option("--reason", metavar="TEXT", default="", help="Why; the journal keeps it.")
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")

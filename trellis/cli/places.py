@@ -30,7 +30,7 @@ def open_kept(store: str | None, root: str, existing: str | None = None) -> Stor
 
 def not_kept(error: UnknownRun, store: str | None, root: str, hint: str = "") -> UsageError:
     """The error with the store that was searched."""
-    return UsageError(f"{error}{f' ({hint})' if hint else ''}\nstore: {shown(store, root)}")
+    return UsageError(f"{error}{hint}\nstore: {shown(store, root)}")
 
 
 def there(store: str | None, root: str) -> bool:
@@ -56,20 +56,9 @@ def file_of(url: str) -> str | None:
 
 def shown(store: str | None, root: str) -> str:
     """The URL as people may see it: absolute where it was not given, and without a password."""
+    from trellis.stores.urls import masked
+
     return absolute(root) if store is None else masked(store)
-
-
-def masked(url: str) -> str:
-    """The URL with `***` for a password."""
-    scheme, slashes, rest = url.partition("://")
-    if not slashes or scheme in ("sqlite", "file", "memory"):
-        return url
-    base, question, query = rest.partition("?")
-    before, at, after = base.rpartition("@")
-    user, colon, _ = before.partition(":")
-    parts = (part.partition("=") for part in query.split("&"))
-    told = "&".join(f"{name}=***" if "password" in name else name + equals + value for name, equals, value in parts)
-    return scheme + slashes + user + (":***" if colon else "") + at + after + question + told
 
 
 def absolute(root: str) -> str:
@@ -97,6 +86,8 @@ def command_line(words: Sequence[str], store: str | None, allow: Sequence[str] =
     A word in capitals between blanks, such as VALUE, stands for what one types there.
     """
     import shlex
+
+    from trellis.stores.urls import masked
 
     given = ["trellis", *words]
     if store is not None:

@@ -78,8 +78,8 @@ class _Warnings(logging.Handler):
         self._told = told
 
     def emit(self, record: logging.LogRecord) -> None:
-        match record.args:
-            case (str() as run, float() as delay, str() as reason):
+        match vars(record):
+            case {"run": str() as run, "delay": float() as delay, "reason": str() as reason}:
                 self._told(
                     "run.put_off", f"put off {run} for {delay:g} s: {reason}", run=run, delay=delay, reason=reason
                 )

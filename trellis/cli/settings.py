@@ -8,7 +8,7 @@ import msgspec
 
 from trellis.errors import InvalidField, UsageError
 from trellis.model.graph import Field
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.model.types import Type, fit, parse_type, read_text
 from trellis.model.values import Value
 
@@ -21,8 +21,7 @@ def read_settings(settings: Iterable[str], fields: Mapping[str, Field], graph: s
         if not equals or not name:
             raise UsageError(f"--set takes FIELD=VALUE, found '{setting}'")
         if name not in fields:
-            hint = did_you_mean(name, fields)
-            raise UsageError(f"graph '{graph}' has no field '{name}'" + (f" ({hint})" if hint else ""))
+            raise UsageError(f"graph '{graph}' has no field '{name}'{suggestion(name, fields)}")
         field = fields[name]
         values[name] = _read(name, parse_type(field.type, enum=field.enum or None, optional=field.optional), text)
     return values

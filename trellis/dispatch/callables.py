@@ -17,7 +17,7 @@ from trellis.dispatch.threads import Threads
 from trellis.errors import ActionError
 from trellis.model.actions import CallTool, Completed, Failed, Response
 from trellis.model.graph import Effect
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.model.values import Value, reject
 
 _HOLDERS = frozenset((dict, list))
@@ -41,10 +41,8 @@ class Parameters(msgspec.Struct, frozen=True):
         lacking = [name for name in sorted(self.needed) if name not in args]
         if not foreign and not lacking:
             return None
-        faults = []
-        for name in foreign:
-            near = did_you_mean(name, self.named - args.keys())
-            faults.append(f"it takes no argument '{name}'" + (f" ({near})" if near else ""))
+        free = self.named - args.keys()
+        faults = [f"it takes no argument '{name}'{suggestion(name, free)}" for name in foreign]
         if lacking:
             faults.append("it needs " + ", ".join(f"'{name}'" for name in lacking))
         takes = ", ".join(sorted(self.named)) or "none"

@@ -15,7 +15,7 @@ from trellis.dispatch.reports import invalid, unknown
 from trellis.dispatch.threads import Threads
 from trellis.model.actions import CallTool, Denied, Failed, Response
 from trellis.model.graph import Effect, Tool
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -152,8 +152,7 @@ class Router:
         """The declared tool `name`, ready to be called, or the report that there is none. Only successes are kept."""
         tool = self._tools.get(name)
         if tool is None:
-            near = did_you_mean(name, {*self._actions, *self._tools})
-            return unknown(f"no tool named '{name}'" + (f" ({near})" if near else ""))
+            return unknown(f"no tool named '{name}'{suggestion(name, {*self._actions, *self._tools})}")
         if not self._allowed(tool.kind):
             return Denied(f"{tool.kind} tools need --allow {tool.kind}")
         if tool.kind == "process":

@@ -21,7 +21,7 @@ from typing import Any
 
 from trellis.dispatch.reports import raised, unknown
 from trellis.model.actions import Failed
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 _lock = RLock()
 _folders: dict[str, dict[str, ModuleType]] = {}
@@ -42,8 +42,7 @@ def find(target: str, base: str) -> Callable[..., Any] | Failed:
         module = _load(module_name, folder)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
-            near = did_you_mean(module_name, _importable(folder))
-            hint = f" ({near})" if near else ""
+            hint = suggestion(module_name, _importable(folder))
             return unknown(f"'{target}': no module '{module_name}', neither in {folder} nor installed{hint}")
         return unknown(f"'{target}': module '{module_name}' does not load: {raised(error)}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever loading it raises is why it cannot be called
@@ -61,8 +60,7 @@ def _attribute(target: str, module: ModuleType, path: str) -> Callable[..., Any]
         found, reached = getattr(holder, name, None), f"{where}.{name}"
         if found is None:
             public = [known for known in dir(holder) if not known.startswith("_")]
-            near = did_you_mean(name, public)
-            return unknown(f"'{target}': '{where}' has no '{name}'" + (f" ({near})" if near else ""))
+            return unknown(f"'{target}': '{where}' has no '{name}'{suggestion(name, public)}")
         if isinstance(found, ModuleType):
             return unknown(f"'{target}': '{name}' is a module; name the module that has the function before the colon")
     if not callable(found):

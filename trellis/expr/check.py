@@ -17,7 +17,7 @@ from trellis.expr.kinds import ANY, Report, an, family, item_of, keys_of, litera
 from trellis.expr.kinds import mismatch as mismatch
 from trellis.expr.syntax import ARITHMETIC, COMPARISONS, CONSTANTS, Source
 from trellis.expr.template import CompiledValue, Template, compile_template
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import did_you_mean, suggestion
 from trellis.model.types import Type
 from trellis.model.values import Value
 
@@ -219,9 +219,8 @@ class _Checker:
     def _never(self, named: ast.expr, declared: Type, value: Type, node: ast.expr) -> None:
         options = ", ".join(map(str, declared.enum))
         wanted = value.enum[0]
-        near = did_you_mean(wanted, [o for o in declared.enum if isinstance(o, str)]) if isinstance(wanted, str) else ""
+        hint = suggestion(wanted, [o for o in declared.enum if isinstance(o, str)]) if isinstance(wanted, str) else ""
         shown = ", ".join(repr(option) for option in value.enum)
-        hint = f" ({near})" if near else ""
         self.report(f"`{self.source.shown(named)}` is never {shown}: it is one of {options}{hint}", node)
 
     def _order(self, symbol: str, nodes: tuple[ast.expr, ast.expr], left: Type, right: Type) -> None:

@@ -27,6 +27,16 @@ class Clock(Protocol):
         """Call `ring` after `delay` seconds."""
 
 
+async def pause(clock: Clock, delay: float) -> None:
+    """Wait so long by this clock."""
+    over = asyncio.get_running_loop().create_future()
+    alarm = clock.alarm(delay, lambda: None if over.done() else over.set_result(None))
+    try:
+        await over
+    finally:
+        alarm.cancel()
+
+
 class SystemClock:
     """The machine's clock."""
 

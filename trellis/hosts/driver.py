@@ -17,7 +17,7 @@ from trellis.dispatch import Router
 from trellis.engine import State, Step, apply
 from trellis.engine.snapshot import encode_state
 from trellis.engine.versions import adopt
-from trellis.errors import HostClosed, RunClosed
+from trellis.errors import HostClosed, RunClosed, StoreUnavailable
 from trellis.hosts.attempts import Attempts
 from trellis.hosts.clock import Clock
 from trellis.hosts.held import Held
@@ -41,8 +41,13 @@ SNAPSHOT_EVERY = 1000
 """Events from one snapshot of a run to the next: folding so many takes some ten milliseconds."""
 LANES = 2
 """One applies while the other waits for its commit."""
+CLOSING_S = 10.0
+"""How long a host that closes waits for what it is writing; then nobody knows whether that was written."""
 BATCH = 64
 """Turns of one commit: enough that what a commit costs by itself is shared, few enough that the other lane has work."""
+
+
+_UNKNOWN = "the host was closed while this was written; whether it was, the run tells"
 
 
 class Version(NamedTuple):
@@ -105,18 +110,26 @@ class Driver:
             lane.add_done_callback(self._stopped)
 
     async def stop(self) -> None:
-        """Stop serving. Work under way is cancelled and its outcome not recorded; who waits is told HostClosed."""
+        """Stop serving. Work under way is cancelled and its outcome not recorded; who waits is told HostClosed.
+
+        What is being written is waited for, so that whoever handed it in learns whether it counts.
+        """
         self._stopping = True
         self._attempts.refuse()
-        for run in list(self.runs.values()):
-            run.end(HostClosed(run.id))
+        if self._lanes:
+            while self._idle:
+                self._wake()
+            try:
+                await asyncio.wait(self._lanes, timeout=CLOSING_S)
+            finally:
+                for lane in self._lanes:
+                    lane.cancel()
+            await asyncio.wait(self._lanes)
+        self._abandon()
         await self._attempts.stop()
         if self._transactions is not None:
             await self._transactions.stop()
-        if self._lanes:
-            for lane in self._lanes:
-                lane.cancel()
-            await asyncio.wait(self._lanes)
+        self._abandon()
         self.runs.clear()
 
     @property
@@ -125,9 +138,14 @@ class Driver:
 
     def _stopped(self, over: asyncio.Task[None]) -> None:
         failure = None if over.cancelled() else over.exception()
-        for lane in self._lanes:  # what one of them could not, none should try
-            lane.cancel()
-        for run in list(self.runs.values()):  # nobody is left to wait for ever
+        if failure is not None or not self._stopping:
+            for lane in self._lanes:  # what one of them could not, none should try
+                lane.cancel()
+            self._abandon(failure)
+
+    def _abandon(self, failure: BaseException | None = None) -> None:
+        """Nobody is left to wait for ever."""
+        for run in list(self.runs.values()):
             run.end(failure or HostClosed(run.id))
         while self._inbox:
             run, _, reply, _ = self._inbox.popleft()
@@ -163,11 +181,12 @@ class Driver:
         return step
 
     async def _serve(self) -> None:
-        while True:
+        while not self._stopping:
             if not self._inbox:
                 awake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._idle.append(awake)
                 await awake
+                continue
             batch = self._take()
             if self._inbox:
                 self._wake()
@@ -246,7 +265,7 @@ class Driver:
             outcomes = [error] * len(turns)
         except asyncio.CancelledError:
             for each in taken:
-                _answer(each.reply, HostClosed(each.run.id))
+                _answer(each.reply, StoreUnavailable(self.store.url, _UNKNOWN))
             raise
         answers = iter(outcomes)
         for each in taken:
@@ -255,13 +274,15 @@ class Driver:
     def _landed(self, taken: _Taken, outcome: Exception | None) -> None:
         """What was applied has been written, or `outcome` says why not."""
         run, step = taken.run, taken.step
-        if run.closed.done():  # it ended just now, or the host was told to stop while this was written
-            _answer(taken.reply, run.failure or RunClosed(run.id, run.state.status))
-        elif step.refusal is not None:
-            self._refuse(taken)
-        elif outcome is not None:
+        if outcome is not None:
             run.end(outcome)
             _answer(taken.reply, outcome)
+        elif run.closed.done() and step.refusal is not None:
+            _answer(taken.reply, run.failure or RunClosed(run.id, run.state.status))
+        elif run.closed.done():  # it came to grief here while this was written: it counts all the same
+            _answer(taken.reply, step)
+        elif step.refusal is not None:
+            self._refuse(taken)
         else:
             run.row = taken.row
             aside = taken.aside
@@ -354,7 +375,7 @@ class Driver:
         """All that was taken of the run is written, and nothing more is while it is held: make the call that holds it."""
         assert run.held is not None
         assert self._transactions is not None
-        if self._wanted(run, run.held.request) and not run.held.disturbed:
+        if self._wanted(run, run.held.request) and not (run.held.disturbed or self._stopping):
             self._transactions.begin(run)
         else:
             self._freed(run, run.held.request, None)

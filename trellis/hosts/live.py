@@ -107,7 +107,12 @@ class LiveRun:
     @property
     def resting(self) -> bool:
         """Whether it could leave the memory: nothing is under way, and nobody listens."""
-        return not (self.listeners or self.tasks or self.away or self.closed.done() or busy(self.state))
+        return not (self.listeners or self.under_way or self.closed.done())
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a call is being made, or an event written."""
+        return bool(self.tasks) or self.away or busy(self.state)
 
     def secret_saved_by(self, call: CallTool) -> str | None:
         """The secret field that takes the value of this call; None for nearly every call."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from itertools import takewhile
 from types import TracebackType
 from typing import Self
@@ -17,6 +16,7 @@ from trellis.engine.snapshot import encode_state
 from trellis.engine.state import Refusal
 from trellis.errors import (
     HostClosed,
+    InvalidRequestId,
     InvalidRunId,
     NoTransactions,
     PermissionNeeded,
@@ -29,7 +29,7 @@ from trellis.errors import (
     UnknownTool,
 )
 from trellis.hosts.admission import Admission
-from trellis.hosts.clock import Clock, SystemClock
+from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Adopt, Command, Reply, decode_message, encode, judge
 from trellis.hosts.driver import Driver, Version
 from trellis.hosts.journal import Definitions, Loaded, beginning, load, steps
@@ -39,24 +39,23 @@ from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.hosts.rows import first_row
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
-from trellis.hosts.sending import TRIES, ask, closed, decoded, replied
+from trellis.hosts.sending import TRIES, again, ask, closed, decoded, replied
 from trellis.hosts.serving import LOOK_S, Serving
 from trellis.hosts.values import known_secrets, same_start, start_values
 from trellis.hosts.vault import Vault, sealed
-from trellis.model.actions import CallTool
 from trellis.model.codec import encode_event
 from trellis.model.events import Adopted, RunStarted
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
 from trellis.model.redaction import Redactor
-from trellis.model.values import Value
+from trellis.model.values import Value, reject
 from trellis.stores import open_store
 from trellis.stores.base import RunRow, Snapshot, Store
 
 WORTH_A_SNAPSHOT = 50
 """Events since the last snapshot for which a run that rests leaves another: folding fewer costs less."""
 LONGEST_ID = 200
-"""Characters of a run's id."""
+"""Characters of the id of a run, and of that of the request which started it."""
 
 
 class Host:
@@ -88,6 +87,7 @@ class Host:
         self._vault = vault if vault is not None else Vault.from_environment()
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
         self._releasing: dict[str, asyncio.Task[None]] = {}
+        self._hearing: set[asyncio.Future[None]] = set()
         self._admission = Admission()
         self._serving: Serving | None = None
         self._store: Store
@@ -109,8 +109,9 @@ class Host:
             if self._serving is not None:
                 await self._serving.stop()
             await self._driver.stop()
-            if self._releasing:
-                await asyncio.wait(list(self._releasing.values()))
+            if self._hearing:  # each is answered now; the reply is to go out before the store is closed
+                await asyncio.wait(list(self._hearing))
+            await self.let_go()
         finally:
             if isinstance(self._url, str):  # a store that was handed in belongs to whoever opened it
                 await self._store.close()
@@ -126,11 +127,13 @@ class Host:
         """Start a run, recorded when this returns. With an id that exists, continue that run.
 
         `request_id`: the sender's own, for a start that may be sent twice: the second one gives the run of the first.
-        Raises FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId, TooManyRuns, RunConflict (the id
-        belongs to a run of another definition, or of another request), StartedOtherwise (to one with other start
-        values), RunOwned, StoreError.
+        Raises FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId, InvalidRequestId, TooManyRuns,
+        RunConflict (the id belongs to a run of another definition, or of another request), StartedOtherwise (to one
+        with other start values), RunOwned, StoreError.
         """
         name = _checked(id) if id is not None else _new_id(graph.name)
+        if request_id and (len(request_id) > LONGEST_ID or reject(request_id)):
+            raise InvalidRequestId(request_id)
         given, secrets = start_values(graph, fields or {})
         async with self._admission.of(name):
             row = await self._store.row(name) if id is not None else None
@@ -203,7 +206,8 @@ class Host:
 
         Raises UnknownRun, StoreError, and what `resume` does.
         """
-        for _ in range(TRIES):
+        for tried in range(TRIES):
+            await again(self._clock, tried)
             live = self._driver.runs.get(run)
             if live is None:
                 reply = await ask(self._store, run, command)
@@ -215,8 +219,8 @@ class Host:
                     continue  # somebody took it just now
             try:
                 return await self._take(live, command)
-            except Rested:
-                continue
+            except (Rested, RunOwned):
+                continue  # nothing of it was written
         raise StoreUnavailable(self._store.url, f"run '{run}' changes hands too often; try again")
 
     async def present(self, run: str) -> LiveRun:
@@ -228,16 +232,23 @@ class Host:
             try:
                 return await self.take_up(run)
             except RunOwned:
-                gone = asyncio.get_running_loop().create_future()
-                self._clock.alarm(LOOK_S, partial(gone.set_result, None))
-                await gone
+                await pause(self._clock, LOOK_S)
 
-    async def take_up(self, run: str) -> LiveRun:
-        """The run as it is driven here, or as it ended; taken up where nobody drives it. Raises what `resume` does."""
+    async def take_up(self, run: str, epoch: int | None = None) -> LiveRun:
+        """The run as it is driven here, or as it ended; taken up where nobody drives it. Raises what `resume` does.
+
+        `epoch`: it was claimed here just now. Where it was driven here already, it had been lost for a while.
+        """
         async with self._admission.of(run):
             row = await self._store.row(run)
             if row is None:
                 raise UnknownRun(run)
+            live = self._driver.runs.get(run)
+            if live is not None and epoch not in (None, live.epoch):
+                if row.revision == live.state.seq and not live.away:
+                    live.epoch = epoch
+                else:
+                    live.end(RunOwned(run, "nobody"))  # somebody has gone on with it meanwhile
             return await self._go_on(row, {})
 
     async def steps(self, live: LiveRun, since: State | None, until: int | None = None) -> Iterator[Step]:
@@ -250,17 +261,29 @@ class Host:
         """The ids of the runs that are open here."""
         return set(self._driver.runs)
 
+    @property
+    def under_way(self) -> int:
+        """How many of the runs that are open here have something under way."""
+        return sum(run.under_way for run in self._driver.runs.values())
+
+    @property
+    def serving(self) -> bool:
+        """Whether `serve` was called and goes on; False too where the host was closed, or a fault has ended it."""
+        return self._serving is not None and self._serving.going and self._driver.serving
+
     async def _heard(self, data: bytes) -> bytes:
         """A message from another process for a run that is owned here."""
         message = decode_message(data)
-        async with self._admission.of(message.run):  # one that is being taken up is there afterwards
-            live = self._driver.runs.get(message.run)
-        if live is None:
-            return b""
+        heard = asyncio.get_running_loop().create_future()
+        self._hearing.add(heard)
         try:
+            live = await self.take_up(message.run)  # it may have been claimed just now, or be about to rest
             return encode(await self._take(live, message.command))
-        except (Rested, HostClosed):
-            return b""
+        except (Rested, RunOwned, UnknownRun, HostClosed):
+            return b""  # nothing of it was written
+        finally:
+            self._hearing.discard(heard)
+            heard.set_result(None)
 
     async def _take(self, live: LiveRun, command: Command) -> Reply:
         """What becomes of a command to a run that is driven here. Raises Rested, HostClosed, StoreError."""
@@ -401,13 +424,7 @@ class Host:
             if name not in live.alarms:
                 self._driver.alarm(live, name, timer.due)
         for name in found:
-            pending = live.state.open.get(name)
-            if pending is None or pending.uncertain or not isinstance(pending.request, CallTool):
-                continue
-            if pending.cancelling or live.router.effect(pending.request.tool) == "at_most_once":
-                self._driver.give_up(live, name, "its host stopped while it was under way")
-            else:
-                self._driver.perform(live, (pending.request,))
+            self._driver.recover(live, name)
 
     def _router(self, graph: Graph) -> Router:
         """What performs the calls of this graph. Raises UnknownTool and PermissionNeeded before anything starts."""

@@ -22,6 +22,7 @@ from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
     Adopted,
+    AttemptBegun,
     AttemptWanted,
     Event,
     FieldsEdited,
@@ -220,7 +221,7 @@ def _renamed(event: Event, run: str, name: str) -> Event:
     replace = msgspec.structs.replace
     if isinstance(event, RunStarted):
         return replace(event, run=name, root="", request="")
-    if isinstance(event, ActionCompleted | ActionFailed | AttemptWanted):
+    if isinstance(event, ActionCompleted | ActionFailed | AttemptBegun | AttemptWanted):
         return replace(event, request=name + event.request.removeprefix(run))
     if isinstance(event, TimerFired):
         return replace(event, timer=name + event.timer.removeprefix(run))

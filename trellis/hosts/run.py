@@ -130,13 +130,13 @@ class Run:
             and taker(program_of(self._live.graph), state.tokens, signal) is not None
         )
 
-    async def answer(self, node: str, value: Value, *, by: str = "", id: str = "") -> bool:
+    async def answer(self, node: str, value: Value, *, by: str = "", answer_id: str = "") -> bool:
         """Answer the question of a node (its path). False where the value does not fit: then it is asked again.
 
-        A text is read as typed. The new `ask` line has the reason. `id`: the sender's own; what is sent again under it
-        counts once. Raises Refused where the node does not ask, RunClosed where the run has ended.
+        A text is read as typed. The new `ask` line has the reason. `answer_id`: the sender's own; what is sent again
+        under it counts once. Raises Refused where the node does not ask, RunClosed where the run has ended.
         """
-        return await self._send(Answer(node, value, by, id))
+        return await self._send(Answer(node, value, by, answer_id))
 
     def refuse(self, node: str, reason: str) -> None:
         """Ask the question of a node again, where its answer could not even be read. Nothing where it is gone."""

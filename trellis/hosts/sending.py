@@ -6,12 +6,14 @@ takes it up next, a worker or `trellis resume`.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msgspec.structs import replace
 
 from trellis.engine import State, Step, apply
 from trellis.engine.versions import adopt
-from trellis.errors import Refused, RunOwned, StoreCorrupt, StoreUnavailable, UnknownRun
-from trellis.hosts.clock import Clock, SystemClock
+from trellis.errors import Refused, RunOwned, StoreCorrupt, StoreError, StoreUnavailable, UnknownRun
+from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import (
     CLOSED,
     DUPLICATE,
@@ -43,7 +45,9 @@ async def send(
     store: Store, run: str, command: Command, *, clock: Clock | None = None, vault: Vault | None = None
 ) -> Reply:
     """Deliver a command to the run, wherever it is. Raises UnknownRun, StoreError."""
-    for _ in range(TRIES):
+    timekeeper = clock or SystemClock()
+    for tried in range(TRIES):
+        await again(timekeeper, tried)
         reply = await ask(store, run, command)
         if reply is not None:
             return reply
@@ -52,10 +56,19 @@ async def send(
         except RunOwned:
             continue  # somebody took it just now
         try:
-            return await _deliver(store, run, command, clock or SystemClock(), vault)
+            return await _deliver(store, run, command, timekeeper, vault)
         finally:
-            await store.release(run)
+            with suppress(
+                StoreError
+            ):  # what became of the command is not changed by it; closing the store frees it too
+                await store.release(run)
     raise StoreUnavailable(store.url, f"run '{run}' changes hands too often; try again")
+
+
+async def again(clock: Clock, tried: int) -> None:
+    """Before each try but the first, wait a little longer than before: two seconds in all."""
+    if tried:
+        await pause(clock, tried / 100)
 
 
 async def ask(store: Store, run: str, command: Command) -> Reply | None:

@@ -24,8 +24,9 @@ LOOK_S = 1.0
 IDLE = 1000
 """How many runs that wait for something outside stay in memory."""
 BATCH = 100
-FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0
-"""How long a run is put off that cannot be driven here: twice as long each time."""
+FIRST_DELAY_S, LONGEST_DELAY_S, STORE_DELAY_S = 1.0, 300.0, 5.0
+"""How long a run is put off that cannot be driven here: twice as long each time, but no longer than a store needs to
+be asked again where it was the store that failed: it comes back for all runs at once."""
 
 
 class Driving(Protocol):
@@ -34,11 +35,11 @@ class Driving(Protocol):
     redactor: Redactor
 
     @property
-    def running(self) -> set[str]:
-        """The ids of the runs that are open here."""
+    def under_way(self) -> int:
+        """How many of the runs that are open here have something under way."""
 
-    async def take_up(self, run: str) -> LiveRun:
-        """Drive the run. Raises TrellisError."""
+    async def take_up(self, run: str, epoch: int | None = None) -> LiveRun:
+        """Drive the run, which was claimed under this epoch. Raises TrellisError."""
 
     async def let_go(self) -> None:
         """Free the runs that the store owns and nobody here drives. Raises StoreError."""
@@ -52,8 +53,6 @@ class Serving:
         self._names, self._at_once = names, at_once
         self._idle: dict[str, LiveRun] = {}
         """Runs at rest, the longest idle first."""
-        self._busy: set[str] = set()
-        """Runs that were taken up here and are not at rest."""
         self._delays: dict[str, float] = {}
         self._put_off: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -69,9 +68,13 @@ class Serving:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    @property
+    def going(self) -> bool:
+        """Whether due runs are looked for."""
+        return self._task is not None and not self._task.done()
+
     def rested(self, run: LiveRun) -> None:
         """The run has moved on, and waits for something outside."""
-        self._busy.discard(run.id)
         self._delays.pop(run.id, None)
         self._idle.pop(run.id, None)
         self._idle[run.id] = run
@@ -84,7 +87,6 @@ class Serving:
 
     def failed(self, run: str, failure: BaseException) -> None:
         """The run stopped here before its end."""
-        self._busy.discard(run)
         self._idle.pop(run, None)
         if not isinstance(failure, Rested | HostClosed | RunOwned):
             self._doubt = self._doubt or isinstance(failure, StoreError)
@@ -96,12 +98,13 @@ class Serving:
         self._poke.set()
 
     def _delay(self, run: str, failure: BaseException) -> None:
-        delay = min(self._delays.get(run, FIRST_DELAY_S / 2) * 2, LONGEST_DELAY_S)
+        longest = STORE_DELAY_S if isinstance(failure, StoreError) else LONGEST_DELAY_S
+        delay = min(self._delays.get(run, FIRST_DELAY_S / 2) * 2, longest)
         self._delays[run] = delay
         self._put_off.add(run)
-        log.warning(
-            "run '%s' cannot go on here, next try in %g s: %s", run, delay, self._host.redactor.text(str(failure))
-        )
+        reason = self._host.redactor.text(str(failure))
+        facts = {"run": run, "delay": delay, "reason": reason}
+        log.warning("run '%s' cannot go on here, next try in %g s: %s", run, delay, reason, extra=facts)
 
         def over() -> None:
             self._put_off.discard(run)
@@ -128,32 +131,27 @@ class Serving:
 
     async def _look(self) -> float:
         """Take up what is due. How long until there may be more, in seconds."""
-        self._busy &= self._host.running
-        room = min(self._at_once - len(self._busy), BATCH)
+        room = min(self._at_once - self._host.under_way, BATCH)
         if room <= 0:
             return LOOK_S / 10
         now = self._clock.now()
         due = await self._store.claim_due(now, limit=room, names=self._names, without=frozenset(self._put_off))
-        for run, _ in due.claimed:
-            await self._take_up(run)
+        for run, epoch in due.claimed:
+            await self._take_up(run, epoch)
         if len(due.claimed) == room:
             return 0.0
         return LOOK_S if due.next is None else min(max(due.next - self._clock.now(), 0.0), LOOK_S)
 
-    async def _take_up(self, run: str) -> None:
-        self._busy.add(run)
+    async def _take_up(self, run: str, epoch: int) -> None:
         try:
-            live = await self._host.take_up(run)
+            live = await self._host.take_up(run, epoch)
         except (RunOwned, UnknownRun):
-            self._busy.discard(run)
+            pass  # somebody else was faster
         except TrellisError as error:
-            self._busy.discard(run)
             self._doubt = True  # it may have been claimed
             self._delay(run, error)
         else:
-            if live.closed.done():
-                self._busy.discard(run)
-            elif live.resting:
+            if live.resting:
                 self.rested(live)
 
     async def _pause(self, delay: float) -> None:

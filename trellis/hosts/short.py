@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from trellis.errors import AnswerNeeded, SignalNeeded
 from trellis.hosts.local import Host, Outcome, Run
-from trellis.model.graph import Graph
+from trellis.model.graph import Graph, static_id
+from trellis.model.problems import suggestion
 from trellis.model.values import Value
 
 if TYPE_CHECKING:
@@ -18,29 +19,53 @@ Answers = Sequence[Value] | Mapping[str, Value]
 
 
 class AnswerSheet:
-    """Answers that are taken once each: in order, or by the node that asks."""
+    """Answers that are taken once each: in order, or by the node that asks.
+
+    Named by its id in the graph, `fan[].ok`, a node of an `each` has them anew for each item.
+    """
 
     def __init__(self, answers: Answers) -> None:
         if isinstance(answers, str):
             raise TypeError(f"answers are a list or a map by node, found the text {answers!r}: write [{answers!r}]")
-        self._listed: list[Value] | None = None
-        self._named: dict[str, list[Value]] = {}
-        if isinstance(answers, Mapping):
-            self._named = {node: list(v) if isinstance(v, list) else [v] for node, v in answers.items()}
-        else:
-            self._listed = list(answers)
-        self._taken = 0
+        self._named = answers if isinstance(answers, Mapping) else None
+        self._listed = [] if isinstance(answers, Mapping) else list(answers)
+        self._taken: dict[str, int] = {}
 
     def has(self, node: str) -> bool:
         """Whether there is an answer for this node."""
-        return self._taken < len(self._listed) if self._listed is not None else bool(self._named.get(node))
+        return self._taken.get(self._who(node), 0) < len(self._for(node))
 
     def take(self, node: str) -> Value:
         """The next answer for this node, as a person would type it. Only after `has`."""
-        if self._listed is None:
-            return typed(self._named[node].pop(0))
-        self._taken += 1
-        return typed(self._listed[self._taken - 1])
+        who = self._who(node)
+        place = self._taken.get(who, 0)
+        self._taken[who] = place + 1
+        return typed(self._for(node)[place])
+
+    def names(self, node: str) -> bool:
+        """Whether there are answers by node, and some that are meant for this one, taken or not."""
+        return self._named is not None and (node in self._named or static_id(node) in self._named)
+
+    def lacks(self, node: str) -> str:
+        """What there is not, where there is no answer for this node: `no more answers`."""
+        if self._named is None:
+            return "no more answers"
+        return (
+            "no more answers for it"
+            if self.names(node)
+            else f"no answer for it{suggestion(static_id(node), self._named)}"
+        )
+
+    def _who(self, node: str) -> str:
+        return "" if self._named is None else node
+
+    def _for(self, node: str) -> Sequence[Value]:
+        if self._named is None:
+            return self._listed
+        if not self.names(node):
+            return ()
+        given = self._named[node if node in self._named else static_id(node)]
+        return given if isinstance(given, list) else (given,)
 
 
 def typed(value: Value) -> Value:

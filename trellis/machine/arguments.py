@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from trellis.errors import BadArguments
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 T = TypeVar("T")
 Kind = type[T]
@@ -63,8 +63,7 @@ def checked(declared: Mapping[str, type], names: Iterable[str], given: Mapping[s
     if all(kind for _, kind in called):
         for argument in given:
             if argument not in known:
-                hint = did_you_mean(argument, known)
-                raise BadArguments(called[0][0], f"unknown `{argument}`" + (f" ({hint})" if hint else ""))
+                raise BadArguments(called[0][0], f"unknown `{argument}`{suggestion(argument, known)}")
     return converted
 
 

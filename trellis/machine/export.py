@@ -12,7 +12,7 @@ import msgspec
 
 from trellis.errors import BadImport
 from trellis.machine.reschema import renumber, reordered
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 if TYPE_CHECKING:
     from trellis.machine.body import Body
@@ -63,10 +63,7 @@ def import_into(machine: Body[Any], data: Mapping[str, Any]) -> None:
         faults.append(f"it has {len(names)} states and {len(found.time)} ticks")
     if len(names) != len(set(names)):
         faults.append("it names a state twice")
-    for name in names:
-        if name not in index:
-            hint = did_you_mean(name, index)
-            faults.append(f"it has the unknown state '{name}'" + (f" ({hint})" if hint else ""))
+    faults += [f"it has the unknown state '{name}'{suggestion(name, index)}" for name in names if name not in index]
     faults += [f"it lacks the state '{name}'" for name in machine.names if name not in names]
     if faults:
         raise BadImport(machine.id, faults)

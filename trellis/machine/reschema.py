@@ -5,7 +5,7 @@ Only ever more states, and never while a transition runs. Handlers and waits go 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
@@ -14,7 +14,7 @@ from trellis.engine.relations import Relations
 from trellis.errors import BadSchema
 from trellis.machine.handlers import Handlers
 from trellis.machine.schema import compiled, declared_with
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 if TYPE_CHECKING:
     from trellis.machine.body import Body
@@ -25,7 +25,7 @@ def set_schema(machine: Body[Any], schema: object, order: Sequence[str] | None) 
     relations = compiled(schema, order)
     faults = _running(machine) + list(relations.problems)
     missing = [name for name in machine.names if name not in relations.index]
-    faults += [f"the new schema lacks the state '{name}'{_hint(name, relations.index)}" for name in missing]
+    faults += [f"the new schema lacks the state '{name}'{suggestion(name, relations.index)}" for name in missing]
     if not missing and len(relations.names) <= len(machine.names):
         faults.append(f"the new schema has no more states than the {len(machine.names)} of the old one")
     if faults:
@@ -49,7 +49,7 @@ def verify_states(machine: Body[Any], names: Sequence[str]) -> None:
     index = machine.relations.index
     wanted = tuple(dict.fromkeys(names))
     faults = _running(machine)
-    faults += [f"'{name}' is no state{_hint(name, index)}" for name in wanted if name not in index]
+    faults += [f"'{name}' is no state{suggestion(name, index)}" for name in wanted if name not in index]
     faults += [f"the state '{name}' is missing" for name in machine.names if name not in wanted]
     if faults:
         raise BadSchema(faults)
@@ -97,8 +97,3 @@ def renumber(machine: Body[Any], relations: Relations, clock: Mapping[str, int],
 def _running(machine: Body[Any]) -> list[str]:
     machine._check_thread()
     return ["the states cannot change while a transition runs"] if machine.running else []
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    hint = did_you_mean(name, names)
-    return f" ({hint})" if hint else ""

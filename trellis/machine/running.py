@@ -43,8 +43,7 @@ def work(
     while True:
         left -= 1
         if left < 0:
-            machine.drop_queue()
-            raise LoopLimit(machine.id, machine.transition_limit, machine.describe(change), machine.err)
+            raise _too_many(machine, machine.describe(change))
         machine.made += 1
         tx = machine.current = Transition(machine, change, args, machine.ticks.copy(), machine.made, machine.relations)
         if check or source is not None:
@@ -132,9 +131,7 @@ def work(
             change, args, source = follow, NO_ARGS, None
             continue
         if machine.queue and not left:  # what is not run any more does not count as run
-            last = str(machine.queue[0])
-            machine.drop_queue()
-            raise LoopLimit(machine.id, machine.transition_limit, last, machine.err)
+            raise _too_many(machine, str(machine.queue[0]))
         if not machine.queue or (mutation := machine.take_next()) is None:
             break
         change, args = machine.change_of(mutation), mutation.args
@@ -143,6 +140,12 @@ def work(
     machine.result = result
     if failed is not None:
         raise failed from failed.error
+
+
+def _too_many(machine: Body[Any], last: str) -> LoopLimit:
+    """The error of a call that led to too many transitions. What is left of the queue is dropped."""
+    machine.drop_queue()
+    return LoopLimit(machine.id, machine.transition_limit, last, machine.err)
 
 
 def _watched(tx: Transition, call: Call) -> Generator[Awaitable[object], object, object]:

@@ -10,7 +10,7 @@ import msgspec
 
 from trellis.engine.relations import Relations
 from trellis.errors import BadSchema
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.model.states import StateDef
 from trellis.model.values import canonical, digest
 
@@ -82,8 +82,7 @@ def _state(name: object, written: object, faults: list[str]) -> StateDef:
     known, before = StateDef.__struct_fields__, len(faults)
     for key in written:
         if key not in known:
-            hint = did_you_mean(str(key), known)
-            faults.append(f"state '{name}': unknown key '{key}'" + (f" ({hint})" if hint else ""))
+            faults.append(f"state '{name}': unknown key '{key}'{suggestion(str(key), known)}")
         elif fault := _fault(key, written[key]):
             faults.append(f"state '{name}': `{key}` {fault}")
     return StateDef() if len(faults) > before else msgspec.convert(dict(written), StateDef)

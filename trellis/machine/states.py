@@ -23,7 +23,7 @@ from trellis.errors import BadSchema
 from trellis.machine.arguments import fields_of
 from trellis.machine.schema import defined
 from trellis.model.mixins import MIXINS
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 from trellis.model.states import EXCEPTION, StateDef
 
 Names = Union[str, "State", Iterable[Union[str, "State"]]]
@@ -68,8 +68,7 @@ class State:
         known = (*StateDef.__struct_fields__, "args")
         for field in given:
             if field not in known:
-                hint = did_you_mean(field, known)
-                raise BadSchema([f"a state has no '{field}'" + (f" ({hint})" if hint else "")])
+                raise BadSchema([f"a state has no '{field}'{suggestion(field, known)}"])
         state = cls()
         state._declare(how, given)
         return state
@@ -225,8 +224,8 @@ class Schema:
 
 
 def _advice(name: str, states: Mapping[str, StateDef]) -> str:
-    if hint := did_you_mean(name, states):
-        return f" ({hint})"
+    if hint := suggestion(name, states):
+        return hint
     mixin = next((mixin for mixin, definitions in MIXINS.items() if name in definitions), None)
     return f" (inherit {mixin.capitalize()}, which has it)" if mixin else ""
 

@@ -239,14 +239,37 @@ def static_id(path: str) -> str:
 
 _INDEX = re.compile(r"\[\d+\]")
 _decoder = msgspec.json.Decoder(Definition)
-_sorted = msgspec.json.Encoder(order="sorted").encode
+_BY_NAME = ("nodes", "fields", "signals", "tools", "groups", "catch", "upon")
+"""What is looked up by name and never gone through, so that its order means nothing."""
+
+
+def _address(definition: Definition) -> str:
+    """The hash: two definitions have the same one when every run of them does the same.
+
+    All other order counts: of rival auto states the first comes, of two `upon_states` the first is taken, of two
+    writes the first says why the move fails, and an expression may ask for the keys of a map.
+    """
+    named = {name: _by_name(getattr(definition, name)) for name in _BY_NAME}
+    named["nodes"] = {name: _node(node) for name, node in named["nodes"].items()}
+    migrate = Migrate(_by_name(definition.migrate.nodes), _by_name(definition.migrate.fields))
+    return digest(msgspec.json.encode(msgspec.structs.replace(definition, migrate=migrate, **named)))
+
+
+def _node(node: Node) -> Node:
+    if len(node.catch) < 2 and len(node.upon) < 2:
+        return node
+    return msgspec.structs.replace(node, catch=_by_name(node.catch), upon=_by_name(node.upon))
+
+
+def _by_name(mapping: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(mapping.items())) if len(mapping) > 1 else mapping
 
 
 class Graph:
     """A definition, its hash, and room for what readers derive from it.
 
-    The hash is taken of the definition with all keys sorted: the order in which an author wrote things down makes no
-    other graph, though drawings and lists keep it. Graphs are equal when their hashes are. `memo` belongs to whoever
+    The hash forgets the order in which nodes, fields and other things with names were written down, though drawings and
+    lists keep it; it knows every order that decides what a run does. Graphs are equal when their hashes are. `memo` belongs to whoever
     links the graph (the engine keeps its closures there); it never changes what the graph means.
     """
 
@@ -255,7 +278,7 @@ class Graph:
     def __init__(self, definition: Definition, *, source: str = "") -> None:
         self.definition = definition
         self._data: bytes | None = None
-        self.hash = digest(_sorted(definition))
+        self.hash = _address(definition)
         self.memo: dict[str, Any] = {}
         self.source = source
         """Where it was read from, for people and for the working directory of its tools; no part of the hash."""

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from trellis.errors.words import bracketed
+
 Severity = Literal["error", "warning"]
 
 
@@ -29,8 +31,7 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     hint: str = ""
 
     def __str__(self) -> str:
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.path}:{self.line}:{self.column}: {self.code} {self.message}{hint}"
+        return f"{self.path}:{self.line}:{self.column}: {self.code} {self.message}{bracketed(self.hint)}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -39,3 +40,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"did you mean '{near[0]}'?" if near else ""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The same as it stands behind what was found: ` (did you mean 'x'?)`."""
+    return bracketed(did_you_mean(name, known))

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from trellis.model.durations import parse_duration
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import did_you_mean, suggestion
 from trellis.model.values import INTEGER_MAX, INTEGER_MIN, Value, reject
 
 SCALARS = ("string", "integer", "number", "boolean", "time", "duration", "any", "approval")
@@ -363,8 +363,7 @@ def _fit_enum(take: Callable[[Any], Value], options: tuple[Value, ...]) -> Calla
         kept = take(value)
         if kept in options:
             return kept
-        near = did_you_mean(kept, [o for o in options if isinstance(o, str)]) if isinstance(kept, str) else ""
-        hint = f" ({near})" if near else ""
+        hint = suggestion(kept, [o for o in options if isinstance(o, str)]) if isinstance(kept, str) else ""
         raise Misfit(f"expected one of {', '.join(map(_plain, options))}, found {found(value)}{hint}")
 
     return fit_enum

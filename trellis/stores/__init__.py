@@ -8,6 +8,7 @@
     redis     redis://HOST/NUMBER        the same, as durable as its server is set up to be
     matching  which rows were asked for, where no database decides it
     owner     who is alive: an OS lock that its holder's death frees
+    urls      URLs as they may be shown
     control   how an owner is reached by the other processes of its machine
     locks     lockers: locks by key with fencing tokens
 
@@ -20,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.stores.base import Store
 
+_LIBRARIES = {"postgres": "psycopg", "redis": "redis"}
 _KNOWN = "memory://, file:DIR, sqlite:///FILE, postgresql://HOST/DATABASE, redis://HOST/NUMBER"
 
 
@@ -48,19 +50,35 @@ def open_store(url: str, *, root: str = ".") -> Store:
         case "postgresql" | "postgres" if rest.startswith("//"):
             try:
                 from trellis.stores.postgres import PostgresStore
-            except ModuleNotFoundError as error:
-                raise _without(scheme, "postgres", error) from error
+            except ImportError as error:
+                raise unloaded(scheme, "postgres", error) from error
             return PostgresStore(url)
         case "redis" | "rediss" | "unix" if rest.startswith("//"):
             try:
                 from trellis.stores.redis import RedisStore
-            except ModuleNotFoundError as error:
-                raise _without(scheme, "redis", error) from error
+            except ImportError as error:
+                raise unloaded(scheme, "redis", error) from error
             return RedisStore(url)
 
     from trellis.errors import StoreUnavailable
+    from trellis.stores.urls import masked
 
-    raise StoreUnavailable(url, _advice(url))
+    shown = masked(url)
+    raise StoreUnavailable(shown, _advice(shown))
+
+
+def unloaded(scheme: str, extra: str, error: ImportError) -> Exception:
+    """What to say where a library of `extra` does not load. The URL may hold a password, so it stays unsaid."""
+    library = (error.name or _LIBRARIES[extra]).partition(".")[0]
+    if library == "trellis":
+        return error
+    from trellis.errors import StoreUnavailable
+
+    lacks = f"it needs '{library}'"
+    if not isinstance(error, ModuleNotFoundError):  # it is there, and lacks a part of its own
+        reason = str(error).partition("\n")[0].rstrip(".")
+        lacks = f"'{library}' does not load: {reason}"
+    return StoreUnavailable(f"{scheme}://…", f"{lacks}; pip install 'trellis-engine[{extra}]'")
 
 
 def _folder(rest: str) -> str:
@@ -68,16 +86,6 @@ def _folder(rest: str) -> str:
     if rest.startswith("//"):
         rest = rest[2:] if rest.startswith("///") else ""
     return rest if rest.strip("/") else ""
-
-
-def _without(scheme: str, extra: str, error: ModuleNotFoundError) -> Exception:
-    """What to say where the library of a server is not installed. The URL may hold a password, so it stays unsaid."""
-    library = (error.name or extra).partition(".")[0]
-    if library == "trellis":
-        return error
-    from trellis.errors import StoreUnavailable
-
-    return StoreUnavailable(f"{scheme}://…", f"it needs '{library}'; pip install 'trellis-engine[{extra}]'")
 
 
 def _advice(url: str) -> str:

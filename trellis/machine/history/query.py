@@ -10,7 +10,7 @@ import msgspec
 
 from trellis.errors import BadHistory
 from trellis.machine.history.records import Record
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +55,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         asked = {name: getattr(self, name) for name in _NAMED}
         asked |= {"start.ticks": self.start.ticks, "end.ticks": self.end.ticks}
         faults = [
-            f"query.{field}: state '{name}' is not tracked" + (f" ({hint})" if hint else "")
+            f"query.{field}: state '{name}' is not tracked{suggestion(name, tracked)}"
             for field, names in asked.items()
             for name in names
             if name not in tracked
-            for hint in [did_you_mean(name, tracked)]
         ]
         for side, bound in (("start", self.start), ("end", self.end)):
             if bound.at is not None and bound.at.tzinfo is None:

@@ -9,7 +9,7 @@ import msgspec
 from trellis.engine.relations import Relations
 from trellis.errors import BadHistory
 from trellis.machine.history.query import not_names
-from trellis.model.problems import did_you_mean
+from trellis.model.problems import suggestion
 
 
 class Tracking(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +39,10 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True):
         if faults:
             raise BadHistory(faults)
         faults = [
-            f"tracking.{field}: no state named '{name}'" + (f" ({hint})" if hint else "")
+            f"tracking.{field}: no state named '{name}'{suggestion(name, relations.index)}"
             for field in listed[:-1]
             for name in getattr(self, field)
             if name not in relations.index
-            for hint in [did_you_mean(name, relations.index)]
         ]
         if self.max_records < 0:
             faults.append(f"tracking.max_records: expected 0 (all) or more, found {self.max_records}")

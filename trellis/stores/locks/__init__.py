@@ -12,6 +12,8 @@ A backend is imported when its first locker is opened.
 
 from __future__ import annotations
 
+from trellis.stores import unloaded
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.stores.locks.base import Locker
@@ -40,15 +42,15 @@ def open_locker(url: str, *, root: str = ".") -> Locker:
         case "postgresql" | "postgres" if rest.startswith("//"):
             try:
                 from trellis.stores.locks.postgres import PostgresLeases
-            except ModuleNotFoundError as error:
-                raise _without(scheme, "postgres", error) from error
+            except ImportError as error:
+                raise unloaded(scheme, "postgres", error) from error
             tables = PostgresLeases(url)
             return LeaseLocker(tables.url, tables)
         case "redis" | "rediss" | "unix" if rest.startswith("//"):
             try:
                 from trellis.stores.locks.redis import RedisLeases
-            except ModuleNotFoundError as error:
-                raise _without(scheme, "redis", error) from error
+            except ImportError as error:
+                raise unloaded(scheme, "redis", error) from error
             keys = RedisLeases(url)
             return LeaseLocker(keys.url, keys)
 
@@ -57,13 +59,3 @@ def open_locker(url: str, *, root: str = ".") -> Locker:
     if scheme == "sqlite" and colon:
         raise StoreUnavailable(url, "SQLite files keep no locks; name a folder beside it: file:DIR")
     raise StoreUnavailable(url, f"unknown place for locks '{scheme}'; known: {_KNOWN}")
-
-
-def _without(scheme: str, extra: str, error: ModuleNotFoundError) -> Exception:
-    """What to say where the library of a server is not installed. The URL may hold a password, so it stays unsaid."""
-    library = (error.name or extra).partition(".")[0]
-    if library == "trellis":
-        return error
-    from trellis.errors import StoreUnavailable
-
-    return StoreUnavailable(f"{scheme}://…", f"it needs '{library}'; pip install 'trellis-engine[{extra}]'")

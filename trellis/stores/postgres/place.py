@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from trellis.errors import StoreUnavailable
+from trellis.stores.urls import divided, masked
 
 SCHEMA = "trellis"
 LEASE = 10.0  # seconds
@@ -51,7 +52,7 @@ def parse(url: str) -> Place:
     shown = masked(url)
     if not url.startswith(_SCHEMES):
         raise StoreUnavailable(shown, f"this is no URL of PostgreSQL; expected {_FORM}")
-    base, _, query = _divided(url)
+    base, _, query = divided(url)
     ours = {"lease": "", "schema": "", "pool_size": ""}
     theirs = []
     for part in filter(None, query.split("&")):
@@ -77,28 +78,6 @@ def parse(url: str) -> Place:
         lease=_number(shown, "lease", ours["lease"], LEASE, least=0.1, most=3600.0),
         pool=int(_number(shown, "pool_size", ours["pool_size"], POOL, least=1, most=1000)),
     )
-
-
-def masked(url: str) -> str:
-    """The URL as it may be shown: `***` where a password is."""
-    base, question, query = _divided(url)
-    scheme, slashes, rest = base.partition("://")
-    before, at, after = rest.rpartition("@")
-    user, colon, _ = before.partition(":")
-    base = scheme + slashes + user + (":***" if colon else "") + at + after
-    parts = [
-        part.partition("=")[0] + "=***" if part.partition("=")[0] in ("password", "sslpassword") else part
-        for part in query.split("&")
-    ]
-    return base + question + "&".join(parts)
-
-
-def _divided(url: str) -> tuple[str, str, str]:
-    """What is before the query, the `?`, and the query; a password may have a `?` in it, as libpq reads it."""
-    start = url.find("://") + 3
-    at, slash = url.find("@", start), url.find("/", start)
-    mark = url.find("?", at if at != -1 and (slash == -1 or at < slash) else start)
-    return (url, "", "") if mark == -1 else (url[:mark], "?", url[mark + 1 :])
 
 
 def _schema(url: str, name: str) -> str:

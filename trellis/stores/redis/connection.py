@@ -17,6 +17,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, RedisError, Respo
 
 from trellis.errors import StoreError, StoreTooNew, StoreTooOld, StoreUnavailable
 from trellis.stores.redis.faults import translate
+from trellis.stores.urls import masked
 
 FORMAT = 1
 """Of the keys that we write."""
@@ -29,10 +30,13 @@ _ANSWER = 10.0  # seconds for one answer: a long listing, or an append that wait
 
 
 class Script:
-    """Lua that is carried out whole, with nothing else between, unless it fails: so it judges first and then writes."""
+    """Lua that is carried out whole, with nothing else between, unless it fails: so it judges first and then writes.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    `writes` is false for one that only looks.
+    """
+
+    def __init__(self, text: str, *, writes: bool = True) -> None:
+        self.text, self.writes = text, writes
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -84,7 +88,7 @@ class Server:
                 text = str(error)
                 if text.startswith("FORMAT "):
                     raise wrong_format(self.url, int(text.split()[1])) from error
-                raise translate(self.url, error) from error
+                raise translate(self.url, error, wrote=script.writes) from error
 
     async def pop(self, key: str, seconds: float) -> bytes | None:
         """The first of a list, None where it stays empty for so long, at most 5 s. Raises StoreError."""
@@ -93,7 +97,7 @@ class Server:
         try:
             popped: Any = await self.client.blpop([key], timeout=max(min(seconds, 5.0), 0.01))
         except (RedisError, OSError, TypeError) as error:
-            raise translate(self.url, error) from error
+            raise translate(self.url, error, wrote=True) from error
         return None if popped is None else bytes(popped[1])
 
     async def info(self) -> dict[str, Any]:
@@ -103,7 +107,7 @@ class Server:
         except NoPermissionError:
             return {}
         except (RedisError, OSError, TypeError) as error:
-            raise translate(self.url, error) from error
+            raise translate(self.url, error, wrote=False) from error
 
     async def settings(self, *names: str) -> dict[str, str]:
         """How the server is set up; nothing where nobody, or not this user, may ask. Raises StoreError."""
@@ -112,7 +116,7 @@ class Server:
         except ResponseError:
             return {}
         except (RedisError, OSError, TypeError) as error:
-            raise translate(self.url, error) from error
+            raise translate(self.url, error, wrote=False) from error
 
     async def close(self) -> None:
         """Let go of every connection. Closing again does nothing."""
@@ -123,15 +127,3 @@ class Server:
 def wrong_format(url: str, found: int) -> StoreError:
     """What to say of keys in another format than ours."""
     return (StoreTooNew if found > FORMAT else StoreTooOld)(url, found, FORMAT)
-
-
-def masked(url: str) -> str:
-    """The URL as it may be shown: without its passwords."""
-    parts = urlsplit(url)
-    if parts.password is not None:
-        parts = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@", 1))
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    if any(name == "password" for name, _ in query):
-        hidden = [(name, "***" if name == "password" else value) for name, value in query]
-        parts = parts._replace(query=urlencode(hidden, safe="*"))
-    return parts.geturl()

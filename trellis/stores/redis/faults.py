@@ -17,9 +17,11 @@ from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 
 RIGHTS = "+@scripting +@read +@write +time on the keys ~PREFIX:*"
 """What the scripts need of an ACL, as Redis writes it."""
+_DOUBT = "; whether this was written is unknown until the run is read again"
 
 
-def translate(url: str, error: Exception) -> StoreError:
+def translate(url: str, error: Exception, *, wrote: bool) -> StoreError:
+    """What to say of the error. `wrote`: what was asked for writes, and may be carried out all the same."""
     reason = " ".join(str(error).split()) or type(error).__name__
     match error:
         case OutOfMemoryError():
@@ -35,9 +37,9 @@ def translate(url: str, error: Exception) -> StoreError:
         case ReadOnlyError():
             return StoreUnavailable(url, "it is a replica, which may not be written; name the primary")
         case TimeoutError():
-            return StoreUnavailable(url, f"no answer in time: {reason}; whether a write was carried out is unknown")
+            return StoreUnavailable(url, f"no answer in time: {reason}{_DOUBT if wrote else ''}")
         case ConnectionError() | OSError():
-            return StoreUnavailable(url, f"{reason}; whether a write that was under way was carried out is unknown")
+            return StoreUnavailable(url, f"{reason}{_DOUBT if wrote else ''}")
         case ResponseError() if "OOM" in reason:
             return StoreFull(url, "the server has reached its maxmemory; raise it, or delete runs")
         case ResponseError() if "MISCONF" in reason:

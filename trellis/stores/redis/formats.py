@@ -12,7 +12,7 @@ from trellis.errors import StoreUnavailable
 from trellis.stores.redis.connection import FORMAT, Script, Server, wrong_format
 
 _OLDEST = (6, 2)
-_LOOK = Script("return redis.call('GET', ARGV[1] .. ':format')")
+_LOOK = Script("return redis.call('GET', ARGV[1] .. ':format')", writes=False)
 _SET = Script(
     """
     local found = redis.call('GET', ARGV[1] .. ':format')

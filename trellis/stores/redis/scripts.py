@@ -118,6 +118,10 @@ def _script(body: str) -> Script:
     return Script(_HEAD + body)
 
 
+def _look(body: str) -> Script:
+    return Script(_HEAD + body, writes=False)
+
+
 CREATE = _script(
     """
 local lease, open, given = tonumber(ARGV[3]), ARGV[4] == '1', cmsgpack.unpack(ARGV[5])
@@ -309,7 +313,7 @@ return {'gone'}
 """
 )
 
-READ = _script(
+READ = _look(
     """
 local rev = call('HGET', P .. ':run:' .. ARGV[3], 'rev')
 if not rev then return false end
@@ -317,12 +321,12 @@ return {rev, call('LRANGE', P .. ':events:' .. ARGV[3], ARGV[4], ARGV[5])}
 """
 )
 
-ROW = _script("return call('HMGET', P .. ':run:' .. ARGV[3], 'row', 'rev', 'request')")
-OWNED = _script("return call('SMEMBERS', P .. ':held:' .. me)")
-SNAPSHOT = _script("return call('HMGET', P .. ':run:' .. ARGV[3], 'seq', 'data')")
-DEFINITION = _script("return call('GET', P .. ':def:' .. ARGV[3])")
+ROW = _look("return call('HMGET', P .. ':run:' .. ARGV[3], 'row', 'rev', 'request')")
+OWNED = _look("return call('SMEMBERS', P .. ':held:' .. me)")
+SNAPSHOT = _look("return call('HMGET', P .. ':run:' .. ARGV[3], 'seq', 'data')")
+DEFINITION = _look("return call('GET', P .. ':def:' .. ARGV[3])")
 
-ROWS = _script(
+ROWS = _look(
     """
 local inside, outside, limit = cmsgpack.unpack(ARGV[3]), cmsgpack.unpack(ARGV[4]), tonumber(ARGV[5])
 local members
@@ -369,7 +373,7 @@ call('PEXPIRE', P .. ':inbox:' .. r.owner, ARGV[5])
 return {'sent', r.owner}
 """
 )
-OWNS = _script(
+OWNS = _look(
     """
 local r = load(ARGV[3])
 return r and r.owner == me and living(me) and 1 or 0
@@ -383,4 +387,4 @@ return 1
 """
 )
 TAKE_BACK = _script("return call('LREM', P .. ':inbox:' .. ARGV[3], 1, ARGV[4])")
-LIVES = _script("return living(ARGV[3]) and 1 or 0")
+LIVES = _look("return living(ARGV[3]) and 1 or 0")

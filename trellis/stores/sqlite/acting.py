@@ -16,6 +16,7 @@ import apsw
 from trellis.errors import StoreError, StoreUnavailable
 from trellis.stores.base import Turn
 from trellis.stores.sqlite.faults import translate, translate_os
+from trellis.stores.sqlite.transaction import Savepoint
 from trellis.stores.sqlite.writing import Claim, Displaced, Plan, Writing
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ class ActingTransaction:
         (error,) = writing.judge(plan, (turn,))
         if error is None:
             try:
-                with _Savepoint(self.connection):
+                with Savepoint(self.connection):
                     writing.write(plan)
             except (Displaced, apsw.ConstraintError):
                 writing.look((turn.run,))
@@ -129,20 +130,3 @@ class ActingTransaction:
             raise translate(self._url, error, self.connection.system_errno) from error
         except OSError as error:
             raise translate_os(self._url, error) from error
-
-
-class _Savepoint:
-    """A part of a transaction that is taken back alone where its block raises."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("SAVEPOINT trellis_turn")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if not self._connection.in_transaction:
-            return  # SQLite took all of it back: a full disk
-        if kind is not None:
-            self._connection.execute("ROLLBACK TO trellis_turn")
-        self._connection.execute("RELEASE trellis_turn")

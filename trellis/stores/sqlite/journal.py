@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 import apsw
 from msgspec.structs import replace
@@ -12,13 +12,16 @@ from trellis.errors import RunOwned, StoreError, TooManyRuns, UnknownRun
 from trellis.stores.base import Due, RunRow, Snapshot, Turn
 from trellis.stores.owner import OwnerLock
 from trellis.stores.sqlite.reading import COLUMNS, HELD, Reading, columns
-from trellis.stores.sqlite.transaction import Transaction
-from trellis.stores.sqlite.writing import Claim, Displaced, Plan, Writing
+from trellis.stores.sqlite.transaction import Savepoint, Transaction
+from trellis.stores.sqlite.writing import Claim, Displaced, Plan, Writing, claimed
+
+T = TypeVar("T")
 
 _INSERT_ROW = f"""
     INSERT INTO runs (run, request, owner, epoch, {", ".join(COLUMNS)})
     VALUES (?, ?, ?, 1, {", ".join("?" * len(COLUMNS))})"""
 _INSERT_EVENT = "INSERT INTO events (run, seq, event) VALUES (?, ?, ?)"
+_FREE = "UPDATE runs SET owner = NULL WHERE id = ?"
 _TAKE = "UPDATE runs SET owner = ?, epoch = ? WHERE id = ?"
 _COUNT_OPEN = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE status = 'running' LIMIT ?)"
 _ORPHANS = """
@@ -33,47 +36,92 @@ class Journal:
     def __init__(self, url: str, connection: apsw.Connection, owner: OwnerLock) -> None:
         self._url, self._connection, self._owner = url, connection, owner
         self._execute, self._transaction = connection.execute, Transaction(connection)
+        self._savepoint = Savepoint(connection)
         self.reading = Reading(url, connection)
         self.claims: dict[str, Claim] = {}
+        self._changes: dict[str, Claim | None] = {}  # what the transaction under way makes of them; None: gone
         self._writing = Writing(connection, owner, self.reading, self.claims)
+
+    def alone(self, call: Callable[[], T]) -> T:
+        """Let a call of `create`, `claim`, `release` or `delete` have a transaction of its own."""
+        self._changes.clear()
+        with self._transaction:
+            answer = call()
+        for run, claim in self._changes.items():
+            if claim is None:
+                self.claims.pop(run, None)
+            else:
+                self.claims[run] = claim
+        return answer
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        """Let such calls share a transaction, one after the other; what each of them answers, or raises.
+
+        One that raises wrote nothing, and leaves the others alone. Where the transaction itself fails, this raises.
+        """
+        return self.alone(lambda: [self._apart(call) for call in calls])
+
+    def _apart(self, call: Callable[[], T]) -> T | Exception:
+        try:
+            with self._savepoint:
+                return call()
+        except Exception as error:
+            if not self._connection.in_transaction:
+                raise  # SQLite took all of it back: the full disk of one is that of all
+            return error
 
     def create(
         self, row: RunRow, events: Sequence[bytes], definitions: Mapping[str, bytes], *, last: bool, at_most: int | None
     ) -> tuple[RunRow, int | None]:
-        owner = self._owner.hold()
-        with self._transaction:
-            found = self.reading.row(row.run)
-            if found is None and row.request:
-                found = self.reading.started(row.request)
-            if found is not None:
-                return found, None
-            if at_most is not None and row.status == "running":
-                counted = self.reading.one(_COUNT_OPEN, (at_most,))
-                if counted is not None and counted[0] >= at_most:
-                    raise TooManyRuns(at_most)
-            values = columns(row)
-            self._execute(_INSERT_ROW, (row.run, row.request, None if last else owner, *values))
-            key = self._connection.last_insert_rowid()
-            for digest, data in definitions.items():
-                self._writing.need(key, digest, data)
-            if row.graph not in definitions:
-                self._writing.need(key, row.graph, None)
-            if row.fields:
-                self._writing.index(key, "{}", values[COLUMNS.index("fields")])
-            self._connection.executemany(_INSERT_EVENT, [(key, seq, event) for seq, event in enumerate(events, 1)])
+        found = self.reading.row(row.run)
+        if found is None and row.request:
+            found = self.reading.started(row.request)
+        if found is not None:
+            return found, None
+        if at_most is not None and row.status == "running":
+            counted = self.reading.one(_COUNT_OPEN, (at_most,))
+            if counted is not None and counted[0] >= at_most:
+                raise TooManyRuns(at_most)
+        values = columns(row)
+        self._execute(_INSERT_ROW, (row.run, row.request, None if last else self._owner.token, *values))
+        key = self._connection.last_insert_rowid()
+        for digest, data in definitions.items():
+            self._writing.need(key, digest, data)
+        if row.graph not in definitions:
+            self._writing.need(key, row.graph, None)
+        if row.fields:
+            self._writing.index(key, "{}", values[COLUMNS.index("fields")])
+        self._connection.executemany(_INSERT_EVENT, [(key, seq, event) for seq, event in enumerate(events, 1)])
         if not last:
-            self.claims[row.run] = Claim(key, 1, len(events), values)
+            self._changes[row.run] = Claim(key, 1, len(events), values)
         return replace(row, revision=len(events)), 1
 
     def claim(self, run: str) -> int:
-        token = self._owner.hold()
-        with self._transaction:
-            held = self._free(run)
-            key, _, owner, epoch, *rest = held
-            if owner != token:
-                epoch += 1
-                self._execute(_TAKE, (token, epoch, key))
-        return self._writing.hold((key, run, token, epoch, *rest)).epoch
+        token = self._owner.token
+        key, _, owner, epoch, *rest = self._free(run)
+        if owner != token:
+            epoch += 1
+            self._execute(_TAKE, (token, epoch, key))
+        self._changes[run] = claim = claimed((key, run, token, epoch, *rest))
+        return claim.epoch
+
+    def release(self, run: str, snapshot: Snapshot | None) -> None:
+        held = self.reading.one(f"{HELD} WHERE run = ? AND owner = ?", (run, self._owner.token))
+        if held is not None:
+            key, revision = held[0], held[4]
+            if snapshot is not None and snapshot.seq <= revision:
+                self._writing.keep_snapshot(key, snapshot.seq, snapshot.data)
+            self._execute(_FREE, (key,))
+        self._changes[run] = None
+
+    def delete(self, run: str) -> None:
+        key = self._free(run)[0]
+        definitions = self.reading.all("SELECT definition FROM needs WHERE run = ?", (key,))
+        for part in _PARTS:
+            self._execute(f"DELETE FROM {part} WHERE run = ?", (key,))
+        self._execute("DELETE FROM runs WHERE id = ?", (key,))
+        self._connection.executemany(_ORPHANS, definitions)
+        self._changes[run] = None
 
     def claim_due(self, now: float, limit: int, names: Collection[str] | None, without: Collection[str]) -> Due:
         due = self.reading.due
@@ -90,20 +138,8 @@ class Journal:
             self._connection.executemany(_TAKE, [(token, epoch, key) for key, _, _, epoch, *_ in found])
             following = self.reading.next(now)
         for held in found:
-            self._writing.hold(held)
+            self.claims[held[1]] = claimed(held)
         return Due(tuple((held[1], held[3]) for held in found), following)
-
-    def release(self, run: str, snapshot: Snapshot | None) -> None:
-        if run not in self.claims:
-            return
-        with self._transaction:
-            held = self.reading.one(f"{HELD} WHERE run = ? AND owner = ?", (run, self._owner.token))
-            if held is not None:
-                key, revision = held[0], held[4]
-                if snapshot is not None and snapshot.seq <= revision:
-                    self._writing.keep_snapshot(key, snapshot.seq, snapshot.data)
-                self._execute("UPDATE runs SET owner = NULL WHERE id = ?", (key,))
-        del self.claims[run]
 
     def append(self, turns: Sequence[Turn]) -> list[StoreError | None]:
         writing, plan = self._writing, Plan()
@@ -129,16 +165,6 @@ class Journal:
     def beside(self, connection: apsw.Connection) -> Writing:
         """Turns of the runs that are owned here, written through another connection while this one rests."""
         return Writing(connection, self._owner, Reading(self._url, connection), self.claims)
-
-    def delete(self, run: str) -> None:
-        with self._transaction:
-            key = self._free(run)[0]
-            definitions = self.reading.all("SELECT definition FROM needs WHERE run = ?", (key,))
-            for part in _PARTS:
-                self._execute(f"DELETE FROM {part} WHERE run = ?", (key,))
-            self._execute("DELETE FROM runs WHERE id = ?", (key,))
-            self._connection.executemany(_ORPHANS, definitions)
-        self.claims.pop(run, None)
 
     def owns(self, run: str) -> bool:
         return run in self.claims

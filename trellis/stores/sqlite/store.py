@@ -3,6 +3,9 @@
 A lone turn commits inline, in the caller: handing it to a thread costs as much again as writing it. A batch commits in
 one thread, so that the event loop goes on while the disk works, and so does a search for runs that are due; every other
 call waits its turn meanwhile. So it does while an action writes in a transaction, through a connection beside this one.
+
+Runs are begun, claimed, freed and deleted inline too. Where several ask for that in the same turn of the loop, the first
+goes ahead, and the others share one commit as a batch; so do all who ask while somebody else is at work.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import apsw
 
@@ -40,11 +44,14 @@ class SqliteStore:
         file = Path(root, path).absolute()
         self.url = url
         self._connection = connect(url, file)
-        owner = OwnerLock(file)
-        self._journal = Journal(url, self._connection, owner)
-        self._control = ControlSocket(url, owner, self._journal.owns)
+        self._owner = OwnerLock(file)
+        self._journal = Journal(url, self._connection, self._owner)
+        self._control = ControlSocket(url, self._owner, self._journal.owns)
         self._line = asyncio.Lock()  # in order of arrival, and the loop goes on meanwhile
         self._guard = threading.Lock()  # holds even where a batch goes on although its caller was cancelled
+        self._first: asyncio.Task[Any] | None = None  # whose call was committed inline in this turn of the loop
+        self._asked: list[Callable[[], Any]] = []  # what came after it
+        self._next: asyncio.Task[list[Any]] | None = None  # the commit of that, until it begins
         self._thread: ThreadPoolExecutor | None = None
         self._beside: apsw.Connection | None = None  # for transactions that actions write in
 
@@ -61,14 +68,10 @@ class SqliteStore:
         at_most: int | None = None,
     ) -> tuple[RunRow, int | None]:
         create = self._journal.create
-        answer = await self._inline(create, row, events, definitions, last=last, at_most=at_most)
-        self._control.listen()
-        return answer
+        return await self._owning(create, row, events, definitions, last=last, at_most=at_most)
 
     async def claim(self, run: str) -> int:
-        epoch = await self._inline(self._journal.claim, run)
-        self._control.listen()
-        return epoch
+        return await self._owning(self._journal.claim, run)
 
     async def claim_due(
         self, now: float, *, limit: int, names: Collection[str] | None = None, without: Collection[str] = ()
@@ -81,7 +84,7 @@ class SqliteStore:
         return await self._inline(self._journal.owned)
 
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
-        await self._inline(self._journal.release, run, snapshot)
+        await self._together(self._journal.release, run, snapshot)
 
     async def append(self, turns: Sequence[Turn]) -> Sequence[StoreError | None]:
         if len(turns) < 2:
@@ -138,28 +141,69 @@ class SqliteStore:
                 raise
 
     async def delete(self, run: str) -> None:
-        await self._inline(self._journal.delete, run)
+        await self._together(self._journal.delete, run)
 
     async def close(self) -> None:
         await self._control.close()
         await self._inline(self._close)
         if self._thread is not None:
             self._thread.shutdown()
+            self._thread = None
 
     def _close(self) -> None:
         if self._beside is not None:
             self._beside.close()
         self._journal.close()
 
+    async def _owning(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do it as an owner that is alive for others to see, and that they reach."""
+        if not self._owner.held:
+            await self._inline(self._owner.hold)
+        answer = await self._together(work, *args, **kwargs)
+        self._control.listen()
+        return answer
+
+    async def _together(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Commit it here, without suspending, unless others ask in the same turn of the loop, or are before us."""
+        call = partial(self._told, work, *args, **kwargs)
+        loop, caller = asyncio.get_running_loop(), asyncio.current_task()
+        if self._first in (None, caller) and not self._asked and not self._line.locked():
+            if self._first is None:
+                self._first = caller
+                loop.call_soon(self._end_turn)
+            return self._guarded(self._journal.alone, call)
+        if self._next is None or self._next.done():
+            self._next = loop.create_task(self._commit())
+        place = len(self._asked)
+        self._asked.append(call)
+        outcome: T | Exception = (await asyncio.shield(self._next))[place]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _end_turn(self) -> None:
+        self._first = None
+
+    async def _commit(self) -> list[Any]:
+        """Do all that was asked for until it is our turn."""
+        async with self._line:
+            asked, self._asked, self._next = self._asked, [], None
+            if len(asked) == 1:
+                return self._guarded(self._journal.together, asked)
+            return await self._in_thread(self._journal.together, asked)
+
     async def _aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it in the thread, when it is our turn."""
+        async with self._line:
+            return await self._in_thread(work, *args, **kwargs)
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._thread is None:
             from concurrent.futures import ThreadPoolExecutor
 
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="trellis-sqlite")
-        async with self._line:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, lambda: self._guarded(work, *args, **kwargs))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: self._guarded(work, *args, **kwargs))
 
     async def _inline(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it here, without suspending unless others are before us."""
@@ -170,14 +214,17 @@ class SqliteStore:
 
     def _guarded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._guard:
-            try:
-                return work(*args, **kwargs)
-            except apsw.ConnectionClosedError as error:
-                raise translate(self.url, error, 0) from error
-            except apsw.Error as error:
-                raise translate(self.url, error, self._connection.system_errno) from error
-            except OSError as error:
-                raise translate_os(self.url, error) from error
+            return self._told(work, *args, **kwargs)
+
+    def _told(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except apsw.ConnectionClosedError as error:
+            raise translate(self.url, error, 0) from error
+        except apsw.Error as error:
+            raise translate(self.url, error, self._connection.system_errno) from error
+        except OSError as error:
+            raise translate_os(self.url, error) from error
 
 
 async def _abandoned(acting: ActingTransaction) -> None:

@@ -1,4 +1,4 @@
-"""A transaction that takes the write lock when it begins, and whose failure is the error that caused it.
+"""A transaction takes the write lock when it begins, and its failure, or that of a part of it, is the error that caused it.
 
 The connection's own `with` block is not used: where SQLite has rolled back by itself, as it does on a full disk, that
 block fails on rolling back once more, and hides why.
@@ -30,3 +30,20 @@ class Transaction:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+class Savepoint:
+    """A part of a transaction that is taken back alone where its block raises. Use it with `with`, as often as needed."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("SAVEPOINT trellis_part")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self._connection.in_transaction:
+            return  # SQLite took all of it back: a full disk
+        if kind is not None:
+            self._connection.execute("ROLLBACK TO trellis_part")
+        self._connection.execute("RELEASE trellis_part")

@@ -40,6 +40,12 @@ class Claim:
         self.key, self.epoch, self.revision, self.columns = key, epoch, revision, columns
 
 
+def claimed(held: tuple[Any, ...]) -> Claim:
+    """What is known of a run that is owned here, from its row as HELD has it."""
+    key, _, _, epoch, revision, *rest = held
+    return Claim(key, epoch, revision, tuple(rest))
+
+
 class Displaced(Exception):
     """Fewer events were inserted than meant; leaving the transaction with it takes them back."""
 
@@ -135,15 +141,9 @@ class Writing:
         for run in set(runs) & self.claims.keys():
             held = self._reading.one(f"{HELD} WHERE run = ?", (run,))
             if held is not None and held[2] == self._owner.token:
-                self.hold(held)
+                self.claims[run] = claimed(held)
             else:
                 del self.claims[run]
-
-    def hold(self, held: tuple[Any, ...]) -> Claim:
-        """Know a run that is owned here now, from its row as HELD has it."""
-        key, run, _, epoch, revision, *rest = held
-        self.claims[run] = claim = Claim(key, epoch, revision, tuple(rest))
-        return claim
 
     def need(self, key: int, digest: str, data: bytes | None) -> None:
         """Link a run to a definition, which is kept where it is not yet; None: only where it is."""
