@@ -39,13 +39,13 @@ class Attempts:
         task.add_done_callback(lambda over: self._over(run, request, over))
 
     def refuse(self) -> None:
-        """From now on nothing is begun, and nothing reported."""
+        """Cancel what is under way, begin nothing more, and report nothing: that is for whoever resumes the runs."""
         self._stopping = True
-
-    async def stop(self) -> None:
-        """Cancel what is under way and wait until it is gone; its outcome is the affair of whoever resumes the run."""
         for task in self._tasks:
             task.cancel()
+
+    async def stop(self) -> None:
+        """After `refuse`: wait until all of it is gone."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 

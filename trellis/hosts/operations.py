@@ -15,7 +15,7 @@ from trellis.expr.expression import Expression, ExpressionSyntax, compile_expres
 from trellis.hosts.clock import Clock, SystemClock
 from trellis.hosts.journal import Definitions, folded, load, read_events, steps
 from trellis.hosts.lines import Line, Scribe, entered
-from trellis.hosts.rows import first_row
+from trellis.hosts.rows import UPDATED_S, first_row
 from trellis.hosts.vault import Vault, rebound
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
@@ -77,7 +77,7 @@ async def select(
     older_than: float | None = None,
     limit: int | None = None,
 ) -> list[RunRow]:
-    """The rows of this status, name of a graph, and last change before `older_than` (seconds since 1970), newest first.
+    """The rows of this status, name of a graph, and last event before `older_than` (seconds since 1970), newest first.
 
     `where` is an expression over the indexed fields; a run that lacks one of them, or has other types in them, is none
     of those looked for. Raises UsageError where it is no expression.
@@ -85,16 +85,32 @@ async def select(
     match, holds = _condition(where)
     whole = holds is None and older_than is None
     rows = await store.rows(status=status, name=name, match=match, limit=limit if whole else None)
-    found = [
-        row
-        for row in rows
-        if (older_than is None or row.updated < older_than) and (holds is None or _holds(holds, row))
-    ]
-    return found if limit is None else found[:limit]
+    found = list[RunRow]()
+    for row in rows:
+        if len(found) == limit:
+            break
+        if (holds is None or _holds(holds, row)) and (older_than is None or await _rests(store, row, older_than)):
+            found.append(row)
+    return found
+
+
+async def _rests(store: Store, row: RunRow, since: float) -> bool:
+    """Whether nothing has happened to the run from then on."""
+    if row.status != "running" or row.updated >= since or row.updated + UPDATED_S < since:
+        return row.updated < since
+    try:
+        later = await read_events(store, row.run, row.revision - 1)  # the row may lag behind, the journal does not
+    except UnknownRun:
+        return False
+    return all(event.at < since for event in later)
 
 
 def _condition(where: str | None) -> tuple[dict[str, Value], Expression | None]:
-    """What the index can find, `name == value` parts that all must hold, and the expression where there is more."""
+    """What the index can find, `name == value` parts that all must hold, and the expression where there is more.
+
+    The index finds by equality as JSON has it, and a missing field as null; where an expression has it otherwise, of
+    null, and of 0 and 1, which equal false and true there, the expression decides.
+    """
     if where is None:
         return {}, None
     import ast
@@ -111,7 +127,7 @@ def _condition(where: str | None) -> tuple[dict[str, Value], Expression | None]:
             case ast.BoolOp(op=ast.And(), values=values):
                 parts += values
             case ast.Compare(left=ast.Name(id=field), ops=[ast.Eq()], comparators=[ast.Constant(value=value)]) if (
-                field not in match and isinstance(value, str | int | float | bool | None)
+                field not in match and value is not None and value not in (0, 1)
             ):
                 match[field] = value
             case _:
@@ -121,7 +137,7 @@ def _condition(where: str | None) -> tuple[dict[str, Value], Expression | None]:
 
 def _holds(expression: Expression, row: RunRow) -> bool:
     try:
-        return expression.evaluate(row.fields) is True
+        return bool(expression.evaluate(row.fields))
     except ExpressionError:
         return False
 

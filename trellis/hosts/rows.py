@@ -11,6 +11,8 @@ from trellis.stores.base import RunRow
 
 NOW = 0.0
 """The `wake` of a run whose calls are under way: should its owner die, it wants to be taken up at once."""
+UPDATED_S = 60.0
+"""So many seconds at most `updated` lags behind the last event of an open run: a step of a busy run stays one row."""
 
 
 def first_row(graph: Graph, state: State, request: str = "") -> RunRow:
@@ -32,7 +34,7 @@ def first_row(graph: Graph, state: State, request: str = "") -> RunRow:
 
 
 def next_row(graph: Graph, row: RunRow, before: State, step: Step) -> RunRow:
-    """The row after a step; the very same object where nothing of it changed.
+    """The row after a step; the very same object where nothing of it changed, and it was written within UPDATED_S.
 
     The position of a run that waits for a call stays as it was: it is written when the run rests.
     """
@@ -47,7 +49,8 @@ def next_row(graph: Graph, row: RunRow, before: State, step: Step) -> RunRow:
     else:
         position = tuple(state.tokens)
         due = row.wake if state.timers is before.timers and row.wake != NOW else _wake(row.wake, step)
-    if (state.status, due, position) == (row.status, row.wake, row.position) and fields is row.fields:
+    same = (state.status, due, position) == (row.status, row.wake, row.position) and fields is row.fields
+    if same and state.at - row.updated < UPDATED_S:
         return row
     return msgspec.structs.replace(
         row, status=state.status, position=position, fields=fields, wake=due, updated=state.at

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -25,6 +25,9 @@ PREFIX = "trellis"
 LEASE = 10.0
 """Seconds that an owner lives without renewing its lease."""
 
+_EXPECTED = (
+    "expected redis://USER:PASSWORD@HOST:PORT/NUMBER, with % @ : / ? # of a password written as %25 %40 %3A %2F %3F %23"
+)
 _AT_ONCE = 16  # calls under way; the server does one after the other anyway
 _ANSWER = 10.0  # seconds for one answer: a long listing, or an append that waits for a slow disk
 
@@ -47,6 +50,9 @@ class Server:
         self.url = masked(url)
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if _broken(parts, query):
+            # What the library would quote is a piece of the password.
+            raise StoreUnavailable(self.url, f"this is no URL of Redis; {_EXPECTED}")
         self.prefix = query.pop("prefix", PREFIX) or PREFIX
         lease = query.pop("lease", LEASE)
         try:
@@ -127,3 +133,13 @@ class Server:
 def wrong_format(url: str, found: int) -> StoreError:
     """What to say of keys in another format than ours."""
     return (StoreTooNew if found > FORMAT else StoreTooOld)(url, found, FORMAT)
+
+
+def _broken(parts: SplitResult, query: dict[str, str]) -> bool:
+    """Whether a password that is not quoted has torn the URL to pieces that pass for others."""
+    try:
+        parts.port  # noqa: B018 - it judges when it is asked
+    except ValueError:
+        return True
+    elsewhere = "@" in parts.path and parts.scheme != "unix"
+    return elsewhere or "@" in parts.fragment or any("@" in name for name in query)
