@@ -132,6 +132,33 @@ def test_a_command_reaches_a_run_that_a_worker_has(here: Here) -> None:
         assert (finished["run"], finished["status"]) == ("p-1", "failed")
 
 
+def test_what_a_worker_writes_counts_though_nobody_reads_its_lines_and_then_it_stops(here: Here) -> None:
+    here.died("p-1")
+    assert here("run", "hello.yaml", "--id", "h-1", "--set", "name=Ana", typed="prod\n").code == 7
+    with worker(here.folder) as serving:
+        assert serving.until("run.taken")["run"] == "p-1"
+        while "uncertain" not in here("runs", "show", "p-1").out:
+            pass
+        assert serving.process.stdout is not None
+        assert serving.process.stderr is not None
+        serving.process.stdout.close()
+        done = here("runs", "resolve", "p-1", "pay", "--failed", "lost")
+        assert done == (0, "✓ resolved; the run has ended: failed at pay\n", "")
+        assert serving.process.wait(LIMIT_S) == 130
+        assert serving.process.stderr.read() == ""
+    assert here("answer", "h-1", "count", "3").out == '✓ taken; the run has ended: completed: "prod"\n'
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_worker_whose_lines_find_no_room_stops_and_says_so(here: Here) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "trellis", "worker", "--output", "json"],
+            cwd=here.folder, env=environment(), stdout=full, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, b"error: cannot write the output: No space left on device\n")
+
+
 def test_a_run_that_cannot_be_driven_is_put_off_and_the_reason_said(here: Here) -> None:
     Path("slow.yaml").write_text(SLOW, "utf-8")
     begun = subprocess.Popen(

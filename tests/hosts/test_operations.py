@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from tests.hosts.authored import graph
 from tests.hosts.scenes import Doing, play, until
 from trellis.dispatch import Dispatcher
-from trellis.errors import ActionError, InvalidField, Refused, UnknownRun, UsageError
+from trellis.engine import apply, start
+from trellis.errors import ActionError, ExpressionError, InvalidField, Refused, UnknownRun, UsageError
+from trellis.expr.expression import compile_expression
 from trellis.hosts import operations
-from trellis.hosts.commands import Adopt
+from trellis.hosts.commands import Adopt, Reply, Signal
 from trellis.hosts.local import Host
+from trellis.hosts.rows import UPDATED_S, first_row, next_row
 from trellis.hosts.sending import send
 from trellis.hosts.vault import Vault
+from trellis.model.events import RunStarted, SignalReceived
 from trellis.stores.memory import MemoryStore
+from trellis.testing.clocks import ManualClock
 
 ASKING = """
     {trellis: 1, name: order, start: who,
@@ -59,6 +65,101 @@ def test_runs_are_found_by_an_expression_over_indexed_fields() -> None:
         "note == 'x'": [],
         "len(user) == 3 and user != 'bob'": ["r-0"],
     }
+
+
+FLAGGED = graph("""
+    {trellis: 1, name: flagged, start: a,
+     fields: {n: {type: boolean, default: true, index: true}, x: {type: string, optional: true}},
+     nodes: {a: {ask: {text: x}, to: $end}}}
+""")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user == None", "None == user", "user == null", "user != None", "user in [None, 'bob']", "user == None and 1 == 1",
+        "user == None and n == 0", "not user", "n == 0 and not user", "user", "n == 1 and user", "user and n == 1",
+        "nosuch == None", "nosuch == None or n == 1", "n == 1", "n == 1.0", "n == true", "true == n", "n == True",
+        "n == 0", "n == -0.0", "n == false", "n in [true]", "n != 1", "user == 'ana' and user == None", "user == ''",
+    ],
+)  # fmt: skip
+def test_an_expression_finds_the_runs_for_which_it_holds_whatever_the_index_can_say(text: str) -> None:
+    def holds(fields: dict[str, Any]) -> bool:
+        try:
+            return bool(compile_expression(text).evaluate(fields))
+        except ExpressionError:
+            return False
+
+    async def scene() -> tuple[list[str], list[str]]:
+        store = MemoryStore()
+        await begun(store, Doing(), "ana", "bob", "")
+        async with Host(store) as host:
+            await host.start(FLAGGED, id="f-1")
+            await host.start(FLAGGED, {"n": False}, id="f-2")
+        found = [row.run for row in await operations.select(store, where=text)]
+        return found, [row.run for row in await store.rows() if holds(row.fields)]
+
+    found, wanted = play(scene())
+    assert found == wanted
+
+
+def test_no_run_is_found_by_the_absence_of_a_field_that_its_graph_does_not_have() -> None:
+    async def scene() -> dict[str, list[str]]:
+        store = MemoryStore()
+        await begun(store, Doing(), "ana", "")
+        async with Host(store) as host:
+            await host.start(FLAGGED, id="f-1")
+        texts = ["user == None", "nosuch == None", "note == None"]
+        return {text: [row.run for row in await operations.select(store, where=text)] for text in texts}
+
+    assert play(scene()) == {"user == None": ["r-1"], "nosuch == None": [], "note == None": []}
+
+
+BEATEN = graph("""
+    {trellis: 1, name: beaten, start: a, signals: {beat: {}},
+     fields: {n: {type: integer, default: 0}, t: {type: string, optional: true}},
+     nodes: {a: {ask: {text: t}, upon: {beat: b}, to: $end}, b: {set: {fields: {n: n + 1}}, to: a}}}
+""")
+DAY_S = 86_400.0
+
+
+def test_a_run_to_which_something_happens_every_day_is_older_than_no_day() -> None:
+    async def scene() -> list[list[str]]:
+        store, clock = MemoryStore(), ManualClock()
+
+        async def older(seconds: float) -> list[str]:
+            rows = await operations.select(store, older_than=clock.now() - seconds)
+            return [row.run for row in rows]
+
+        found = []
+        async with Host(store, clock=clock) as host:
+            for run in ("left", "beaten"):
+                await host.start(BEATEN, id=run)
+            for _ in range(5):
+                clock.advance(DAY_S)
+                assert await host.send("beaten", Signal("beat")) == Reply("running")
+            found += [await older(4 * DAY_S), await older(0.0)]
+        clock.advance(UPDATED_S / 2)
+        assert await send(store, "beaten", Signal("beat"), clock=clock) == Reply("running")
+        clock.advance(UPDATED_S / 2)  # its row is that old, and its last event half of it
+        found += [await older(UPDATED_S * 0.75), await older(UPDATED_S / 4)]
+        return [*found, [row.run for row in await operations.select(store, older_than=clock.now(), limit=1)]]
+
+    assert play(scene()) == [["left"], ["left"], ["left"], ["beaten", "left"], ["beaten"]]
+
+
+def test_a_row_is_written_for_its_time_alone_once_in_a_while() -> None:
+    state = start(BEATEN, RunStarted(0.0, "r", BEATEN.hash)).state
+    row = first_row(BEATEN, state)
+    written = [row]
+    for second in range(1, 131):
+        step = apply(BEATEN, state, SignalReceived(second * 1.0, "beat", {}))
+        row = next_row(BEATEN, row, state, step)
+        state = step.state
+        if row is not written[-1]:
+            written.append(row)
+    assert [row.updated for row in written] == [0.0, UPDATED_S, 2 * UPDATED_S]
+    assert written[1:] == [replace(written[0], updated=row.updated) for row in written[1:]]
 
 
 def test_an_expression_that_is_none_is_a_usage_error() -> None:
@@ -155,6 +256,10 @@ def test_an_export_is_the_same_run_in_another_store() -> None:
     assert play(scene()) == ("copy", {"user": "ana", "n": 1}, ("who", "work", "last"), True)
 
 
+def _without_definitions(head: bytes) -> bytes:
+    return msgspec.json.encode({**msgspec.json.decode(head), "definitions": {}})
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -162,12 +267,29 @@ def test_an_export_is_the_same_run_in_another_store() -> None:
         (lambda _: [b"{}"], "this is no export of a run: "),
         (lambda lines: lines[:1], "this is no export of a run: it has no events"),
         (lambda lines: [lines[0].replace(b'"trellis_export":1', b'"trellis_export":2')], "this export has version 2"),
-        (lambda lines: [lines[0].replace(b"who", b"why"), *lines[1:]], "this export was changed: "),
+        (
+            lambda lines: [lines[0].replace(b"who", b"why"), *lines[1:]],
+            "this export is damaged: definition 96471ded0fb4 is not ",
+        ),
+        (
+            lambda lines: [_without_definitions(lines[0]), *lines[1:]],
+            "this export is damaged: it lacks definition 96471d",
+        ),
         (lambda lines: [lines[0], *lines[2:]], "the journal of run 'r-0' does not begin with its start"),
         (lambda lines: [*lines[:2], lines[3], lines[2]], "run 'r-0' cannot be replayed"),
         (lambda lines: [*lines, b"\xff"], "this is no export of a run: "),
     ],
-    ids=["empty", "foreign", "no events", "newer", "changed definition", "no start", "other order", "no text"],
+    ids=[
+        "empty",
+        "foreign",
+        "no events",
+        "newer",
+        "changed definition",
+        "no definition",
+        "no start",
+        "other order",
+        "no text",
+    ],
 )
 def test_an_export_that_is_damaged_is_refused_and_nothing_is_written(damage: Any, said: str) -> None:
     async def scene() -> tuple[str, int]:
@@ -213,6 +335,38 @@ def test_open_runs_move_to_a_new_version_where_that_is_safe() -> None:
     assert unsafe == {"r-0": "needs_map", "r-1": "needs_map"}
     assert ends == [(6, ("who", "work", "last", "more"))] * 2
     assert (status, rows) == ("completed", 2)
+
+
+def test_a_definition_under_a_false_hash_is_adopted_by_nobody() -> None:
+    new = graph(ASKING.replace("to: $end}}}", "to: more}, more: {do: work, with: {n: 5}, save: n, to: $end}}}"))
+    orders = {
+        "other": Adopt("f" * 64, new.data.decode()),
+        "none": Adopt(new.hash, new.data.decode()[:-1]),
+    }
+    told = "; send the `hash` and the `data` of one graph"
+
+    async def scene() -> dict[str, list[Reply]]:
+        store, replies = MemoryStore(), dict[str, list[Reply]]()
+        await begun(store, Doing(), "ana", "bob")
+        before = await store.rows()
+        async with Host(store, Doing().tools) as host:
+            await host.resume("r-0")
+            for name, order in orders.items():
+                driven = await host.send("r-0", order)
+                with pytest.raises(Refused) as refused:
+                    await send(store, "r-1", order)
+                replies[name] = [driven, Reply("running", refused.value.code, refused.value.message)]
+        assert await store.rows() == before
+        assert await store.definition("f" * 64) is None
+        return replies
+
+    assert play(scene()) == {
+        name: [Reply("running", "definition", f"run '{run}' adopts nothing: {why}{told}") for run in ("r-0", "r-1")]
+        for name, why in {
+            "other": f"definition ffffffffffff is not what it is called, its hash is {new.hash[:12]}",
+            "none": f"definition {new.hash[:12]}: not a compiled graph: Input data was truncated",
+        }.items()
+    }
 
 
 def test_a_fork_takes_its_secrets_along_where_their_key_is_known() -> None:

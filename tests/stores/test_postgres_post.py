@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 import psycopg
 import pytest
 
+from tests.servers import with_setting
 from tests.stores.test_postgres import expire
 from tests.stores.test_postgres_formats import query
-from trellis.errors import StoreUnavailable
+from trellis.errors import RunOwned, StoreUnavailable
 from trellis.stores.postgres import PostgresStore, post
 from trellis.stores.postgres.place import parse
 from trellis.testing.stores import create, refusal
@@ -39,8 +40,23 @@ async def emptied(place: str) -> None:
         await asyncio.sleep(0)
 
 
+async def sent(place: str) -> None:
+    """Wait until a message is there."""
+    while not query(place, "SELECT id FROM {s}.inbox"):
+        await asyncio.sleep(0)
+
+
+async def deaf(store: PostgresStore) -> None:
+    """As though its process were busy from now on: it looks for no messages, and its lease goes on for a while."""
+    watch = store._post._watch
+    assert watch is not None
+    watch.cancel()
+    await asyncio.wait({watch})
+
+
 def test_a_reply_does_not_wait_for_the_next_look(postgres_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(post, "_POLL", 60.0)
+    monkeypatch.setattr(post, "_LOOK", 60.0)
 
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
         ours.hear(echo)
@@ -77,12 +93,10 @@ def test_notifications_of_a_moment_are_one(postgres_place: str) -> None:
 
 def test_no_message_stays_behind(postgres_place: str) -> None:
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        await deaf(ours)
         kind, facts = await refusal(theirs.ask("r-1", b"nobody hears", timeout=0.1))
         expected = "the owner of run 'r-1' gave no reply in 0.1 s; whether it heard is unknown"
         assert (kind, facts["reason"]) == (StoreUnavailable, expected)
-        await emptied(postgres_place)
-        ours.hear(echo)
-        await theirs.ask("r-1", b"hello")
         await emptied(postgres_place)
 
     tell(postgres_place, story)
@@ -101,14 +115,73 @@ def test_what_an_asker_that_died_left_behind_is_swept(postgres_place: str) -> No
     tell(postgres_place, story)
 
 
-def test_who_asks_an_owner_that_dies_is_told_that_nobody_is_there(postgres_place: str) -> None:
+def test_who_asks_an_owner_that_dies_unheard_is_told_that_nobody_is_there(postgres_place: str) -> None:
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        await deaf(ours)
         asked = asyncio.create_task(theirs.ask("r-1", b"nobody hears"))
-        while not query(postgres_place, "SELECT id FROM {s}.inbox"):
-            await asyncio.sleep(0)
+        await sent(postgres_place)
         await expire(ours, postgres_place)
         assert await theirs.claim("r-1") == 2
         assert await asked is None
+        await emptied(postgres_place)
+
+    tell(postgres_place, story)
+
+
+@pytest.mark.parametrize("end", ["closes", "is buried", "stops renewing"])
+def test_who_asks_an_owner_that_heard_and_is_gone_is_told_that_nobody_knows(postgres_place: str, end: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        heard = asyncio.Event()
+
+        async def act(message: bytes) -> bytes:
+            heard.set()
+            return await asyncio.get_running_loop().create_future()
+
+        ours.hear(act)
+        asked = asyncio.create_task(refusal(theirs.ask("r-1", b"hello")))
+        await heard.wait()
+        if end == "closes":
+            await ours.close()
+        else:
+            await expire(ours, postgres_place)
+        if end == "is buried":
+            assert await theirs.claim("r-1") == 2
+        reason = "the owner of run 'r-1' gave no reply: it is gone, and whether it acted is unknown"
+        assert await asked == (StoreUnavailable, {"url": theirs.url, "reason": reason})
+        await emptied(postgres_place)
+
+    tell(postgres_place, story)
+
+
+def test_an_owner_that_closes_while_it_hears_itself_is_told_that_nobody_knows(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        async def close(message: bytes) -> bytes:
+            if message == b"wait":
+                return await asyncio.get_running_loop().create_future()
+            await ours.close()
+            return b"closed"
+
+        ours.hear(close)
+        asked = asyncio.create_task(refusal(ours.ask("r-1", b"wait")))
+        assert await ours.ask("r-1", b"close") == b"closed"
+        reason = "the owner of run 'r-1' gave no reply: it is gone, and whether it acted is unknown"
+        assert await asked == (StoreUnavailable, {"url": theirs.url, "reason": reason})
+
+    tell(postgres_place, story)
+
+
+def test_a_reply_that_came_before_its_owner_went_is_a_reply(
+    postgres_place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post.Post, "_hint", lambda *_: None)
+
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        ours.hear(echo)
+        asked = asyncio.create_task(theirs.ask("r-1", b"hello"))
+        while not query(postgres_place, "SELECT id FROM {s}.inbox WHERE answered"):
+            await asyncio.sleep(0)
+        await ours.close()
+        assert await asked == b"heard hello"
 
     tell(postgres_place, story)
 
@@ -116,30 +189,45 @@ def test_who_asks_an_owner_that_dies_is_told_that_nobody_is_there(postgres_place
 def test_a_message_for_a_run_that_was_let_go_meanwhile_is_not_heard(postgres_place: str) -> None:
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
         await create(ours, "r-2")
-        asked = asyncio.create_task(theirs.ask("r-1", b"hello"))
-        while not query(postgres_place, "SELECT id FROM {s}.inbox"):
-            await asyncio.sleep(0)
-        await ours.release("r-1")
         ours.hear(echo)
+        await deaf(ours)
+        asked = asyncio.create_task(theirs.ask("r-1", b"hello"))
+        await sent(postgres_place)
+        await ours.release("r-1")
         assert await asked is None
-        assert await theirs.ask("r-2", b"hello") == b"heard hello"
+        await emptied(postgres_place)
 
     tell(postgres_place, story)
 
 
-def test_an_answer_that_raises_is_told_to_the_loop_and_the_next_is_heard(postgres_place: str) -> None:
+def test_an_answer_that_raises_is_told_to_the_asker_and_the_next_is_heard(postgres_place: str) -> None:
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
-        told = list[object]()
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
-
         async def moody(message: bytes) -> bytes:
             if message == b"fail":
                 raise KeyError("mine")
             return b"fine"
 
         ours.hear(moody)
-        assert (await refusal(theirs.ask("r-1", b"fail", timeout=0.3)))[0] is StoreUnavailable
-        assert await theirs.ask("r-1", b"hello") == b"fine"
-        assert [repr(error) for error in told] == ["KeyError('mine')"]
+        reason = "the owner of run 'r-1' gave no reply: KeyError: 'mine'"
+        for asker in (ours, theirs):
+            told = await refusal(asker.ask("r-1", b"fail"))
+            assert told == (StoreUnavailable, {"url": theirs.url, "reason": reason})
+            assert await asker.ask("r-1", b"hello") == b"fine"
+
+    tell(postgres_place, story)
+
+
+def test_a_short_lease_lives_on_where_its_owner_asked_before_its_first_run(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        ours.hear(echo)
+        quick = PostgresStore(with_setting(postgres_place, "lease", 0.3))
+        try:
+            assert await quick.ask("r-1", b"hello") == b"heard hello"
+            await create(quick, "r-2")
+            for _ in range(12):
+                await asyncio.sleep(0.1)
+                assert (await refusal(theirs.claim("r-2")))[0] is RunOwned
+        finally:
+            await quick.close()
 
     tell(postgres_place, story)

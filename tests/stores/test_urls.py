@@ -21,17 +21,19 @@ from trellis.stores.urls import masked
         ("runs.db", "runs.db"),
         ("postgresql://db/x", "postgresql://db/x"),
         ("postgresql://db:5432/x?lease=2", "postgresql://db:5432/x?lease=2"),
-        ("postgresql://h1:1,h2:2/x?schema=a@b", "postgresql://h1:1,h2:2/x?schema=a@b"),
+        ("postgresql://h1:1,h2:2/x?schema=a%40b", "postgresql://h1:1,h2:2/x?schema=a%40b"),
         ("postgresql://[::1]:5432/x", "postgresql://[::1]:5432/x"),
         ("postgresql://u@db/x", "postgresql://u@db/x"),
         ("postgresql://u:p:@w@db:5/x?lease=2&password=p", "postgresql://u:***@db:5/x?lease=2&password=***"),
         ("postgresql://u:p@db/x?sslpassword=p", "postgresql://u:***@db/x?sslpassword=***"),
         ("redis://:p@h/0", "redis://:***@h/0"),
-        ("redis://h/0?password=p@q", "redis://h/0?password=***"),
+        ("redis://h/0?password=p@q", "redis://h/0?***"),
         ("redis://h/0?pass%77ord=p", "redis://h/0?pass%77ord=***"),
         ("unix:///run/redis.sock?password=p&prefix=a", "unix:///run/redis.sock?password=***&prefix=a"),
+        ("postgresql:///d?user=a&password=b/c", "postgresql:///d?user=a&password=***"),
         ("postgresql:u:p@h/d", "postgresql:u:***@h/d"),
-        ("postgresql://u:a?p", "postgresql://u:***?p"),
+        ("postgresql://u:a", "postgresql://u:***"),
+        ("postgresql://u:a@p?q@h", "postgresql://u:***?***"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
@@ -45,7 +47,9 @@ def test_a_password_with_any_signs_in_it_is_not_shown(scheme: str, before: str, 
     assert "s3cret" not in masked(url)
 
 
-@pytest.mark.parametrize("url", ["redis://u:s3?s3cret@h/0", "redis://u:s3/s3cret@h/0", "redis://u:1#s3cret@h", "redis://u:s3cret"])
+@pytest.mark.parametrize(
+    "url", ["redis://u:s3?s3cret@h/0", "redis://u:s3/s3cret@h/0", "redis://u:1#s3cret@h", "redis://u:s3cret"]
+)
 def test_redis_does_not_tell_a_piece_of_a_password_that_is_not_quoted(url: str) -> None:
     with pytest.raises(StoreUnavailable) as caught:
         Server(url)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from types import FrameType
 from typing import Any
 
-from trellis.cli import INTERRUPTED, tell
+from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
 from trellis.cli.delivery import kinds_needed
 from trellis.cli.places import open_kept, root_here, shown
 from trellis.cli.watching import Watched
@@ -32,8 +32,7 @@ def serve(files: Sequence[str], store: str | None, allow: Collection[str], at_on
             "a worker needs a store that other processes reach, and memory:// is its own; name another --store"
         )
     names = _names(files, allow)
-    told = Told(as_json=output == "json")
-    return asyncio.run(_serve(store, names, allow, at_once, told))
+    return asyncio.run(_serve(store, names, allow, at_once, as_json=output == "json"))
 
 
 def _names(files: Sequence[str], allow: Collection[str]) -> list[str] | None:
@@ -54,10 +53,15 @@ def _tools(graph: Graph, kind: str) -> list[str]:
 
 
 class Told:
-    """Says what the worker does: words on stderr, or JSON on stdout, a line each."""
+    """Says what the worker does: words on stderr, or JSON on stdout, a line each.
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._json = as_json
+    It never raises: what the host and its store do stands, said or not. Where stdout takes nothing more, `lost` says
+    why, and the worker is to `stop`.
+    """
+
+    def __init__(self, stop: Callable[[], None], *, as_json: bool) -> None:
+        self._stop, self._json = stop, as_json
+        self.lost: OSError | None = None
 
     def __call__(self, kind: str, words: str, **facts: Any) -> None:
         if not self._json:
@@ -66,8 +70,13 @@ class Told:
         import msgspec
 
         line = {"v": VERSION, "at": timestamp(SystemClock().now()), "type": kind, **facts}
-        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-        sys.stdout.buffer.flush()
+        try:
+            if self.lost is None:
+                sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+                sys.stdout.buffer.flush()
+        except OSError as error:
+            self.lost = error
+            self._stop()
 
 
 class _Warnings(logging.Handler):
@@ -88,9 +97,12 @@ class _Warnings(logging.Handler):
                 self._told("warning", f"warning: {message}", message=message)
 
 
-async def _serve(store: str | None, names: list[str] | None, allow: Collection[str], at_once: int, told: Told) -> int:
+async def _serve(
+    store: str | None, names: list[str] | None, allow: Collection[str], at_once: int, *, as_json: bool
+) -> int:
     root = root_here()
     stop = asyncio.Event()
+    told = Told(stop.set, as_json=as_json)
     warnings = _Warnings(told)
     log = logging.getLogger("trellis")
     kept = open_kept(store, root)
@@ -116,7 +128,16 @@ async def _serve(store: str | None, names: list[str] | None, allow: Collection[s
         log.removeHandler(warnings)
         await kept.close()
     told("worker.stopped", "stopped")
-    return 0
+    return 0 if told.lost is None else _unread(told.lost)
+
+
+def _unread(error: OSError) -> int:
+    """The exit code where stdout took nothing more."""
+    discard_output()
+    if isinstance(error, BrokenPipeError):
+        return INTERRUPTED
+    tell(f"error: cannot write the output: {error.strerror or error}")
+    return UNWRITABLE
 
 
 def _on_stop(stop: Callable[[], None]) -> dict[int, Any]:

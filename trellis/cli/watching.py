@@ -11,7 +11,7 @@ from trellis.stores.base import Due, Store, Turn
 
 
 class Watched:
-    """`told` hears of each run: a kind, words, and facts."""
+    """`told` hears of each run: a kind, words, and facts. It raises nothing, for what the store did is done."""
 
     def __init__(self, store: Store, told: Callable[..., None]) -> None:
         self._store, self._told = store, told

@@ -77,8 +77,11 @@ def failed(turn: Turn, token: Token, code: str, message: str, retryable: bool) -
 
 
 def timed_out(turn: Turn, token: Token) -> None:
-    """The attempt took too long. One that is tried again is given up; else the node is left with its call open."""
-    delay = _delay(turn, token, "timeout", retryable=True)
+    """The attempt took too long. One that is tried again is given up; else the node is left with its call open.
+
+    Nobody knows how far it had come: what may be made at most once is not tried again.
+    """
+    delay = _delay(turn, token, "timeout", retryable=not turn.open[token.request].begun)
     if delay is None:
         raise_error(turn, token, "timeout", f"attempt {token.attempt} took too long")
         return

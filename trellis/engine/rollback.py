@@ -136,8 +136,9 @@ def timer_fired(turn: Turn, name: str, purpose: str) -> None:
     if purpose == "retry":
         attempt(turn)
         return
-    turn.cancel(turn.open[rolling.request].request)
-    attempt_failed(turn, "timeout", "the undo took too long", retryable=True)
+    pending = turn.open[rolling.request]
+    turn.cancel(pending.request)
+    attempt_failed(turn, "timeout", "the undo took too long", retryable=not pending.begun)
 
 
 def _failed(turn: Turn, error: ErrorFacts) -> None:

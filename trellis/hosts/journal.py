@@ -41,6 +41,18 @@ class Definitions:
             raise StoreCorrupt(self._store.url, f"run '{row.run}': {error}") from error
 
 
+def received(data: str, digest: str, source: str) -> Graph:
+    """The graph of a definition that came from elsewhere, under its hash. Raises ValueError where it has another one."""
+    try:
+        graph = Graph.decode(data.encode(), digest, source=source)
+    except ValueError as error:
+        raise ValueError(f"definition {digest[:12]}: {error}") from error
+    found = Graph(graph.definition).hash
+    if found != digest:
+        raise ValueError(f"definition {digest[:12]} is not what it is called, its hash is {found[:12]}")
+    return graph
+
+
 class Loaded(NamedTuple):
     """What a journal comes to, and the `seq` of the snapshot that the store has of it; 0 without one."""
 

@@ -96,7 +96,8 @@ class LiveRun:
             alarm.cancel()
         self.alarms.clear()
         for task in list(self.tasks.values()):
-            task.cancel()
+            if not task.cancelling():  # a second time would not let a process end by itself
+                task.cancel()
         self.failure = failure
         self.closed.set_result(None)
         if self.forget is not None:

@@ -20,6 +20,7 @@ from trellis.errors import (
     InvalidRunId,
     NoTransactions,
     PermissionNeeded,
+    Refused,
     RunClosed,
     RunConflict,
     RunOwned,
@@ -303,7 +304,10 @@ class Host:
             return closed(live.state, command)
 
     async def _adopt(self, live: LiveRun, command: Adopt) -> Reply:
-        graph = self._graphs.add(decoded(self._store, live.row, command))
+        try:
+            graph = self._graphs.add(decoded(live.row, command))
+        except Refused as error:
+            return Reply(live.state.status, error.code, error.message)
         migrate = graph.definition.migrate
         event = Adopted(self._clock.now(), graph.hash, migrate.nodes, migrate.fields, command.by)
         return replied(await self._driver.ask(live, event, Version(graph, self._router(graph))))

@@ -13,7 +13,7 @@ from trellis.engine.versions import Verdict, compare
 from trellis.errors import ExpressionError, InvalidField, Refused, StoreCorrupt, UnknownRun, UsageError
 from trellis.expr.expression import Expression, ExpressionSyntax, compile_expression
 from trellis.hosts.clock import Clock, SystemClock
-from trellis.hosts.journal import Definitions, folded, load, read_events, steps
+from trellis.hosts.journal import Definitions, folded, load, read_events, received, steps
 from trellis.hosts.lines import Line, Scribe, entered
 from trellis.hosts.rows import UPDATED_S, first_row
 from trellis.hosts.vault import Vault, rebound
@@ -109,7 +109,7 @@ def _condition(where: str | None) -> tuple[dict[str, Value], Expression | None]:
     """What the index can find, `name == value` parts that all must hold, and the expression where there is more.
 
     The index finds by equality as JSON has it, and a missing field as null; where an expression has it otherwise, of
-    null, and of 0 and 1, which equal false and true there, the expression decides.
+    null, and of 0 and 1, which equal false and true in it, the expression decides.
     """
     if where is None:
         return {}, None
@@ -127,7 +127,7 @@ def _condition(where: str | None) -> tuple[dict[str, Value], Expression | None]:
             case ast.BoolOp(op=ast.And(), values=values):
                 parts += values
             case ast.Compare(left=ast.Name(id=field), ops=[ast.Eq()], comparators=[ast.Constant(value=value)]) if (
-                field not in match and value is not None and value not in (0, 1)
+                field not in match and isinstance(value, str | int | float) and value not in (0, 1)
             ):
                 match[field] = value
             case _:
@@ -276,8 +276,14 @@ async def import_run(
     row, state = head.row, None
     name = id if id is not None else row.run
     graphs = Definitions(store)
-    for digest, data in head.definitions.items():
-        graphs.add(_decoded(data, digest, row.source))
+    try:
+        for digest, data in head.definitions.items():
+            graphs.add(received(data, digest, row.source))
+    except ValueError as error:
+        raise UsageError(f"this export is damaged: {error}; export the run again") from error
+    missing = {event.graph for event in events if isinstance(event, RunStarted | Adopted)} - head.definitions.keys()
+    if missing:
+        raise UsageError(f"this export is damaged: it lacks definition {missing.pop()[:12]}; export the run again")
     if name != row.run:
         events = [_renamed(rebound(vault, event, row.run, name), row.run, name) for event in events]
     for step in await folded(graphs, store, row, events):
@@ -285,16 +291,6 @@ async def import_run(
     if state is None:
         raise UsageError("this is no export of a run: it has no events")
     return await _create(store, graphs, row, events, await graphs.get(state.graph, row), state)
-
-
-def _decoded(data: str, digest: str, source: str) -> Graph:
-    try:
-        graph = Graph.decode(data.encode(), digest, source=source)
-    except ValueError as error:
-        raise UsageError(f"this is no export of a run: {error}") from error
-    if Graph(graph.definition).hash != digest:
-        raise UsageError(f"this export was changed: its definition is not the one it names, {digest[:12]}")
-    return graph
 
 
 async def _create(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trellis.engine import State, Step, apply
 from trellis.engine.versions import adopt
-from trellis.errors import Refused, RunOwned, StoreCorrupt, StoreError, StoreUnavailable, UnknownRun
+from trellis.errors import Refused, RunOwned, StoreError, StoreUnavailable, UnknownRun
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import (
     CLOSED,
@@ -29,7 +29,7 @@ from trellis.hosts.commands import (
     encode,
     judge,
 )
-from trellis.hosts.journal import Definitions, Loaded, load
+from trellis.hosts.journal import Definitions, Loaded, load, received
 from trellis.hosts.rows import adopted_row, next_row
 from trellis.hosts.vault import Vault
 from trellis.model.codec import encode_event
@@ -128,7 +128,7 @@ async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault
     graph = found.graph
     event: Event
     if isinstance(command, Adopt):
-        graph = decoded(store, row, command)
+        graph = decoded(row, command)
         event, step = adoption(found, graph, command, clock)
     else:
         judged = judge(command, graph, found.state, clock, vault)
@@ -158,9 +158,10 @@ def adoption(found: Loaded, graph: Graph, command: Adopt, clock: Clock) -> tuple
     return event, adopt(found.graph, graph, found.state, event)
 
 
-def decoded(store: Store, row: RunRow, command: Adopt) -> Graph:
-    """The graph that an Adopt brings. Raises StoreError."""
+def decoded(row: RunRow, command: Adopt) -> Graph:
+    """The graph that an Adopt brings. Raises Refused."""
     try:
-        return Graph.decode(command.definition.encode(), command.graph, source=row.source)
+        return received(command.definition, command.graph, row.source)
     except ValueError as error:
-        raise StoreCorrupt(store.url, f"run '{row.run}': the definition to adopt: {error}") from error
+        told = f"run '{row.run}' adopts nothing: {error}; send the `hash` and the `data` of one graph"
+        raise Refused("definition", told) from error

@@ -180,12 +180,13 @@ class Store(Protocol):
     async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:  # noqa: ASYNC109 - part of the promise, not of the caller
         """Hand a message to the living owner of the run, wherever it is, and wait for its reply.
 
-        None where nobody living owns it, and where the owner let it go before it heard. Raises UnknownRun;
-        StoreUnavailable where no reply came in `timeout` seconds (whether the owner heard it is unknown then).
+        None where nobody living owns it, where its owner hears nobody, and where that let it go before it heard. Raises
+        UnknownRun; StoreUnavailable where the owner failed to reply, was gone before it did, or did not in `timeout`
+        seconds (whether it acted on the message is unknown then).
         """
 
     def hear(self, answer: Hear) -> None:
-        """From now on, let `answer` take the messages for runs that are owned here. Without, they go unanswered."""
+        """From now on, let `answer` take the messages for runs that are owned here. Without, `ask` answers None."""
 
     async def delete(self, run: str) -> None:
         """Remove the run, its events, its snapshot, and the definitions that no other run needs.

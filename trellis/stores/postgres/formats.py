@@ -64,13 +64,13 @@ _FIRST = """
 
     CREATE TABLE {s}.inbox (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        owner text NOT NULL REFERENCES {s}.owners ON DELETE CASCADE,
+        owner text NOT NULL,                -- no foreign key: that it was taken is known when its owner is gone, too
         run text NOT NULL,
         asker text NOT NULL,                -- the channel on which the asker listens
         message bytea NOT NULL,
         taken boolean NOT NULL DEFAULT false,
         answered boolean NOT NULL DEFAULT false,
-        reply bytea,                        -- NULL in what is answered: the owner had let the run go
+        reply bytea,                        -- a frame, in what is answered; see post.py
         expires timestamptz NOT NULL
     );
     CREATE INDEX inbox_by_owner ON {s}.inbox (owner) WHERE NOT taken;

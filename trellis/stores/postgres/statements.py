@@ -81,6 +81,12 @@ class Statements:
             UPDATE {s}.inbox AS i SET taken = true WHERE i.owner = %(me)s AND NOT i.taken
             RETURNING i.id, i.message, EXISTS (SELECT FROM {s}.runs AS r WHERE r.run = i.run AND r.owner = %(me)s)""")
         self.answer = bound("UPDATE {s}.inbox SET answered = true, reply = %b WHERE id = %s RETURNING asker")
-        self.answers = bound("SELECT id, answered, reply FROM {s}.inbox WHERE id = ANY(%s)")
+        self.answers = bound("""
+            SELECT i.id, i.taken, CASE WHEN i.answered THEN i.reply END, o.token IS NOT NULL,
+                EXISTS (SELECT FROM {s}.runs AS r WHERE r.run = i.run AND r.owner IS NOT DISTINCT FROM o.token)
+            FROM {s}.inbox AS i
+            LEFT JOIN {s}.owners AS o ON o.token = i.owner AND o.expires > clock_timestamp() WHERE i.id = ANY(%s)""")
+        """Whether it was taken, its reply, whether its owner lives, and whether it still has the run."""
+        self.withdraw = bound("DELETE FROM {s}.inbox WHERE id = ANY(%s) AND NOT taken RETURNING id")
         self.forget = bound("DELETE FROM {s}.inbox WHERE id = %s")
         self.sweep = bound("DELETE FROM {s}.inbox WHERE expires <= clock_timestamp()")

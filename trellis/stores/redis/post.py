@@ -1,7 +1,8 @@
 """Messages to owners and their replies: a list for each owner, and one for each reply.
 
-The first byte of a reply says what follows: `=` the reply, `-` nothing (that run is not owned there), `!` why there is
-none. Lists that nobody empties end by themselves.
+The first byte of a reply says what follows: `=` the reply, `-` nothing (that run is not owned there, or nobody hears
+there), `!` why there is none. Where none comes, the asker finds out by itself: a message that still lies in its list it
+takes back, so that it is known not to be heard. Lists that nobody empties end by themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from trellis.stores.redis.connection import Server
 from trellis.stores.redis.lease import stop
 
 _KEPT = 60_000  # milliseconds that a reply waits for its asker
-_LOOK = 1.0  # seconds until an asker looks whether the owner still lives
+_LOOK = 0.3  # seconds until an asker looks again whether its message may still be heard
+_LOST = b"!it is gone, and whether it acted is unknown"
 _FAILED = 0.2  # seconds until a listener tries again that was cut off
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -32,20 +34,17 @@ class Post:
     def __init__(self, server: Server, owner: str) -> None:
         self._server, self._owner = server, owner
         self._answer: Hear | None = None
-        self._awaited = self._closed = False
+        self._closed = False
         self._listening: asyncio.Task[None] | None = None
         self._at_work: set[asyncio.Task[Any]] = set()
 
     def hear(self, answer: Hear) -> None:
         """As `Store.hear`."""
         self._answer = answer
-        if self._awaited:
-            self.listen()
 
     def listen(self) -> None:
         """There are runs to be asked for from now on."""
-        self._awaited = True
-        if self._answer is not None and self._listening is None:
+        if self._listening is None:
             self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     async def ask(self, run: str, message: bytes, seconds: float) -> bytes | None:
@@ -67,10 +66,11 @@ class Post:
             reply = await self._server.pop(f"{self._server.prefix}:reply:{ticket}", min(left, _LOOK))
             if reply is not None:
                 return self._opened(run, reply)
-            if not await self._server.run(scripts.LIVES, self._owner, owner):
-                if await self._server.run(scripts.TAKE_BACK, self._owner, owner, letter):
-                    return None
-                raise StoreUnavailable(self._server.url, f"the owner of run '{run}' died before it replied")
+            state = await self._server.run(scripts.LOOK, self._owner, run, owner, letter, ticket)
+            if state == b"unheard":
+                return None
+            if state == b"lost":
+                return self._opened(run, _LOST)
         heard = not await self._server.run(scripts.TAKE_BACK, self._owner, owner, letter)
         raise self._silent(run, seconds, "; whether it acted on the message is unknown" if heard else "")
 
@@ -83,14 +83,12 @@ class Post:
         await stop(tasks)
 
     async def _mine(self, run: str, message: bytes, seconds: float) -> bytes:
-        if self._answer is None:
-            raise StoreUnavailable(self._server.url, f"the owner of run '{run}' hears nobody")
         # Who stops waiting does not stop the owner: a message that was heard is acted on whole.
         work = self._start(self._reply(message))
         done, _ = await asyncio.wait({work}, timeout=seconds)
         if not done:
             raise self._silent(run, seconds, "; whether it acted on the message is unknown")
-        return bytes(work.result())
+        return _LOST if work.cancelled() else bytes(work.result())
 
     async def _listen(self) -> None:
         inbox = f"{self._server.prefix}:inbox:{self._owner}"
@@ -100,8 +98,13 @@ class Post:
             except StoreError:
                 await asyncio.sleep(_FAILED)
                 continue
-            if letter is not None:
-                self._start(self._serve(*_decode(letter)))
+            if letter is None:
+                continue
+            try:
+                told = _decode(letter)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue  # whoever put it there, it is none of ours, and there is nobody to tell
+            self._start(self._serve(*told))
 
     async def _serve(self, ticket: str, run: str, message: bytes) -> None:
         try:
@@ -112,7 +115,8 @@ class Post:
             pass  # the asker is told that no reply came
 
     async def _reply(self, message: bytes) -> bytes:
-        assert self._answer is not None
+        if self._answer is None:
+            return b"-"
         try:
             return b"=" + await self._answer(message)
         except Exception as error:  # noqa: BLE001 - whatever it is, the asker is told

@@ -386,5 +386,15 @@ call('PEXPIRE', P .. ':reply:' .. ARGV[3], ARGV[5])
 return 1
 """
 )
+# Where the message can no longer be heard, it is taken back; `lost` is one that was taken and will not be replied to.
+LOOK = _script(
+    """
+local run, owner, letter, ticket = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+if call('EXISTS', P .. ':reply:' .. ticket) == 1 then return 'replied' end
+local r, lives = load(run), living(owner)
+if lives and r and r.owner == owner then return 'wait' end
+if call('LREM', P .. ':inbox:' .. owner, 1, letter) == 1 then return 'unheard' end
+return lives and 'wait' or 'lost'
+"""
+)
 TAKE_BACK = _script("return call('LREM', P .. ':inbox:' .. ARGV[3], 1, ARGV[4])")
-LIVES = _look("return living(ARGV[3]) and 1 or 0")

@@ -74,13 +74,22 @@ class MessagesPart(Stories):
 
         self.tell(story)
 
-    def test_a_message_that_nobody_takes_is_not_waited_for_longer_than_said(self) -> None:
-        """ask: StoreUnavailable where the owner does not hear, or does not reply in time; the store goes on."""
+    def test_an_owner_that_hears_nobody_is_as_good_as_none(self) -> None:
+        """ask: None, until it hears."""
 
         async def story(store: Store) -> None:
             await create(store, "r-1")
-            kind, known = await refusal(store.ask("r-1", b"hello", timeout=SHORT_S))
-            assert (kind, known["url"]) == (StoreUnavailable, store.url)
+            assert await store.ask("r-1", b"hello") is None
+            store.hear(echo)
+            assert await store.ask("r-1", b"hello") == b"heard hello"
+
+        self.tell(story)
+
+    def test_a_message_that_nobody_takes_is_not_waited_for_longer_than_said(self) -> None:
+        """ask: StoreUnavailable where the owner does not reply in time; the store goes on."""
+
+        async def story(store: Store) -> None:
+            await create(store, "r-1")
             never = asyncio.Event()
 
             async def dumb(message: bytes) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from trellis.errors import RunOwned, TooManyRuns
+from trellis.errors import RunOwned, StoreUnavailable, TooManyRuns
 from trellis.stores.base import Due, Snapshot, Store, Turn
 from trellis.testing.stores.messages import echo
 from trellis.testing.stores.stories import ROW, Stories, create, facts, refusal
@@ -209,6 +210,36 @@ class SharingPart(TwoOwners):
             assert await theirs.definition(ROW.graph) == b"definition"
             await ours.delete("r-3")
             assert (await ours.definition(ROW.graph), await theirs.definition(ROW.graph)) == (None, None)
+
+        self.tell_of_two(story)
+
+    def test_an_owner_elsewhere_that_hears_nobody_is_as_good_as_none(self) -> None:
+        """ask: None, until it hears; so whoever asks may do by itself what it asked for, once the run is let go."""
+
+        async def story(ours: Store, theirs: Store) -> None:
+            await create(ours, "r-1")
+            assert await asyncio.gather(*(theirs.ask("r-1", b"hello") for _ in range(8))) == [None] * 8
+            ours.hear(echo)
+            assert await theirs.ask("r-1", b"hello") == b"heard hello"
+
+        self.tell_of_two(story)
+
+    def test_an_answer_elsewhere_that_raises_is_told_to_the_asker(self) -> None:
+        """ask: StoreUnavailable with the reason, and not only when the time is over; the next message is heard."""
+
+        async def story(ours: Store, theirs: Store) -> None:
+            await create(ours, "r-1")
+
+            async def moody(message: bytes) -> bytes:
+                if message == b"fail":
+                    raise KeyError("mine")
+                return b"fine"
+
+            ours.hear(moody)
+            kind, known = await refusal(theirs.ask("r-1", b"fail"))
+            assert (kind, known["url"]) == (StoreUnavailable, theirs.url)
+            assert "KeyError: 'mine'" in str(known["reason"])
+            assert await theirs.ask("r-1", b"hello") == b"fine"
 
         self.tell_of_two(story)
 
