@@ -235,7 +235,6 @@ ROWS: dict[str, str] = {
     "parity": "the same run on every store: journals and rows alike",
     "journals": "journals of earlier versions, replayed",
     "leaks sqlite": "SQLite: runs in one host: memory, files, threads, tasks and leases stay level",
-    "leaks file": "files: runs in one host: the same",
     "leaks postgresql": "PostgreSQL: runs in one host: the same",
     "leaks redis": "Redis: runs in one host: the same",
 }

@@ -105,7 +105,7 @@ SAID: list[tuple[TrellisError, str, int]] = [
         130,
     ),
     (errors.StoreError("no"), "no", 2),
-    (errors.StoreUnavailable("sqlite:///a", "is a folder"), "cannot open store sqlite:///a: is a folder", 2),
+    (errors.StoreUnavailable("sqlite:///a", "is a folder"), "store sqlite:///a: is a folder", 2),
     (
         errors.StoreTooOld("postgresql:///a", 1, 2),
         (

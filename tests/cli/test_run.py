@@ -278,7 +278,7 @@ def test_a_run_in_memory_is_said_to_be_gone(project: Path) -> None:
         (["hello.yaml", "--set", "nam=x"], "graph 'hello' has no field 'nam' (did you mean 'name'?)"),
         (["hello.yaml", "--set", "tries=-1"], "field 'tries': "),
         (["hello.yaml", "--answers", "no.yaml"], "cannot read the answers no.yaml: no such file or directory"),
-        (["hello.yaml", "--store", "sqlit:///x"], "cannot open store sqlit:///x: "),
+        (["hello.yaml", "--store", "sqlit:///x"], "store sqlit:///x: "),
         (["hello.yaml", "--allow", "http"], "invalid value for '--allow': 'http' is no kind of tool; known: process"),
         (["hello.yaml", "--output", "xml"], "invalid value for '--output': 'xml' is not one of 'auto', 'text', 'json'"),
         ([], "missing argument 'FILE'"),

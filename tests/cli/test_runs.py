@@ -125,6 +125,29 @@ def test_show_names_the_store_in_the_commands_that_it_offers(here: Here) -> None
     assert shown["next"][0] == "trellis answer h-1 choose VALUE --store 'file:kept runs'"
 
 
+BEATEN = """\
+trellis: 1
+name: beaten
+start: a
+signals: {beat: {}}
+fields: {t: {type: string, optional: true}}
+nodes:
+  a: {ask: {text: t}, upon: {beat: b}, to: $end}
+  b: {to: a}
+"""
+
+
+def test_show_as_json_says_when_the_last_event_was_though_the_index_is_behind(here: Here) -> None:
+    Path("beaten.yaml").write_text(BEATEN, "utf-8")
+    assert here("run", "beaten.yaml", "--id", "b-1").code == 7
+    assert here("signal", "b-1", "beat").code == 0
+    shown = read("show", here("runs", "show", "b-1", "--json").out)
+    (listed,) = read("ls", here("runs", "ls", "--json").out)
+    begun, beaten = [event["at"] for event in shown["last"]]
+    assert (listed["updated"], shown["updated"]) == (begun, beaten)
+    assert [row["id"] for row in read("ls", here("runs", "ls", "--older", "0s", "--json").out)] == ["b-1"]
+
+
 def test_how_many_events_are_shown_is_said(some: Here) -> None:
     assert read("show", some("runs", "show", "p-1", "--json", "--events", "0").out)["last"] == []
     last = read("show", some("runs", "show", "p-1", "--json", "--events", "1").out)["last"]

@@ -81,7 +81,7 @@ def test_hosts_go_on_when_their_server_comes_back(cluster: Cluster, nursery: Nur
 def test_hosts_on_postgresql_that_die_at_each_point_lose_and_double_nothing(
     place: str, nursery: Nursery, tmp_path: Path
 ) -> None:
-    points, deaths, found = sweep(Yard(nursery, "postgresql", tmp_path, place), range(20), every=40)
+    points, deaths, found = sweep(Yard(nursery, "postgresql", tmp_path, place), range(20), every=70)
     publish("sweep postgresql", points, 20, found, f"{deaths:,} processes died")
 
 
@@ -106,8 +106,8 @@ def test_two_hundred_killed_hosts_of_one_redis_leave_their_runs_to_the_others(
 def test_five_hundred_runs_under_hosts_that_are_stopped_beyond_their_lease(
     place: str, nursery: Nursery, tmp_path: Path
 ) -> None:
-    runs, found = crowd(nursery, place, tmp_path, stop_one(LEASE_S), strokes=80, seed=12, dead=False)
-    publish("zombies", 80, 1, found, f"{runs:,} runs")
+    runs, found = crowd(nursery, place, tmp_path, stop_one(LEASE_S), strokes=60, seed=12, dead=False)
+    publish("zombies", 60, 1, found, f"{runs:,} runs")
 
 
 @pytest.mark.soak
@@ -115,8 +115,8 @@ def test_hosts_on_redis_that_are_stopped_beyond_their_lease_write_nothing_when_t
     redis_place: str, nursery: Nursery, tmp_path: Path
 ) -> None:
     url = with_setting(redis_place, "lease", LEASE_S)
-    runs, found = crowd(nursery, url, tmp_path, stop_one(LEASE_S), strokes=40, seed=15, dead=False)
-    publish("zombies redis", 40, 1, found, f"{runs:,} runs")
+    runs, found = crowd(nursery, url, tmp_path, stop_one(LEASE_S), strokes=30, seed=15, dead=False)
+    publish("zombies redis", 30, 1, found, f"{runs:,} runs")
 
 
 @pytest.mark.soak

@@ -12,7 +12,7 @@ from tests.hosts.authored import graph
 from tests.hosts.scenes import Doing, play, until
 from trellis.dispatch import Dispatcher
 from trellis.engine import apply, start
-from trellis.errors import ActionError, ExpressionError, InvalidField, Refused, UnknownRun, UsageError
+from trellis.errors import ActionError, ExpressionError, InvalidField, InvalidRunId, Refused, UnknownRun, UsageError
 from trellis.expr.expression import compile_expression
 from trellis.hosts import operations
 from trellis.hosts.commands import Adopt, Reply, Signal
@@ -205,6 +205,23 @@ def test_a_fork_goes_on_from_there_without_doing_again_what_was_done() -> None:
     ends, keys = play(scene())
     assert ends == [{"user": "ana", "n": 40, "note": "x"}, {"user": "bob", "n": 1, "note": "y"}]
     assert keys == ["r-0/work/2", "early/work/2"], "what is done anew is done under the key of the new run"
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a\tb", "x" * 201, "\ud800"])
+def test_a_copy_of_a_run_has_an_id_that_a_run_may_be_started_under(name: str) -> None:
+    async def scene() -> int:
+        store = MemoryStore()
+        await begun(store, Doing(), "ana")
+        lines = await operations.export(store, "r-0")
+        with pytest.raises(InvalidRunId):
+            await operations.fork(store, "r-0", id=name)
+        with pytest.raises(InvalidRunId):
+            await operations.retry(store, "r-0", "work", id=name)
+        with pytest.raises(InvalidRunId):
+            await operations.import_run(store, lines, id=name)
+        return len(await store.rows())
+
+    assert play(scene()) == 1
 
 
 def test_a_run_that_failed_is_tried_again_from_a_node_of_it() -> None:

@@ -45,7 +45,7 @@ def test_a_host_that_is_struck_anywhere_ends_its_runs_as_if_it_were_not() -> Non
 
 @pytest.mark.soak
 def test_a_host_that_is_struck_anywhere_in_a_hundred_seeds_ends_its_runs_as_if_it_were_not() -> None:
-    places, struck, found = sweep(STROKES[2:], range(100), every=8)
+    places, struck, found = sweep(STROKES[2:], range(100), every=12)
     publish("sweep memory", places * 2, 100, found, f"struck {struck:,} times")
-    places, struck, found = sweep(STROKES[:2], range(100), every=8)
+    places, struck, found = sweep(STROKES[:2], range(100), every=12)
     publish("unknown", places * 2, 100, found, f"struck {struck:,} times")

@@ -85,7 +85,7 @@ def test_a_url_that_cannot_be_is_refused_at_once_without_telling_its_password(
 ) -> None:
     with pytest.raises(StoreUnavailable) as caught:
         PostgresStore(url)
-    assert str(caught.value) == f"cannot open store {shown or url}: {reason}"
+    assert str(caught.value) == f"store {shown or url}: {reason}"
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 

@@ -155,14 +155,18 @@ def test_who_asks_an_owner_that_heard_and_is_gone_is_told_that_nobody_knows(post
 
 def test_an_owner_that_closes_while_it_hears_itself_is_told_that_nobody_knows(postgres_place: str) -> None:
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        heard = asyncio.Event()
+
         async def close(message: bytes) -> bytes:
             if message == b"wait":
+                heard.set()
                 return await asyncio.get_running_loop().create_future()
             await ours.close()
             return b"closed"
 
         ours.hear(close)
         asked = asyncio.create_task(refusal(ours.ask("r-1", b"wait")))
+        await heard.wait()
         assert await ours.ask("r-1", b"close") == b"closed"
         reason = "the owner of run 'r-1' gave no reply: it is gone, and whether it acted is unknown"
         assert await asked == (StoreUnavailable, {"url": theirs.url, "reason": reason})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 import redis
 from msgspec.structs import replace
@@ -15,8 +16,10 @@ from tests.stores.redis_places import redis_place as redis_place
 from trellis.errors import RunOwned, StoreCorrupt, StoreUnavailable
 from trellis.stores import open_store
 from trellis.stores.base import Due, Snapshot, Store, Turn
-from trellis.stores.redis import RedisStore
+from trellis.stores.redis import RedisStore, scripts
+from trellis.stores.redis.lease import stop
 from trellis.testing.stores import ROW, LeaseStoreContract, create, facts, refusal
+from trellis.testing.stores.messages import echo
 
 
 class TestRedisStore(LeaseStoreContract):
@@ -35,6 +38,13 @@ class TestRedisStore(LeaseStoreContract):
 
     async def expire(self, store: Store) -> None:
         await expire(self.client, self.prefix, store)
+
+    async def sent(self, owner: Store) -> str:
+        """Wait until a message for that owner is there; the list that it lies in."""
+        inbox = f"{self.prefix}:inbox:{owner._owner}"  # type: ignore[attr-defined]
+        while not self.client.llen(inbox):
+            await asyncio.sleep(0)
+        return inbox
 
     def test_an_owner_that_was_buried_and_lives_on_keeps_what_nobody_took(self) -> None:
         async def story(ours: Store, theirs: Store) -> None:
@@ -81,20 +91,83 @@ class TestRedisStore(LeaseStoreContract):
 
     def test_an_asker_whose_owner_dies_unheard_is_told_that_nobody_owns_the_run(self) -> None:
         async def story(ours: Store, theirs: Store) -> None:
-            await create(ours, "r-1")  # it hears nobody, so the message stays in its list
+            await create(ours, "r-1")
+            await deaf(ours)
             asking = asyncio.create_task(theirs.ask("r-1", b"hello", timeout=30))
-            inbox = f"{self.prefix}:inbox:{ours._owner}"  # type: ignore[attr-defined]
-            while not self.client.llen(inbox):
-                await asyncio.sleep(0)
+            inbox = await self.sent(ours)
             assert self.client.pttl(inbox) > 0
             await ours.close()
             assert await asyncio.wait_for(asking, 20) is None
+            assert not self.client.exists(inbox)
+
+        self.tell_of_two(story)
+
+    def test_a_message_for_a_run_that_was_let_go_meanwhile_is_not_heard(self) -> None:
+        async def story(ours: Store, theirs: Store) -> None:
+            await create(ours, "r-1")
+            ours.hear(echo)
+            await deaf(ours)
+            asking = asyncio.create_task(theirs.ask("r-1", b"hello"))
+            inbox = await self.sent(ours)
+            await ours.release("r-1")
+            assert await asking is None
+            assert not self.client.exists(inbox)
+
+        self.tell_of_two(story)
+
+    def test_who_asks_an_owner_that_heard_and_is_gone_is_told_that_nobody_knows(self) -> None:
+        async def story(ours: Store, theirs: Store) -> None:
+            heard = asyncio.Semaphore(0)
+
+            async def act(message: bytes) -> bytes:
+                heard.release()
+                return await asyncio.get_running_loop().create_future()
+
+            ours.hear(act)
+            await create(ours, "r-1")
+            asking = [asyncio.create_task(refusal(asker.ask("r-1", b"hello"))) for asker in (ours, theirs)]
+            for _ in asking:
+                await heard.acquire()
+            await ours.close()
+            reason = "the owner of run 'r-1' gave no reply: it is gone, and whether it acted is unknown"
+            assert await asyncio.gather(*asking) == [(StoreUnavailable, {"url": ours.url, "reason": reason})] * 2
+
+        self.tell_of_two(story)
+
+    def test_a_reply_that_came_before_its_owner_went_is_a_reply(self) -> None:
+        async def story(ours: Store, theirs: Store) -> None:
+            async def leave(message: bytes) -> bytes:
+                await self.expire(ours)  # between this and the reply the asker may look
+                return b"heard " + message
+
+            ours.hear(leave)
+            await create(ours, "r-1")
+            letter = msgspec.msgpack.encode(("ticket", "r-1", b"hello"))
+            prefix, owner = self.prefix, ours._owner  # type: ignore[attr-defined]
+            self.client.rpush(f"{prefix}:inbox:{owner}", letter)
+            while not self.client.llen(f"{prefix}:reply:ticket"):
+                await asyncio.sleep(0)
+            server = theirs._server  # type: ignore[attr-defined]
+            values = (theirs._owner, "r-1", owner, letter, "ticket")  # type: ignore[attr-defined]
+            assert await server.run(scripts.LOOK, *values) == b"replied"
+
+        self.tell_of_two(story)
+
+    def test_a_letter_that_cannot_be_read_does_not_make_its_owner_deaf(self) -> None:
+        async def story(ours: Store, theirs: Store) -> None:
+            ours.hear(echo)
+            await create(ours, "r-1")
+            inbox = f"{self.prefix}:inbox:{ours._owner}"  # type: ignore[attr-defined]
+            for letter in (b"", b"x", b"\x93\xa1\xff\xa1a\xc4\x00"):
+                self.client.rpush(inbox, letter)
+                assert await theirs.ask("r-1", b"hello") == b"heard hello"
 
         self.tell_of_two(story)
 
     def test_what_was_not_heard_in_time_is_not_heard_later(self) -> None:
         async def story(ours: Store, theirs: Store) -> None:
             await create(ours, "r-1")
+            await deaf(ours)
             kind, known = await refusal(theirs.ask("r-1", b"late", timeout=0.1))
             assert (kind, known["reason"]) == (StoreUnavailable, "the owner of run 'r-1' gave no reply in 0.1 s")
             heard = []
@@ -104,6 +177,8 @@ class TestRedisStore(LeaseStoreContract):
                 return b"heard"
 
             ours.hear(hear)
+            ours._post._listening = None  # type: ignore[attr-defined]
+            await ours.claim("r-1")
             assert await theirs.ask("r-1", b"now") == b"heard"
             assert heard == [b"now"]
 
@@ -178,3 +253,8 @@ class TestRedisStore(LeaseStoreContract):
 async def expire(client: redis.Redis, prefix: str, store: Store) -> None:
     """As though its process had been stopped for longer than its lease."""
     client.zadd(f"{prefix}:owners", {store._owner: 0})  # type: ignore[attr-defined]
+
+
+async def deaf(store: Store) -> None:
+    """As though its process were busy from now on: it takes no messages, while its lease goes on."""
+    await stop([store._post._listening])  # type: ignore[attr-defined]

@@ -27,7 +27,8 @@ class RedisPair(Pair):
             return
         self.calls += 1
         expected = await outcome(self.ask(self.models[who], name, *arguments), {})
-        names = {store._owner: f"owner-{number}" for number, store in enumerate(self.stores)}  # type: ignore[attr-defined]
+        stores: list[Any] = self.stores
+        names = {store._owner: f"owner-{number}" for number, store in enumerate(stores)}
         assert await outcome(self.ask(self.stores[who], name, *arguments), names) == expected
 
 

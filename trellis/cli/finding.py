@@ -15,7 +15,7 @@ FAILED = 1
 
 
 class Query(NamedTuple):
-    """What was said of the runs that are wanted. `older` is in seconds since their last change."""
+    """What was said of the runs that are wanted. `older` is in seconds since their last event."""
 
     status: str | None = None
     graph: str | None = None
@@ -96,7 +96,7 @@ _HELP = {
     "status": f"Only runs of this status: {', '.join(STATUSES)}.",
     "graph": "Only runs of the graph of this name.",
     "where": "Only runs for which this holds: an expression over indexed fields, user == 'ana'.",
-    "older": "Only runs that nothing has happened to for so long: 30d, 12h.",
+    "older": "Only runs whose last event was so long ago: 30d, 12h.",
 }
 
 

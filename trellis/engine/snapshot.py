@@ -1,6 +1,6 @@
 """A state as bytes, so that a run can be taken up without folding its whole journal. A snapshot is never the truth.
 
-It is of one version of the engine and of one definition; whoever finds another one folds the journal instead.
+It is of one version of the engine; whoever finds another one folds the journal instead.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class StoreError(TrellisError):
 class StoreUnavailable(StoreError):
     def __init__(self, url: str, reason: str) -> None:
         self.url, self.reason = url, reason
-        super().__init__(f"cannot open store {url}: {reason}")
+        super().__init__(f"store {url}: {reason}")
 
 
 class StoreTooNew(StoreError):

@@ -8,13 +8,10 @@ from contextlib import asynccontextmanager
 
 
 class Admission:
-    """Locks by run; `run in admission` tells whether it is being begun or taken up just now."""
+    """Locks by run."""
 
     def __init__(self) -> None:
         self._doors: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    def __contains__(self, run: str) -> bool:
-        return run in self._doors
 
     @asynccontextmanager
     async def of(self, run: str) -> AsyncIterator[None]:

@@ -28,6 +28,7 @@ from trellis.errors import (
     StoreUnavailable,
     UnknownRun,
     UnknownTool,
+    UsageError,
 )
 from trellis.hosts.admission import Admission
 from trellis.hosts.clock import Clock, SystemClock, pause
@@ -195,12 +196,14 @@ class Host:
 
         Runs whose owner died are taken up, timers of idle runs fire when they are due, and what was delivered to them
         is carried on. `names`: only graphs of these names; None: all. At most `at_once` runs with something under way
-        are held; the longest idle of the others leave the memory of this host, until they are needed.
+        are taken up, beside those that were started or spoken to here; the longest idle of the others leave the memory
+        of this host, until they are needed. Raises UsageError where it serves already.
         """
-        if self._serving is None:
-            self._serving = Serving(self, self._store, self._clock, names, at_once)
-            self._driver.rested = self._serving.rested
-            self._serving.start()
+        if self._serving is not None:
+            raise UsageError("this host serves already; open another one to serve other graphs")
+        self._serving = Serving(self, self._store, self._clock, names, at_once)
+        self._driver.rested = self._serving.rested
+        self._serving.start()
 
     async def send(self, run: str, command: Command) -> Reply:
         """Deliver a command to a run, wherever it is driven; one that nobody drives is taken up here.
@@ -403,7 +406,7 @@ class Host:
             await asyncio.wait(list(self._releasing.values()))
         for run in await self._store.owned():
             async with self._admission.of(run):
-                if run not in self._driver.runs and run not in self._releasing:
+                if run not in self._driver.runs:
                     await self._store.release(run)
 
     async def _recover(self, live: LiveRun) -> None:

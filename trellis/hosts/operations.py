@@ -15,7 +15,7 @@ from trellis.expr.expression import Expression, ExpressionSyntax, compile_expres
 from trellis.hosts.clock import Clock, SystemClock
 from trellis.hosts.journal import Definitions, folded, load, read_events, received, steps
 from trellis.hosts.lines import Line, Scribe, entered
-from trellis.hosts.rows import UPDATED_S, first_row
+from trellis.hosts.rows import UPDATED_S, checked_id, first_row
 from trellis.hosts.vault import Vault, rebound
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
@@ -296,7 +296,8 @@ async def import_run(
 async def _create(
     store: Store, graphs: Definitions, row: RunRow, events: list[Event], graph: Graph, state: State
 ) -> RunRow:
-    """Write a run whole, and let it go."""
+    """Write a run whole, and let it go. Raises InvalidRunId."""
+    checked_id(state.run)
     begun = events[0]
     digests = {event.graph for event in events if isinstance(event, RunStarted | Adopted)}
     definitions = {digest: (await graphs.get(digest, row)).data for digest in digests}

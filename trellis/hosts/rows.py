@@ -5,14 +5,24 @@ from __future__ import annotations
 import msgspec
 
 from trellis.engine import State, Step
+from trellis.errors import InvalidRunId
 from trellis.model.actions import CallTool, StartTimer
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow
 
 NOW = 0.0
 """The `wake` of a run whose calls are under way: should its owner die, it wants to be taken up at once."""
+LONGEST_ID = 200
+"""Characters of the id of a run, and of that of the request which started it."""
 UPDATED_S = 60.0
 """So many seconds at most `updated` lags behind the last event of an open run: a step of a busy run stays one row."""
+
+
+def checked_id(run: str) -> str:
+    """The id, which a new run may have. Raises InvalidRunId."""
+    if not 0 < len(run) <= LONGEST_ID or run[0] == "-" or not run.isprintable():
+        raise InvalidRunId(run)
+    return run
 
 
 def first_row(graph: Graph, state: State, request: str = "") -> RunRow:

@@ -177,7 +177,8 @@ class Vault:
         """An envelope with this secret, that opens for this run and field only. No two are the same."""
         data_key = os.urandom(KEY_BYTES)
         sealed = _encrypt(_cipher(data_key), _text(value), _bound("value", run, field))
-        return self._wrap(run, field, data_key, sealed)
+        wrapped = _encrypt(self._cipher(self.key), data_key, _bound("key", run, field, self.key))
+        return f"{_VERSION}.{self.key}.{_encoded(wrapped)}.{_encoded(sealed)}"
 
     def open(self, run: str, field: str, envelope: str) -> str:
         """The secret in an envelope. Raises KeyMissing, EnvelopeDamaged or EnvelopeTooNew."""
@@ -186,19 +187,6 @@ class Vault:
         if value is None:
             raise EnvelopeDamaged(run, field, key)
         return value.decode("utf-8", "surrogatepass")
-
-    def rewrap(self, run: str, field: str, envelope: str) -> str:
-        """The same secret, under the key that encrypts now; it is not decrypted for that. Raises as `open` does."""
-        key, data_key, sealed = self._unwrap(run, field, envelope)
-        return envelope if key == self.key else self._wrap(run, field, data_key, sealed)
-
-    def reseal(self, run: str, field: str, envelope: str, new_run: str, new_field: str = "") -> str:
-        """The same secret for another run, as a fork is; or under another name of its field. Raises as `open` does."""
-        return self.seal(new_run, new_field or field, self.open(run, field, envelope))
-
-    def _wrap(self, run: str, field: str, data_key: bytes, sealed: bytes) -> str:
-        wrapped = _encrypt(self._cipher(self.key), data_key, _bound("key", run, field, self.key))
-        return f"{_VERSION}.{self.key}.{_encoded(wrapped)}.{_encoded(sealed)}"
 
     def _unwrap(self, run: str, field: str, envelope: str) -> tuple[str, bytes, bytes]:
         """The id of the key, the data key, and the secret that it encrypts."""

@@ -48,7 +48,7 @@ def facts(found: Look, store: str | None) -> dict[str, Any]:
     from trellis.cli.standing import signals_taken, waits
     from trellis.engine.program import program_of
     from trellis.engine.state import shown_states
-    from trellis.hosts.lines import error_facts
+    from trellis.hosts.lines import error_facts, timestamp
 
     row, graph, state = found.row, found.graph, found.state
     program = program_of(graph)
@@ -57,6 +57,7 @@ def facts(found: Look, store: str | None) -> dict[str, Any]:
         "status": state.status,
         "events": state.seq,
         "position": list(state.tokens),
+        "updated": timestamp(state.at),
         "fields": shown_fields(found),
         "states": shown_states(program, state),
         "waits": waits(graph, state, found.since),
