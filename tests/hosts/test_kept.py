@@ -10,7 +10,7 @@ import pytest
 
 from tests.contracts.dict_store import DictStore, Shelf
 from tests.hosts.authored import Failing, graph
-from tests.hosts.scenes import Adjustable, Doing, play, until
+from tests.hosts.scenes import Adjustable, play, until
 from trellis.dispatch import Dispatcher
 from trellis.errors import InvalidField, Refused, StoreUnavailable, UsageError
 from trellis.hosts import serving
