@@ -27,11 +27,6 @@ class Shelf:
         self.epochs: dict[str, int] = {}
 
 
-async def _never() -> bytes:
-    await asyncio.Event().wait()
-    return b""
-
-
 class DictStore:
     def __init__(self, shelf: Shelf, name: str) -> None:
         self.url, self.shelf, self.name = "dict://", shelf, name
@@ -153,13 +148,14 @@ class DictStore:
         if run not in self.shelf.rows:
             raise UnknownRun(run)
         owner = self.shelf.owners.get(run)
-        if owner is None:
+        if owner is None or owner.answer is None:
             return None
-        hearing = owner.answer(message) if owner.answer else _never()
         try:
-            return await asyncio.wait_for(hearing, timeout)
+            return await asyncio.wait_for(owner.answer(message), timeout)
         except TimeoutError:
             raise StoreUnavailable(self.url, f"no reply in {timeout} s") from None
+        except Exception as error:
+            raise StoreUnavailable(self.url, f"no reply: {type(error).__name__}: {error}") from error
 
     def hear(self, answer: Hear) -> None:
         self.answer = answer

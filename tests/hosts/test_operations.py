@@ -282,32 +282,24 @@ def _without_definitions(head: bytes) -> bytes:
     [
         (lambda _: [], "this is no export of a run: "),
         (lambda _: [b"{}"], "this is no export of a run: "),
-        (lambda lines: lines[:1], "this is no export of a run: it has no events"),
+        (lambda lines: lines[:1], "this export is damaged: its run has 3 events, and here are 0. Export the run again"),
+        (lambda lines: lines[:-1], "this export is damaged: its run has 3 events, and here are 2. Export the run again"),
         (lambda lines: [lines[0].replace(b'"trellis_export":1', b'"trellis_export":2')], "this export has version 2"),
+        (lambda lines: [lines[0].replace(b"who", b"why"), *lines[1:]], "damaged: definition 96471ded0fb4 is not what"),
+        (lambda lines: [_without_definitions(lines[0]), *lines[1:]], "definition 96471ded0fb4 is not in it. Export"),
         (
-            lambda lines: [lines[0].replace(b"who", b"why"), *lines[1:]],
-            "this export is damaged: definition 96471ded0fb4 is not ",
+            lambda lines: [*lines[:2], lines[2].replace(b'"at":', b'"at":99'), *lines[3:]],
+            "this export is damaged: event 2 has the time 9",
         ),
-        (
-            lambda lines: [_without_definitions(lines[0]), *lines[1:]],
-            "this export is damaged: it lacks definition 96471d",
-        ),
-        (lambda lines: [lines[0], *lines[2:]], "the journal of run 'r-0' does not begin with its start"),
+        (lambda lines: [lines[0], *lines[2:], lines[3]], "the journal of run 'r-0' does not begin with its start"),
         (lambda lines: [*lines[:2], lines[3], lines[2]], "run 'r-0' cannot be replayed"),
         (lambda lines: [*lines, b"\xff"], "this is no export of a run: "),
     ],
     ids=[
-        "empty",
-        "foreign",
-        "no events",
-        "newer",
-        "changed definition",
-        "no definition",
-        "no start",
-        "other order",
-        "no text",
+        "empty", "foreign", "no events", "cut", "newer", "changed definition", "no definition", "no date", "no start",
+        "other order", "no text",
     ],
-)
+)  # fmt: skip
 def test_an_export_that_is_damaged_is_refused_and_nothing_is_written(damage: Any, said: str) -> None:
     async def scene() -> tuple[str, int]:
         store, other = MemoryStore(), MemoryStore()

@@ -12,11 +12,12 @@ from trellis.cli import counted, tell
 from trellis.cli.delivery import deliver, taken
 from trellis.cli.finding import FAILED, Query, for_each, found, one_or_query
 from trellis.cli.kept import with_store
-from trellis.errors import TrellisError, UnknownRun, UsageError
+from trellis.engine.versions import Verdict
+from trellis.errors import RunClosed, TrellisError, UsageError
 from trellis.hosts.commands import Adopt
-from trellis.hosts.operations import verdicts
+from trellis.hosts.operations import existing, verdicts
 from trellis.model.graph import Graph
-from trellis.stores.base import Store
+from trellis.stores.base import RunRow, Store
 
 STATUS = {"safe": "safe", "needs_map": "needs a map", "blocked": "blocked"}
 
@@ -32,19 +33,38 @@ def adopt(words: Sequence[str], query: Query, by: str, store: str | None, *, dry
 
     async def work(kept: Store) -> int:
         async def act(name: str) -> str:
+            row = await existing(kept, name)
+            if row.status == "running" and row.graph == graph.hash:
+                return f"{name} goes by {graph.hash[:12]} already"
             taken(await deliver(kept, name, order(graph, by)), name)
             return f"{name} adopted {graph.hash[:12]}"
 
         if run is not None:
-            if dry and await kept.row(run) is None:
-                raise UnknownRun(run)
-            names = [run]
+            rows = [await existing(kept, run)]
         else:
-            wanted = query._replace(status="running", graph=query.graph or graph.name)
-            names = [row.run for row in await found(kept, wanted) if row.graph != graph.hash]
-        return await for_each(names, act, batch=run is None, dry=dry, yes=yes)
+            rows = await found(kept, query._replace(status="running", graph=query.graph or graph.name))
+        names = [row.run for row in rows if run is not None or row.graph != graph.hash]
+        if dry:
+            return await _judge(kept, graph, rows)
+        return await for_each(names, act, batch=run is None, dry=False, yes=yes)
 
     return with_store(store, work)
+
+
+async def _judge(store: Store, graph: Graph, rows: Sequence[RunRow]) -> int:
+    """Say a verdict for each of the runs that goes by another version. Gives the exit code; raises RunClosed."""
+    ended = next((row for row in rows if row.status != "running"), None)
+    if ended is not None:
+        raise RunClosed(ended.run, ended.status)
+    told = [_entry(row, verdict) for row, verdict in await verdicts(store, graph, rows)]
+    for entry in told:
+        click.echo(_told(entry))
+    tell(_summary(told, graph, dry=True))
+    return FAILED if any(entry["verdict"] != "safe" for entry in told) else 0
+
+
+def _entry(row: RunRow, verdict: Verdict) -> dict[str, Any]:
+    return {"id": row.run, "hash": row.graph, "verdict": verdict.status, "reasons": list(verdict.reasons)}
 
 
 def migrate(path: str, query: Query, by: str, store: str | None, *, dry: bool, as_json: bool) -> int:
@@ -62,12 +82,7 @@ def migrate(path: str, query: Query, by: str, store: str | None, *, dry: bool, a
             judged = [(row, verdict) for row, verdict in judged if row.run in names]
         told: list[dict[str, Any]] = []
         for row, verdict in judged:
-            entry: dict[str, Any] = {
-                "id": row.run,
-                "hash": row.graph,
-                "verdict": verdict.status,
-                "reasons": list(verdict.reasons),
-            }
+            entry = _entry(row, verdict)
             if not dry:
                 entry["adopted"] = False
                 if verdict.status == "safe":

@@ -46,12 +46,19 @@ def query_of(status: str | None, graph: str | None, where: str | None, older: st
 
 
 async def found(store: Any, query: Query, *, limit: int | None = None) -> list[Any]:
-    """The rows that the query finds, the newest first. Raises UsageError."""
+    """The rows that the query finds, the newest first. Where it could find none, says why. Raises UsageError."""
     from trellis.hosts.clock import SystemClock
-    from trellis.hosts.operations import select
+    from trellis.hosts.operations import select, unindexed
 
     before = SystemClock().now() - query.older if query.older is not None else None
-    return await select(store, status=query.status, name=query.graph, where=query.where, older_than=before, limit=limit)
+    rows = await select(store, status=query.status, name=query.graph, where=query.where, older_than=before, limit=limit)
+    if not rows and query.where is not None:
+        from trellis.model.problems import suggestion
+
+        missing = await unindexed(store, query.where, status=query.status, name=query.graph)
+        for field, known in missing.items():
+            tell(f"--where: none of the runs has an indexed field '{field}'{suggestion(field, known)}")
+    return rows
 
 
 def one_or_query(run: str | None, query: Query) -> None:

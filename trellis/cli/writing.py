@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pathlib import Path
 def replace_file(path: str, data: bytes) -> None:
     """Write the file. Raises OSError, naming it."""
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     new = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with open(new, "xb") as file:

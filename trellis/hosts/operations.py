@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -37,6 +37,8 @@ from trellis.stores.base import RunRow, Store
 
 EXPORT = 1
 """The version of the export format."""
+NO_DATE = 253_402_300_800.0
+"""The year 10000 begins, in seconds since 1970; no date can be written from then on."""
 
 
 class Replayed(NamedTuple):
@@ -140,6 +142,18 @@ def _holds(expression: Expression, row: RunRow) -> bool:
         return bool(expression.evaluate(row.fields))
     except ExpressionError:
         return False
+
+
+async def unindexed(
+    store: Store, where: str, *, status: str | None = None, name: str | None = None
+) -> dict[str, list[str]]:
+    """The names in the expression that none of these runs has as an indexed field, each with those that some run has.
+
+    Empty where there are no runs.
+    """
+    known = dict.fromkeys(field for row in await store.rows(status=status, name=name) for field in row.fields)
+    names = sorted(compile_expression(where).names - known.keys())
+    return {name: list(known) for name in names} if known else {}
 
 
 async def replayed(store: Store, run: str, *, until: int | None = None, redactor: Redactor | None = None) -> Replayed:
@@ -276,14 +290,14 @@ async def import_run(
     row, state = head.row, None
     name = id if id is not None else row.run
     graphs = Definitions(store)
-    try:
-        for digest, data in head.definitions.items():
+    faults = _faults(head, events)
+    for digest, data in head.definitions.items():
+        try:
             graphs.add(received(data, digest, row.source))
-    except ValueError as error:
-        raise UsageError(f"this export is damaged: {error}; export the run again") from error
-    missing = {event.graph for event in events if isinstance(event, RunStarted | Adopted)} - head.definitions.keys()
-    if missing:
-        raise UsageError(f"this export is damaged: it lacks definition {missing.pop()[:12]}; export the run again")
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise UsageError(f"this export is damaged: {'; '.join(faults)}. Export the run again")
     if name != row.run:
         events = [_renamed(rebound(vault, event, row.run, name), row.run, name) for event in events]
     for step in await folded(graphs, store, row, events):
@@ -291,6 +305,19 @@ async def import_run(
     if state is None:
         raise UsageError("this is no export of a run: it has no events")
     return await _create(store, graphs, row, events, await graphs.get(state.graph, row), state)
+
+
+def _faults(head: _Head, events: list[Event]) -> list[str]:
+    """What cannot be in an export that is whole."""
+    faults = list[str]()
+    if len(events) != head.row.revision:
+        faults.append(f"its run has {head.row.revision} events, and here are {len(events)}")
+    undated = next(((number, event.at) for number, event in enumerate(events, 1) if not 0 <= event.at < NO_DATE), None)
+    if undated is not None:
+        faults.append("event {} has the time {:g}, which is no date".format(*undated))
+    needed = dict.fromkeys(event.graph for event in events if isinstance(event, RunStarted | Adopted))
+    faults += [f"definition {digest[:12]} is not in it" for digest in needed if digest not in head.definitions]
+    return faults
 
 
 async def _create(
@@ -311,10 +338,13 @@ async def _create(
     return created
 
 
-async def verdicts(store: Store, graph: Graph) -> list[tuple[RunRow, Verdict]]:
-    """Whether each open run of a graph of this name could go on as one of this version, which it is not yet."""
+async def verdicts(store: Store, graph: Graph, rows: Sequence[RunRow] | None = None) -> list[tuple[RunRow, Verdict]]:
+    """Whether each of these open runs could go on as one of this version, which it is not yet.
+
+    `rows`: by default all open runs of a graph of this name.
+    """
     graphs, found = Definitions(store), list[tuple[RunRow, Verdict]]()
-    for row in await store.rows(status="running", name=graph.name):
+    for row in await store.rows(status="running", name=graph.name) if rows is None else rows:
         if row.graph != graph.hash:
             run = await load(graphs, store, row)
             found.append((row, compare(run.graph, graph, run.state)))

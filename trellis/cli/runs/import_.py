@@ -21,6 +21,7 @@ def command(file: str, new: str | None, store: str | None) -> int:
     from trellis.cli.places import open_kept, root_here
     from trellis.errors import UsageError
     from trellis.hosts.operations import import_run
+    from trellis.hosts.vault import Vault
 
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -28,9 +29,10 @@ def command(file: str, new: str | None, store: str | None) -> int:
         raise UsageError(f"cannot read {file}: {(error.strerror or str(error)).lower()}") from error
 
     async def work() -> str:
+        vault = Vault.from_environment()
         kept = open_kept(store, root_here())
         try:
-            return (await import_run(kept, data.splitlines(), id=new)).run
+            return (await import_run(kept, data.splitlines(), id=new, vault=vault)).run
         finally:
             await kept.close()
 
