@@ -9,6 +9,19 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Here
+from trellis.hosts.vault import Vault
+
+KEEP = """\
+trellis: 1
+name: keep
+start: a
+fields: {token: {type: string, secret: true, optional: true}, x: {type: boolean, optional: true}}
+tools: {unmake: {python: "tools:unmake"}}
+nodes:
+  a: {ask: {secret: token}, to: b}
+  b: {ask: {confirm: x}, to: c}
+  c: {do: unmake, with: {fault: "{{ token }}"}, to: $end}
+"""
 
 
 @pytest.fixture
@@ -59,6 +72,10 @@ def test_a_fork_without_an_id_prints_the_one_it_got(some: Here) -> None:
         (["h-1", "--set", "nam=x"], "graph 'hello' has no field 'nam' (did you mean 'name'?)"),
         (["h-1", "--set", "tries=-1"], "field 'tries': -1 does not pass its check `value >= 0`"),
         (["h-1", "--id", "h-2"], "there is a run 'h-2' already; give another id"),
+        (
+            ["h-1", "--id", "h\n4"],
+            "'h\\n4' is no id of a run: 1 to 200 characters that can be printed, the first of them no '-'",
+        ),
         (["h-1", "--set", "name"], "--set takes FIELD=VALUE, found 'name'"),
     ],
 )
@@ -175,6 +192,19 @@ def test_an_import_does_not_overwrite_and_says_what_is_no_export(some: Here) -> 
 def test_an_export_to_a_place_that_cannot_be_written_leaves_what_was_there(some: Here) -> None:
     done = some("runs", "export", "h-1", "-o", "none/h-1.jsonl")
     assert done == (1, "", "error: none/h-1.jsonl: No such file or directory\n")
+    assert some("runs", "export", "h-1", "-o", ".") == (1, "", "error: .: Is a directory\n")
+    assert some("runs", "export", "h-1", "-o", "..") == (1, "", "error: ..: Is a directory\n")
+
+
+def test_a_run_that_is_carried_under_another_id_keeps_its_secrets(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setenv("TRELLIS_SECRET_KEYS", Vault.generate())
+    Path("keep.yaml").write_text(KEEP, "utf-8")
+    assert here("run", "keep.yaml", "--id", "k-1", typed="sesame-1\n").code == 7
+    lines = here("runs", "export", "k-1").out
+    assert here("runs", "import", "-", "--id", "k-2", typed=lines) == (0, "k-2\n", "")
+    done = here("resume", "k-2", typed="yes\n")
+    assert (done.code, done.out.splitlines()[-1]) == (0, "completed")
 
 
 SECOND = """\
@@ -213,7 +243,30 @@ def test_a_run_adopts_a_version_in_which_its_place_still_exists(some: Here) -> N
     )
     told = "error: adopt takes a run and a file, found 3 words: h-1, h-2, new.yaml\n"
     assert some("runs", "adopt", "h-1", "h-2", new) == (2, "", told)
-    assert some("runs", "adopt", new, "--where", "name == 'x'", "--yes").err == "0 runs done\n"
+    none = "--where: none of the runs has an indexed field 'name'\n"
+    assert some("runs", "adopt", new, "--where", "name == 'x'", "--yes").err == f"{none}0 runs done\n"
+
+
+def test_a_run_that_goes_by_a_version_already_does_not_adopt_it_again(some: Here) -> None:
+    before = shown(some, "h-1")
+    assert some("runs", "adopt", "h-1", "hello.yaml") == (0, f"h-1 goes by {before['hash'][:12]} already\n", "")
+    assert shown(some, "h-1") == before
+
+
+def test_adopt_says_a_verdict_before_anything_is_done(some: Here) -> None:
+    new = version(some, RENAMED, ("to: count", "to: number"))
+    for words, lines in ((["h-1"], ["h-1"]), (["--graph", "hello"], ["h-2", "h-1"])):
+        run, query = words if words[0] == "h-1" else [], words if words[0] != "h-1" else []
+        done = some("runs", "adopt", *run, new, *query, "--dry-run")
+        heads = [line for line in done.out.splitlines() if not line.startswith("  ")]
+        assert (done.code, heads) == (1, [f"{line}  needs a map" for line in lines])
+        assert "the new version has no node 'count'" in done.out
+        assert done.err.endswith(f": {len(lines)} needs a map; nothing was done\n")
+    safe = some("runs", "adopt", "h-1", version(some, SECOND), "--dry-run")
+    assert (safe.code, safe.out) == (0, "h-1  safe\n")
+    assert some("runs", "adopt", "h-3", new, "--dry-run") == (2, "", "error: run 'h-3' has ended: completed\n")
+    assert shown(some, "h-1")["hash"] == shown(some, "h-2")["hash"]
+    assert shown(some, "h-1")["events"] == 2
 
 
 def test_a_run_whose_place_is_gone_is_not_adopted_and_goes_on_as_it_was(some: Here) -> None:
@@ -258,7 +311,8 @@ def test_migrate_gives_a_verdict_for_each_open_run_and_then_moves_those_that_can
 def test_migrate_moves_only_the_runs_that_are_asked_for(some: Here) -> None:
     new = version(some, SECOND)
     done = some("runs", "migrate", new, "--where", "name == 'name-h-1'")
-    assert (done.code, done.out) == (0, "")  # `name` has no index, so no run is found by it
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith("--where: none of the runs has an indexed field 'name'\n")
     told = "error: new.yaml is the graph 'hello'; runs of 'saga' are none of it\n"
     assert some("runs", "migrate", new, "--graph", "saga") == (2, "", told)
     told = "error: only open runs can adopt a version; leave --status out, or say --status running\n"

@@ -33,7 +33,7 @@ def test_help_lists_every_command_without_importing_one() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     *shown, loaded = done.stdout.splitlines()
-    assert loaded == "0 [] ['trellis.errors', 'trellis.cli']"
+    assert loaded == "0 [] ['trellis.cli.output', 'trellis.errors', 'trellis.cli']"
     assert shown == [
         "Usage: trellis [OPTIONS] COMMAND …",
         "",

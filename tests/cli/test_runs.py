@@ -81,6 +81,10 @@ def test_ls_lists_only_the_runs_that_are_asked_for(some: Here, query: list[str],
 
 def test_a_query_that_finds_nothing_says_so(some: Here) -> None:
     assert some("runs", "ls", "--graph", "none") == (0, "no such run\n", "")
+    assert some("runs", "ls", "--where", "user == 'nobody'") == (0, "no such run\n", "")
+    told = "--where: none of the runs has an indexed field 'usr' (did you mean 'user'?)\n"
+    assert some("runs", "ls", "--where", "usr == 'crash'") == (0, "no such run\n", told)
+    assert some("runs", "ls", "--where", "usr == 'crash'", "--json") == (0, "[]\n", told)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from trellis.cli.words import FINE, LONGEST, PLAIN, Words, between, glyphs_for, harmless, one_line, wanted
+from trellis.cli.output import harmless
+from trellis.cli.words import FINE, LONGEST, PLAIN, Words, between, glyphs_for, one_line, wanted
 
 
 def line(kind: str, /, **facts: Any) -> dict[str, Any]:

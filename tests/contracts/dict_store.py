@@ -89,7 +89,7 @@ class DictStore:
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         if self.shelf.owners.get(run) is self:
             del self.shelf.owners[run]
-            if snapshot is not None:
+            if snapshot is not None and snapshot.seq <= len(self.shelf.events[run]):
                 self.shelf.snapshots[run] = snapshot
 
     async def append(self, turns: Sequence[Turn]) -> Sequence[StoreError | None]:

@@ -16,11 +16,13 @@ from trellis.errors import ActionError, ExpressionError, InvalidField, InvalidRu
 from trellis.expr.expression import compile_expression
 from trellis.hosts import operations
 from trellis.hosts.commands import Adopt, Reply, Signal
+from trellis.hosts.journal import Definitions
 from trellis.hosts.local import Host
 from trellis.hosts.rows import UPDATED_S, first_row, next_row
 from trellis.hosts.sending import send
 from trellis.hosts.vault import Vault
 from trellis.model.events import RunStarted, SignalReceived
+from trellis.model.secrets import seal
 from trellis.stores.memory import MemoryStore
 from trellis.testing.clocks import ManualClock
 
@@ -192,6 +194,8 @@ def test_a_fork_goes_on_from_there_without_doing_again_what_was_done() -> None:
             await operations.fork(store, "r-0", id="late")
         with pytest.raises(InvalidField):
             await operations.fork(store, "r-0", fields={"n": "many"})
+        with pytest.raises(InvalidField, match="it holds the mark that stands for a secret"):
+            await operations.fork(store, "r-0", fields={"user": seal("token")})
         async with Host(store, doing.tools) as host:
             one = await host.resume("late")
             await one.answer("last", "x")
@@ -222,6 +226,55 @@ def test_a_copy_of_a_run_has_an_id_that_a_run_may_be_started_under(name: str) ->
         return len(await store.rows())
 
     assert play(scene()) == 1
+
+
+ONCE = graph("""
+    {trellis: 1, name: once, start: a, fields: {n: {type: integer, default: 0}, got: {type: string, optional: true}},
+     nodes: {a: {do: work, with: {n: 1}, save: n, to: b}, b: {do: once, save: got, to: $end}}}
+""")
+
+
+def test_a_fork_makes_the_call_that_the_other_run_had_begun_for_it_has_not_begun_it() -> None:
+    async def scene() -> tuple[Any, ...]:
+        store, doing = MemoryStore(), Doing()
+        async with Host(store, doing.tools) as host:
+            await host.start(ONCE, id="r")
+            await until(lambda: "b" in doing.nodes)
+        async with Host(store, doing.tools) as host:
+            parked = await host.resume("r")
+            await until(lambda: parked.state.seq == 4)
+            before = await store.read("r")
+            doing.gate.set()
+            ends = {}
+            for count in (2, 3, 4):
+                row = await operations.fork(store, "r", at=count, id=f"f-{count}", by="ops")
+                assert row.wake == 0, "it wants to be driven"
+                ends[row.run] = (await (await host.resume(row.run)).result()).fields["got"]
+        assert await store.read("r") == before
+        return ends, [key for node, key, _ in doing.calls if node == "b"]
+
+    ends, keys = play(scene())
+    assert ends == dict.fromkeys(("f-2", "f-3", "f-4"), "done")
+    assert keys == ["r/b/2", "f-2/b/2", "f-3/b/2", "f-4/b/2"]
+
+
+def test_a_fork_takes_the_way_of_its_graph_where_a_call_is_uncertain() -> None:
+    caught = graph("""
+        {trellis: 1, name: caught, start: a, fields: {got: {type: string, optional: true}},
+         nodes: {a: {do: once, save: got, catch: {uncertain: b}, to: $end}, b: {end: {status: ok, result: "'asked'"}}}}
+    """)
+
+    async def scene() -> Any:
+        store, doing = MemoryStore(), Doing()
+        async with Host(store, doing.tools) as host:
+            await host.start(caught, id="r")
+            await until(lambda: bool(doing.calls))
+        row = await operations.fork(store, "r", id="f")
+        assert row.revision == 2
+        async with Host(store, doing.tools) as host:
+            return (await (await host.resume("f")).result()).result
+
+    assert play(scene()) == "asked"
 
 
 def test_a_run_that_failed_is_tried_again_from_a_node_of_it() -> None:
@@ -404,6 +457,21 @@ def test_a_fork_takes_its_secrets_along_where_their_key_is_known() -> None:
         return seen
 
     assert play(scene()) == ["hush-hush"] * 2
+
+
+def test_runs_of_one_definition_from_two_files_keep_each_their_own_file() -> None:
+    """Python tools are looked for beside it."""
+
+    async def scene() -> list[str]:
+        store = MemoryStore()
+        await begun(store, Doing(), "ana")
+        row = await store.row("r-0")
+        assert row is not None
+        graphs = Definitions(store)
+        rows = [replace(row, source=source) for source in ("one/order.yaml", "two/order.yaml")]
+        return [(await graphs.get(row.graph, row)).source for row in rows]
+
+    assert play(scene()) == ["one/order.yaml", "two/order.yaml"]
 
 
 def test_a_row_tells_the_state_that_it_was_made_of() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from trellis.cli.output import on_terminal, put
 from trellis.errors import InvalidGraph, TrellisError
 
 COMMANDS = {
@@ -84,7 +85,7 @@ def subcommands(name: str, table: Mapping[str, str], package: str) -> Callable[[
 def trellis(context: click.Context) -> None:
     """Run workflows written as YAML graphs."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        put(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,12 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    """A stream that is closed takes everything; a character that stdout cannot show stops no run."""
+    """A stream that is closed takes everything; a character that stdout cannot show stops no run, and none steers."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = on_terminal(sys.stdout), on_terminal(sys.stderr)
 
 
 def _perform(arguments: Sequence[str] | None) -> int:
@@ -150,7 +152,8 @@ def _perform(arguments: Sequence[str] | None) -> int:
 def tell(text: str) -> None:
     """Words for people go to stderr; where that is gone, with its terminal, nobody is left to read them."""
     try:
-        click.echo(text, err=True)
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
     except OSError:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 

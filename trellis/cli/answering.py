@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import click
 
+from trellis.cli import tell
 from trellis.cli.delivery import deliver, say, taken
 from trellis.cli.kept import with_store
 from trellis.cli.looking import stands
+from trellis.cli.output import put
 from trellis.cli.places import command_line
 from trellis.cli.screen import words_for
 from trellis.cli.settings import read_data
 from trellis.cli.words import one_line, wanted
-from trellis.engine import State
 from trellis.engine.nodes import asked
 from trellis.errors import UsageError
 from trellis.hosts.commands import Answer, Signal
@@ -25,51 +26,54 @@ INPUT_NEEDED = 7
 STDIN = "-"
 LONGEST = 2**20
 """Bytes of an answer on stdin."""
+END = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
 
 
 def answer(run: str, node: str, value: str, by: str, answer_id: str, store: str | None) -> int:
     """Answer a question. Gives the exit code; raises TrellisError."""
+    typed = _typed(with_store(store, lambda kept: _asked(kept, run, node))) if value == STDIN else None
 
     async def work(kept: Store) -> int:
-        _, _, state = await stands(kept, run)
-        question = _question(state, node)
-        text = _value(run, node, value, question, store)
+        question = await _asked(kept, run, node)
+        if typed is None and question is not None and question.ask == "secret":
+            raise UsageError(
+                f"node '{node}' asks for a secret, and a command line is seen by others and kept by shells; "
+                f"give it on stdin: {command_line(['answer', run, node, STDIN], store)}"
+            )
+        text = value if typed is None else typed
         delivered = await deliver(kept, run, Answer(node, text, by, answer_id))
         if taken(delivered, run):
             say(delivered, "taken", store)
             return 0
         reason = one_line(delivered.reply.message)
         again = f"; {wanted(asked(question))}" if question is not None else ""
-        click.echo(words_for(sys.stdout).bad(f"asked again: {reason}{again}"))
+        put(words_for(sys.stdout).bad(f"asked again: {reason}{again}"))
         return INPUT_NEEDED
 
     return with_store(store, work)
 
 
-def _question(state: State, node: str) -> RequestInput | None:
+async def _asked(kept: Store, run: str, node: str) -> RequestInput | None:
+    _, _, state = await stands(kept, run)
     for pending in state.open.values():
         if pending.request.node == node and isinstance(pending.request, RequestInput):
             return pending.request
     return None
 
 
-def _value(run: str, node: str, value: str, question: RequestInput | None, store: str | None) -> str:
-    """The answer. Raises UsageError for a secret among the words of a command, which others can see."""
-    secret = question is not None and question.ask == "secret"
-    if value != STDIN:
-        if secret:
-            raise UsageError(
-                f"node '{node}' asks for a secret, and a command line is seen by others and kept by shells; "
-                f"give it on stdin: {command_line(['answer', run, node, STDIN], store)}"
-            )
-        return value
-    if secret and question is not None and sys.stdin is not None and sys.stdin.isatty():
+def _typed(question: RequestInput | None) -> str:
+    """The answer that stdin has; on a terminal it is said what is wanted. No store is open meanwhile, nor a loop:
+    Ctrl-C ends the command at once, and nothing was delivered.
+    """
+    if question is not None and question.ask == "secret" and _on_terminal():
         return str(click.prompt(f"{question.field} (not shown)", hide_input=True, err=True))
-    return read_stdin()
+    return read_stdin(wanted(asked(question)) if question is not None else "the answer")
 
 
-def read_stdin() -> str:
-    """All of stdin as one text, without the end of its last line. Raises UsageError."""
+def read_stdin(what: str) -> str:
+    """All of stdin as one text, without the end of its last line; on a terminal it asks for `what`. Raises UsageError."""
+    if _on_terminal():
+        tell(f"{what}: type it, then {END} on a line of its own; Ctrl-C gives up")
     data = sys.stdin.buffer.read(LONGEST + 1) if sys.stdin is not None else b""
     if len(data) > LONGEST:
         raise UsageError(f"stdin holds more than {LONGEST // 2**20} MiB")
@@ -77,6 +81,10 @@ def read_stdin() -> str:
         return data.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise UsageError(f"stdin is not UTF-8: byte 0x{data[error.start]:02x}") from None
+
+
+def _on_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def signal(run: str, name: str, data: Sequence[str], by: str, signal_id: str, store: str | None) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
-import click
-
 from trellis.cli import tell
 from trellis.cli.looking import stands
+from trellis.cli.output import put
 from trellis.cli.places import command_line
 from trellis.cli.redacting import shown_value
 from trellis.cli.screen import words_for
@@ -60,7 +59,7 @@ def _hint(error: Refused, delivered: Delivered) -> str:
         return f"; known: {', '.join([*delivered.graph.definition.signals, INTERRUPT])}"
     if error.code == "not_taken":
         names = signals_taken(delivered.graph, delivered.state)
-        return f"; taken now: {', '.join(names)}" if names else "; it takes no signal now"
+        return f"; taken now: {', '.join(names)}" if names else ", nor any other"
     if error.code in ("not_asked", "not_uncertain"):
         wanted = "answer" if error.code == "not_asked" else "uncertain"
         near = [wait["node"] for wait in waits(delivered.graph, delivered.state, {}) if wait["for"] == wanted]
@@ -71,7 +70,7 @@ def _hint(error: Refused, delivered: Delivered) -> str:
 def say(delivered: Delivered, what: str, store: str | None) -> None:
     """Say `what` was done and where the run is now; and, where nobody drives it and it wants to be, how to go on."""
     words = words_for(sys.stdout)
-    click.echo(words.good(f"{what}; {now_at(delivered.graph, delivered.state)}"))
+    put(words.good(f"{what}; {now_at(delivered.graph, delivered.state)}"))
     if not delivered.driven:
         tell_how_to_drive(delivered.row, delivered.graph, store)
 

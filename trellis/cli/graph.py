@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from trellis.cli import COMMANDS, tell
+from trellis.cli.output import put
 from trellis.cli.places import SCHEMES, STORE, not_kept, open_kept, root_here, root_of
 from trellis.errors import InvalidGraph, UnknownRun, UsageError
 from trellis.model.graph import Graph
@@ -24,7 +25,7 @@ def command(file: str | None, form: str, run_id: str | None, states: bool, store
     if states:
         if file is None or run_id is not None:
             raise UsageError("--states draws what a file declares: name the file, and no run")
-        click.echo(_states(file), nl=False)
+        put(_states(file).removesuffix("\n"))
         return 0
     from trellis.render.mermaid import mermaid
 
@@ -35,13 +36,13 @@ def command(file: str | None, form: str, run_id: str | None, states: bool, store
             raise UsageError("--store says where a run is kept: name one with --run")
         from trellis.project import load
 
-        click.echo(mermaid(load(file)), nl=False)
+        put(mermaid(load(file)).removesuffix("\n"))
         return 0
 
     import asyncio
 
     graph, visited, current = asyncio.run(_look(run_id, file, store))
-    click.echo(mermaid(graph, visited=visited, current=current), nl=False)
+    put(mermaid(graph, visited=visited, current=current).removesuffix("\n"))
     return 0
 
 

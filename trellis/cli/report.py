@@ -7,11 +7,12 @@ from typing import Any
 
 from trellis.cli.delivery import kinds_needed
 from trellis.cli.looking import Look
+from trellis.cli.output import harmless
 from trellis.cli.places import command_line
 from trellis.cli.redacting import redactor, shown_value
 from trellis.cli.standing import assigned, seconds, signals_taken, span, told, waits, wants_driving
 from trellis.cli.tables import columns
-from trellis.cli.words import compact, harmless, one_line
+from trellis.cli.words import compact, one_line
 from trellis.engine.program import program_of
 from trellis.engine.signals import INTERRUPT
 from trellis.engine.state import shown_states

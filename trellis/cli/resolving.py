@@ -34,16 +34,21 @@ def resolve(
     if code is not None and not code.strip():
         raise UsageError("--failed takes the word that `catch` takes, found an empty one")
 
+    given = None
+    if value == STDIN:
+        with_store(store, lambda kept: stands(kept, run))  # an id that is wrong is told before one types
+        given = _json(read_stdin("JSON"))
+
     async def work(kept: Store) -> int:
-        given = None
-        if value is not None:
+        nonlocal given
+        if value is not None and value != STDIN:
             _, graph, _ = await stands(kept, run)
-            if value != STDIN and _secret(graph, node):
+            if _secret(graph, node):
                 raise UsageError(
                     f"node '{node}' gives a secret, and a command line is seen by others and kept by shells; "
                     f"give it on stdin: {command_line(['runs', 'resolve', run, node, '--value', STDIN], store)}"
                 )
-            given = _json(read_stdin() if value == STDIN else value)
+            given = _json(value)
         delivered = await deliver(kept, run, Resolve(node, given, code or "", message, again, by))
         taken(delivered, run)
         say(delivered, "to be made again" if again else "resolved", store)

@@ -8,9 +8,8 @@ import stat
 import sys
 from typing import Any, TextIO
 
-import click
-
-from trellis.cli.words import Line, Words, glyphs_for, harmless
+from trellis.cli.output import Terminal, painted, put_data
+from trellis.cli.words import Line, Words, glyphs_for
 
 
 class OutputLost(Exception):
@@ -88,8 +87,7 @@ class JsonScreen(TextScreen):
 
     def show(self, line: Line) -> None:
         with _losing(sys.stdout):
-            sys.stdout.buffer.write(self._encode(line) + b"\n")
-            sys.stdout.buffer.flush()
+            put_data(self._encode(line) + b"\n")
 
     def put(self, text: str) -> None:
         """Nothing: words are no JSON."""
@@ -123,7 +121,5 @@ def _is_device(stream: TextIO) -> bool:
 
 def words_for(stream: TextIO) -> Words:
     """Words with the marks and the colors that a stream can show."""
-    terminal = stream.isatty()
-    colored = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    paint = (lambda text, color: click.style(text, fg=color)) if colored else None
-    return Words(glyphs_for(stream.encoding), paint=paint, clean=harmless if terminal else None)
+    colored = isinstance(stream, Terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Words(glyphs_for(stream.encoding), paint=painted if colored else None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from trellis.cli.screen import TextScreen
 from trellis.cli.sources import Answers
 from trellis.cli.typed import Unfit
+from trellis.engine import State
 from trellis.errors import SecretsNeeded
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.lines import VERSION, timestamp
+from trellis.hosts.vault import VARIABLE, SecretUnreadable, Vault, key_of
 from trellis.model.graph import Graph
 
 NOT_KEPT = "no store keeps secrets"
@@ -22,17 +26,38 @@ class SecretLacking(Exception):
         super().__init__(name)
 
 
-async def ask_again(needed: SecretsNeeded, graph: Graph, answers: Answers, screen: TextScreen) -> dict[str, str]:
-    """The secrets that a run of `graph` needs again. Raises SecretLacking."""
+def why_unread(state: State, names: Iterable[str], vault: Vault | None) -> dict[str, str]:
+    """Why those of the secrets `names` that are in the store cannot be read from it: which key is needed."""
+    told: dict[str, str] = {}
+    for name in names:
+        envelope = state.secrets.get(name)
+        if envelope is None:
+            continue
+        try:
+            if vault is None:
+                key = key_of(state.run, name, envelope)
+                told[name] = f"it is under the key '{key}', and no key is given; set {VARIABLE} to {key}=…"
+            else:
+                vault.open(state.run, name, envelope)
+        except SecretUnreadable as error:
+            told[name] = error.reason
+    return told
+
+
+async def ask_again(
+    needed: SecretsNeeded, graph: Graph, unread: Mapping[str, str], answers: Answers, screen: TextScreen
+) -> dict[str, str]:
+    """The secrets that a run of `graph` needs again; `unread` as `why_unread` has it. Raises SecretLacking."""
     secrets: dict[str, str] = {}
     for name in needed.names:
-        node, reason = _asking(graph, name), NOT_KEPT
+        why = unread.get(name, NOT_KEPT)
+        node, reason = _asking(graph, name), why
         while name not in secrets:
             # No `seq`: the question is none of the run's, which does not go on yet.
             facts = {"v": VERSION, "at": timestamp(SystemClock().now()), "run": needed.run, "type": "ask"}
             question = facts | {"node": node, "field": name, "kind": "secret", "reason": reason}
             screen.show(question)
-            asked = question | {"again": True, "reason": "" if reason == NOT_KEPT else reason}
+            asked = question | {"again": True, "reason": "" if reason == why else reason, "why": unread.get(name)}
             if not answers.interactive:
                 screen.unanswered(asked)
             answer = await answers.answer(asked)

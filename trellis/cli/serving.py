@@ -6,13 +6,13 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Collection, Sequence
 from types import FrameType
 from typing import Any
 
-from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
+from trellis.cli import INTERRUPTED, UNWRITABLE, counted, discard_output, tell
 from trellis.cli.delivery import kinds_needed
+from trellis.cli.output import put_data
 from trellis.cli.places import open_kept, root_here, shown
 from trellis.cli.watching import Watched
 from trellis.cli.words import one_line
@@ -72,8 +72,7 @@ class Told:
         line = {"v": VERSION, "at": timestamp(SystemClock().now()), "type": kind, **facts}
         try:
             if self.lost is None:
-                sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-                sys.stdout.buffer.flush()
+                put_data(msgspec.json.encode(line) + b"\n")
         except OSError as error:
             self.lost = error
             self._stop()
@@ -121,7 +120,8 @@ async def _serve(
                 graphs=names,
             )
             await stop.wait()
-            told("worker.stopping", f"stopping; {len(host.running)} runs are freed", runs=len(host.running))
+            runs = len(host.running)
+            told("worker.stopping", f"stopping; {counted(runs, 'run')} {'is' if runs == 1 else 'are'} freed", runs=runs)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

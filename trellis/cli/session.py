@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 
 from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
 from trellis.cli.options import Options
+from trellis.cli.output import harmless
 from trellis.cli.places import command_line, not_kept, open_kept
 from trellis.cli.screen import JsonScreen, OutputLost, TextScreen
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
-from trellis.cli.words import Line, wanted
+from trellis.cli.words import Line, once_more, wanted
 from trellis.errors import Refused, RunClosed, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.local import Host, Run, inspect_run
 from trellis.model.actions import CallTool
@@ -98,7 +99,7 @@ class WayBack:
     def tell_at_once(self) -> None:
         """The same past stderr, which may be in the middle of a line."""
         if self._run is not None:
-            os.write(2, f"{self._options.how_to_resume(self._run)}\n".encode())
+            os.write(2, harmless(f"{self._options.how_to_resume(self._run)}\n").encode(errors="replace"))
 
 
 async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Answers, way: WayBack) -> int:
@@ -148,14 +149,17 @@ async def _begun(
     try:
         return await begin(host, {})
     except SecretsNeeded as needed:
-        from trellis.cli.secrets import SecretLacking, ask_again, how_to_give
+        from trellis.cli.secrets import SecretLacking, ask_again, how_to_give, why_unread
+        from trellis.hosts.vault import Vault
 
         way.of(needed.run)
-        graph = (await inspect_run(store, needed.run))[0]
+        graph, state, _ = await inspect_run(store, needed.run)
+        unread = why_unread(state, needed.names, Vault.from_environment())
         try:
-            secrets = await ask_again(needed, graph, answers, screen)
+            secrets = await ask_again(needed, graph, unread, answers, screen)
         except SecretLacking as lacking:
-            tell(f"input needed: secret '{lacking.name}' again (no store keeps it); {lacking.reason}")
+            again = once_more({"field": lacking.name, "why": unread.get(lacking.name)})
+            tell(f"input needed: {again}; {lacking.reason}")
             tell(how_to_give(needed, graph))
             return None
         return await begin(host, secrets)

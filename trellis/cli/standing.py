@@ -94,11 +94,15 @@ def told(wait: Wait, now: float) -> str:
     """One wait as words, without its node: `asks for env (staging, prod); since 3m`."""
     parts = [_what(wait, now)]
     for limit in wait.get("limits", ()):
-        word = "times out" if limit["purpose"] == "timeout" else "its deadline is"
-        parts.append(f"{word} {until(seconds(limit['due']), now)}")
+        due = seconds(limit["due"])
+        over, ahead = ("its time was up", "times out") if limit["purpose"] == "timeout" else _DEADLINE
+        parts.append(f"{ahead if due > now else over} {until(due, now)}")
     if "since" in wait:
         parts.append(f"since {span(now - seconds(wait['since']))}")
     return "; ".join(parts)
+
+
+_DEADLINE = "its deadline was", "its deadline is"
 
 
 def _what(wait: Wait, now: float) -> str:

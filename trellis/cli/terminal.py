@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from trellis.cli.output import harmless
 from trellis.cli.screen import TextScreen
 from trellis.cli.typed import TypedLines, Unfit, prepare_editing
-from trellis.cli.words import Line, Words, harmless, once_more, plain
+from trellis.cli.words import Line, Words, once_more, plain
 
 
 class TerminalAnswers:
@@ -65,10 +66,10 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
     if question["kind"] == "confirm":
         may = f" [{'Y' if default is True else 'y'}/{'N' if default is False else 'n'}]"
     else:
-        may = f" [{harmless(plain(default))}]" if default is not None else ""
+        may = f" [{plain(default)}]" if default is not None else ""
     hidden = " (not shown)" if question["kind"] == "secret" else ""
     label = once_more(question) if question.get("again") else f"{question['field']}{hidden}{may}"
-    return "".join(f"{line}\n" for line in above), f"{label}: "
+    return "".join(f"{line}\n" for line in above), f"{harmless(label)}: "
 
 
 def chosen(question: Line, text: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from trellis.cli import COMMANDS, counted, tell
+from trellis.cli.output import put
 
 if TYPE_CHECKING:
     from trellis.model.problems import Problem
@@ -33,10 +33,10 @@ def command(files: tuple[str, ...], form: str) -> int:
     if form == "json":
         import msgspec
 
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(problems), indent=2).decode() + "\n")
+        put(msgspec.json.format(msgspec.json.encode(problems), indent=2).decode())
     else:
         for problem in problems:
-            click.echo(str(problem) if form == "text" else annotation(problem))
+            put(str(problem) if form == "text" else annotation(problem))
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
     found = [counted(errors, "error")] * (errors > 0) + [counted(warnings, "warning")] * (warnings > 0)

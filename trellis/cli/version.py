@@ -7,6 +7,7 @@ import sys
 import click
 
 from trellis.cli import COMMANDS
+from trellis.cli.output import put
 
 
 @click.command("version", short_help=COMMANDS["version"])
@@ -18,7 +19,7 @@ def command(as_json: bool) -> int:
     if as_json:
         import json
 
-        click.echo(json.dumps({"version": version, "python": python, "platform": sys.platform}))
+        put(json.dumps({"version": version, "python": python, "platform": sys.platform}))
     else:
-        click.echo(f"trellis {version}")
+        put(f"trellis {version}")
     return 0

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trellis.cli.output import harmless
+
 Line = dict[str, Any]
 LONGEST = 400
 """Characters of a message that a line shows; `--output json` has all of it."""
@@ -40,7 +42,7 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 class Words:
     """Says event lines. It remembers what was undone, for the last line, and the attempts that returned.
 
-    `paint` gives a text a color; `clean` makes a text of the author or of data fit for the output.
+    `paint` gives a text a color.
     """
 
     def __init__(
@@ -48,11 +50,9 @@ class Words:
         glyphs: Glyphs = FINE,
         *,
         paint: Callable[[str, str], str] | None = None,
-        clean: Callable[[str], str] | None = None,
     ) -> None:
         self.glyphs = glyphs
         self._paint = paint or (lambda text, _: text)
-        self._clean = clean or (lambda text: text)
         self._undoing: set[str] = set()
         self._undone: list[str] = []
         self._attempts: dict[str, int] = {}
@@ -149,7 +149,7 @@ _MILD = ("cancelled", "rolled_back")
 _IMPLIED = {"failed": "failed", "denied": "denied", "timed_out": "timeout", "cancelled": "cancelled"}
 """The code of the error that a status tells by itself."""
 _SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
-    "say": lambda words, line: words._clean(str(line["text"])),
+    "say": lambda _, line: str(line["text"]),
     "tool.called": Words._called,
     "tool.returned": Words._returned,
     "timer.set": Words._waits,
@@ -178,8 +178,8 @@ def between(start: str, end: str) -> str:
 
 
 def once_more(question: Line) -> str:
-    """A question for a secret that the run had already."""
-    return f"secret '{question['field']}' again (no store keeps it)"
+    """A question for a secret that the run had already. `why` it is asked for, where it is kept and cannot be read."""
+    return f"secret '{question['field']}' again ({question.get('why') or 'no store keeps it'})"
 
 
 def wanted(question: Line) -> str:
@@ -205,14 +205,6 @@ def one_line(text: str) -> str:
     """A text of other programs on one line, cut where it is long."""
     line = harmless(" ".join(text.split()))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
-
-
-_STEERING = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
-
-def harmless(text: str) -> str:
-    """`text` without what steers a terminal: data must not move the cursor or change a color."""
-    return text.translate(_STEERING)
 
 
 def _told(error: Line) -> str:

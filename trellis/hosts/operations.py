@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from trellis.engine import State, apply
+from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.versions import Verdict, compare
 from trellis.errors import ExpressionError, InvalidField, Refused, StoreCorrupt, UnknownRun, UsageError
 from trellis.expr.expression import Expression, ExpressionSyntax, compile_expression
@@ -151,9 +152,9 @@ async def unindexed(
 
     Empty where there are no runs.
     """
-    known = dict.fromkeys(field for row in await store.rows(status=status, name=name) for field in row.fields)
-    names = sorted(compile_expression(where).names - known.keys())
-    return {name: list(known) for name in names} if known else {}
+    rows = await store.rows(status=status, name=name)
+    known = list(dict.fromkeys(field for row in rows for field in row.fields))
+    return dict.fromkeys(sorted(compile_expression(where).names.difference(known)), known) if rows else {}
 
 
 async def replayed(store: Store, run: str, *, until: int | None = None, redactor: Redactor | None = None) -> Replayed:
@@ -215,20 +216,36 @@ async def fork(
         raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
     if state.closed:
         raise Refused("closed", f"run '{run}' had ended by event {count}: {state.status}; fork it at an earlier one")
-    graph = await graphs.get(state.graph, row)
+    graph, now = await graphs.get(state.graph, row), (clock or SystemClock()).now()
     if fields:
         for field, value in fields.items():
             fault = reject(value) or ("it holds the mark that stands for a secret" if sealed_names(value) else None)
             if fault is not None:
                 raise InvalidField(field, fault)
-        edited = FieldsEdited((clock or SystemClock()).now(), dict(fields), by)
+        edited = FieldsEdited(now, dict(fields), by)
         step = apply(graph, state, edited)
         if step.refusal is not None:
             refused, _, reason = step.refusal.message.removeprefix("field '").partition("': ")
             raise InvalidField(refused, reason)
         kept.append(edited)
         state = step.state
-    return await _create(store, graphs, row, kept, graph, state)
+    anew, state = _anew(graph, state, run, now, by)
+    return await _create(store, graphs, row, [*kept, *anew], graph, state)
+
+
+def _anew(graph: Graph, state: State, run: str, now: float, by: str) -> tuple[list[Event], State]:
+    """What lets the calls be made that may be made once, and that another run had begun: this one has not."""
+    events = list[Event]()
+    for name, pending in state.open.items():
+        after, known = state, list[Event]()
+        if pending.begun and not pending.uncertain:
+            known.append(ActionFailed(now, name, UNCERTAIN, f"run '{run}' had begun it", retryable=False))
+            after = apply(graph, after, known[-1]).state
+        if name in after.open and after.open[name].uncertain:  # else a `catch` takes it
+            known.append(AttemptWanted(now, name, by))
+            state = apply(graph, after, known[-1]).state
+            events += known
+    return events, state
 
 
 async def retry(

@@ -5,7 +5,7 @@ so whoever finds the owner of a run finds the way to it, and what a killed owner
 
 One message a connection. A frame is its length, four bytes, the greatest first, and then so many bytes. The asker sends
 the id of the run and the message, each a frame; the reply is one frame whose first byte says what follows: `=` the
-reply, `-` nothing (that run is not owned there), `!` why there is none.
+reply, `-` nothing (that run is not owned there, or nobody hears), `!` why there is none.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class ControlSocket:
         if not self._owns(run):
             return _GONE
         if self._answer is None:
-            return _FAILED + b"it takes no messages"
+            return _GONE
         try:
             reply = await self._answer(message)
         except Exception as error:  # noqa: BLE001 - the asker is told; the owner goes on
@@ -160,8 +160,10 @@ class ControlSocket:
             raise self._unavailable(f"the owner of run '{run}' belongs to another user") from error
         if not hasattr(socket, "AF_UNIX"):
             raise self._unavailable(_NO_SOCKETS)
-        if not address or address.startswith("!"):
-            return _FAILED + (f"it cannot listen: {address[1:]}" if address else "it takes no messages").encode()
+        if not address:
+            return _GONE
+        if address.startswith("!"):
+            return _FAILED + f"it cannot listen: {address[1:]}".encode()
         try:
             streams = await self._connect(token, address)
         except PermissionError as error:

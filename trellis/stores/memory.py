@@ -133,7 +133,7 @@ class MemoryStore:
     async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
         journal = self._runs.get(run)
         if journal is not None and journal.writable is not None:
-            if snapshot is not None:
+            if snapshot is not None and snapshot.seq <= len(journal.events):
                 journal.snapshot = snapshot
             self._free(journal)
 
@@ -216,10 +216,8 @@ class MemoryStore:
         return [journal.index() for journal in found[:limit]]
 
     async def ask(self, run: str, message: bytes, *, timeout: float = 10.0) -> bytes | None:  # noqa: ASYNC109
-        if self._journal(run).writable is None:
+        if self._journal(run).writable is None or self._hear is None:
             return None
-        if self._hear is None:
-            raise StoreUnavailable(self.url, f"the owner of run '{run}' hears nobody")
         import asyncio
 
         # Who stops waiting does not stop the owner: a message that was heard is acted on whole.

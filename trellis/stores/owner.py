@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from trellis.stores import forked
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -89,9 +91,11 @@ class OwnerLock:
     def close(self) -> None:
         """Be dead: what this owner held is free for anyone."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            file, mine = self._file(self.token), os.fstat(self._descriptor).st_ino
+            forked.close(self._descriptor)
             self._descriptor = None
-            _remove(self._file(self.token))
+            if _inode(file) == mine:  # not that of the process which forked this one
+                _remove(file)
 
     def _file(self, token: str) -> Path:
         return self._folder / (self._prefix + token)
@@ -126,17 +130,23 @@ def _sweep(address: str, token: str) -> None:
 
 def _acquire(file: Path) -> int:
     while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = forked.locked(os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
         try:
             _lock(descriptor, probe=False)
-            mine = os.fstat(descriptor).st_ino
             # Before we locked it, somebody's `hold` may have found it unlocked, and removed it.
-            if file.exists() and file.stat().st_ino == mine:
+            if _inode(file) == os.fstat(descriptor).st_ino:
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            forked.close(descriptor)
             raise
-        os.close(descriptor)
+        forked.close(descriptor)
+
+
+def _inode(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _remove(file: Path) -> None:

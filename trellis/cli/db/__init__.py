@@ -6,6 +6,7 @@ import click
 
 from trellis.cli import COMMANDS as ALL
 from trellis.cli import subcommands
+from trellis.cli.output import put
 
 COMMANDS = {
     "status": "Show a store's format, size and runs.",
@@ -20,7 +21,7 @@ COMMANDS = {
 def command(context: click.Context) -> None:
     """Look after a store as a whole."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        put(context.get_help())
 
 
 command.short_help = ALL["db"]

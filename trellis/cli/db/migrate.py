@@ -6,6 +6,7 @@ import click
 
 from trellis.cli.db import COMMANDS
 from trellis.cli.options import store_option
+from trellis.cli.output import put
 
 
 @click.command("migrate", short_help=COMMANDS["migrate"])
@@ -23,7 +24,7 @@ def command(store: str | None) -> int:
     before, now = asyncio.run(migrate(store))
     place = shown(store, root_here())
     if before == now:
-        click.echo(f"{place} has format {now} already")
+        put(f"{place} has format {now} already")
     else:
-        click.echo(f"{place} was brought from {f'format {before}' if before else 'nothing'} to format {now}")
+        put(f"{place} was brought from {f'format {before}' if before else 'nothing'} to format {now}")
     return 0

@@ -8,6 +8,7 @@ import click
 
 from trellis.cli.db import COMMANDS
 from trellis.cli.options import json_option, store_option
+from trellis.cli.output import put
 
 BEHIND = 1
 
@@ -28,11 +29,11 @@ def command(as_json: bool, store: str | None) -> int:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        put(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
         from trellis.cli.tables import columns
 
-        click.echo(columns(_told(found)))
+        put(columns(_told(found)))
     return BEHIND if found["format"] not in (None, found["known"]) else 0
 
 

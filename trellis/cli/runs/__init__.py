@@ -6,6 +6,7 @@ import click
 
 from trellis.cli import COMMANDS as ALL
 from trellis.cli import subcommands
+from trellis.cli.output import put
 
 COMMANDS = {
     "ls": "List runs, the newest first.",
@@ -30,7 +31,7 @@ COMMANDS = {
 def command(context: click.Context) -> None:
     """Find runs, look at them, and take care of them. None of these drives a run."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        put(context.get_help())
 
 
 command.short_help = ALL["runs"]

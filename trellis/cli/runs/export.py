@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from trellis.cli.options import store_option
+from trellis.cli.output import put_data
 from trellis.cli.runs import COMMANDS
 
 
@@ -22,7 +21,7 @@ def command(run_id: str, path: str | None, store: str | None) -> int:
     lines = with_store(store, lambda kept: operations.export(kept, run_id))
     data = b"".join(line + b"\n" for line in lines)
     if path is None:
-        sys.stdout.buffer.write(data)
+        put_data(data)
         return 0
     from trellis.cli.writing import replace_file
 

@@ -8,6 +8,7 @@ import click
 
 from trellis.cli.finding import Query, found, query_of, query_options
 from trellis.cli.options import json_option, store_option
+from trellis.cli.output import harmless, put
 from trellis.cli.runs import COMMANDS
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def command(
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode([facts(row) for row, _ in rows]), indent=2))
+        put(msgspec.json.format(msgspec.json.encode([facts(row) for row, _ in rows]), indent=2).decode())
         return 0
-    click.echo(_table(rows) if rows else _nothing(query, store))
+    put(_table(rows) if rows else _nothing(query, store))
     return 0
 
 
@@ -84,7 +85,6 @@ def facts(row: RunRow) -> dict[str, Any]:
 def _table(rows: list[tuple[RunRow, Graph | None]]) -> str:
     from trellis.cli.standing import brief, span
     from trellis.cli.tables import columns
-    from trellis.cli.words import harmless
     from trellis.hosts.clock import SystemClock
 
     now = SystemClock().now()

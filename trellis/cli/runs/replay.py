@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trellis.cli.options import json_option, store_option
+from trellis.cli.output import put
 from trellis.cli.runs import COMMANDS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def command(run_id: str, until: int | None, as_json: bool, store: str | None) ->
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(facts(found)), indent=2))
+        put(msgspec.json.format(msgspec.json.encode(facts(found)), indent=2).decode())
     else:
         _tell(found)
     return 0
@@ -67,7 +68,7 @@ def _tell(found: Replayed) -> None:
     from trellis.cli.redacting import redactor
     from trellis.cli.screen import words_for
     from trellis.cli.standing import assigned
-    from trellis.cli.words import harmless, one_line
+    from trellis.cli.words import one_line
     from trellis.engine.program import program_of
     from trellis.hosts.lines import public_fields
 
@@ -77,9 +78,9 @@ def _tell(found: Replayed) -> None:
         if line["type"] == "fields.changed":
             text = f"= {one_line(assigned(line['fields']))}"
         if text is not None:
-            click.echo(text)
+            put(text)
     state = found.state
-    click.echo(f"\nafter event {state.seq} of {found.events}: {now_at(found.graph, state, at=state.at)}")
+    put(f"\nafter event {state.seq} of {found.events}: {now_at(found.graph, state, at=state.at)}")
     fields: Any = redactor().value(public_fields(program_of(found.graph), state))
     if fields:
-        click.echo(harmless(f"fields: {one_line(assigned(fields))}"))
+        put(f"fields: {one_line(assigned(fields))}")

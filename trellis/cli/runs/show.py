@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trellis.cli.options import json_option, store_option
+from trellis.cli.output import put
 from trellis.cli.runs import COMMANDS
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def command(run_id: str, last: int, as_json: bool, store: str | None) -> int:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(facts(found, store)), indent=2))
+        put(msgspec.json.format(msgspec.json.encode(facts(found, store)), indent=2).decode())
     else:
         from trellis.cli.report import page
 
-        click.echo(page(found, store))
+        put(page(found, store))
     return 0
 
 

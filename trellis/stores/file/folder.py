@@ -14,6 +14,7 @@ from time import monotonic
 import msgspec
 
 from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from trellis.stores import forked
 
 FORMAT = 1
 HALF = ".half"
@@ -83,7 +84,8 @@ class Folder:
                 raise StoreUnavailable(
                     self.url, f"the folder is no store and holds other files ('{foreign[0]}'); name an empty one"
                 )
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        self._lock = forked.locked(lock)
         try:
             with self.locked():
                 if not marker.exists():
@@ -94,7 +96,7 @@ class Folder:
             if found > FORMAT:
                 raise StoreTooNew(self.url, found, FORMAT)
         except BaseException:
-            os.close(self._lock)
+            forked.close(self._lock)
             raise
 
     @contextmanager
@@ -127,7 +129,7 @@ class Folder:
         os.write(self._lock, writes.to_bytes(8, "little"))
 
     def close(self) -> None:
-        os.close(self._lock)
+        forked.close(self._lock)
 
 
 def inspect(url: str, path: Path) -> tuple[int | None, int]:

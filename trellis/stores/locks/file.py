@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from trellis.stores import forked
 from trellis.stores.locks.names import file_name
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class FileLeases:
 
     async def close(self) -> None:
         for descriptor in self._descriptors.values():
-            os.close(descriptor)
+            forked.close(descriptor)
         self._descriptors.clear()
 
     async def _guarded(self, key: str, work: Callable[[Path], T]) -> T:
@@ -83,7 +84,7 @@ class FileLeases:
         """Do it while nobody else looks at the leases of the key."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            guard = os.open(folder / "guard", os.O_RDWR | os.O_CREAT, 0o666)
+            guard = forked.locked(os.open(folder / "guard", os.O_RDWR | os.O_CREAT, 0o666))
             try:
                 try:
                     _lock(guard)
@@ -91,7 +92,7 @@ class FileLeases:
                     raise _Busy from error
                 return work(folder)
             finally:
-                os.close(guard)
+                forked.close(guard)
         except OSError as error:
             raise self._fault(error) from error
 
@@ -101,12 +102,12 @@ class FileLeases:
             return None
         token = self._next_token(folder)
         file = folder / f"h-{holder}"
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = forked.locked(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         try:
             _lock(descriptor)
             _write_end(descriptor, ttl)
         except BaseException:
-            os.close(descriptor)
+            forked.close(descriptor)
             file.unlink(missing_ok=True)
             raise
         self._descriptors[holder] = descriptor
@@ -124,7 +125,7 @@ class FileLeases:
         if descriptor is None:
             return False
         lived = _is_ours(file, descriptor)
-        os.close(descriptor)
+        forked.close(descriptor)
         file.unlink(missing_ok=True)
         return lived
 

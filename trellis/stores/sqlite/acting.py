@@ -16,6 +16,7 @@ import apsw
 from trellis.errors import StoreError, StoreUnavailable
 from trellis.stores.base import Turn
 from trellis.stores.sqlite.faults import translate, translate_os
+from trellis.stores.sqlite.schema import BUSY_MS
 from trellis.stores.sqlite.transaction import Savepoint
 from trellis.stores.sqlite.writing import Claim, Displaced, Plan, Writing
 
@@ -41,8 +42,8 @@ class ActingTransaction:
         self._refused = self._committing = self._ended = False
 
     def begin(self) -> None:
-        """Take the write lock."""
-        self._told(lambda: self.connection.execute("BEGIN IMMEDIATE"))
+        """Take the write lock. Waits for nobody: StoreUnavailable where another process has it."""
+        self._told(self._begin)
         self.connection.set_commit_hook(self._is_not_ours, id=self)
         self.connection.set_rollback_hook(self._note_end, id=self)
 
@@ -65,6 +66,11 @@ class ActingTransaction:
             return False
         self._forget()
         return True
+
+    def _begin(self) -> None:
+        self.connection.set_busy_timeout(0)
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.set_busy_timeout(BUSY_MS)  # for files that the action attaches
 
     def _append(self, turn: Turn) -> StoreError | None:
         self._check()

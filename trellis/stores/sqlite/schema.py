@@ -6,13 +6,15 @@ transaction.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from trellis.errors import StoreError, StoreFull, StoreTooNew, StoreTooOld, StoreUnavailable
+from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreTooOld, StoreUnavailable
 from trellis.stores.owner import OwnerLock
 from trellis.stores.sqlite.faults import translate, translate_os
 from trellis.stores.sqlite.fields import changes
@@ -95,6 +97,8 @@ FORMATS = (
 )
 FORMAT = len(FORMATS)
 
+BUSY_MS = 5000
+"""How long SQLite waits for another process, where it is SQLite that waits."""
 _SAFE_SQLITE = (3, 51, 3)  # earlier ones can corrupt a WAL file that two processes write
 
 
@@ -104,7 +108,10 @@ _DURABLE = "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=250; PRAGMA journ
 
 
 def connect(url: str, path: Path) -> apsw.Connection:
-    """A connection to the file, made where there is none, in our format. Raises StoreError."""
+    """A connection to the file, made where there is none, in our format. Raises StoreError.
+
+    It waits for no other process: `apsw.BusyError` comes at once.
+    """
     if tuple(map(int, apsw.sqlite_lib_version().split("."))) < _SAFE_SQLITE:
         needed = ".".join(map(str, _SAFE_SQLITE))
         raise StoreUnavailable(url, f"SQLite {apsw.sqlite_lib_version()} is older than {needed}; upgrade apsw")
@@ -132,6 +139,7 @@ def _opened(url: str, path: Path, first: str = "") -> apsw.Connection:
     try:
         connection.execute(first)
         _prepare(url, connection, path)
+        connection.set_busy_timeout(0)
     except apsw.Error as error:
         system = connection.system_errno
         connection.close()
@@ -145,7 +153,6 @@ def _opened(url: str, path: Path, first: str = "") -> apsw.Connection:
 def another(connection: apsw.Connection) -> apsw.Connection:
     """One more connection to the same file. Raises apsw.Error."""
     second = apsw.Connection(connection.filename)
-    second.set_busy_timeout(5000)
     second.execute(f"PRAGMA mmap_size=0; {_DURABLE}")
     return second
 
@@ -163,7 +170,7 @@ def inspect(path: Path) -> tuple[int | None, int]:
     except apsw.Error as error:
         raise StoreUnavailable(url, f"{path} cannot be opened: {error}") from error
     try:
-        connection.set_busy_timeout(5000)
+        connection.set_busy_timeout(BUSY_MS)
         return _look(url, connection) or None, FORMAT
     except apsw.Error as error:
         raise translate(url, error, connection.system_errno) from error
@@ -184,7 +191,7 @@ def migrate(path: Path) -> tuple[int | None, int]:
 
 
 def _prepare(url: str, connection: apsw.Connection, path: Path) -> None:
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(BUSY_MS)
     connection.execute("PRAGMA mmap_size=0")
     if connection.readonly("main"):
         raise StoreUnavailable(url, "it may not be written; allow it, or name another --store")
@@ -225,13 +232,35 @@ def _index_fields(connection: apsw.Connection) -> None:
 
 
 def _look(url: str, connection: apsw.Connection) -> int:
-    """The format of the file, from one look at it while another process may be making it."""
+    """The format of the file, from one look at it while another process may be making it. Raises where it was cut."""
     connection.execute("BEGIN DEFERRED")
     try:
-        return _format(url, connection)
+        found = _format(url, connection)
+        _must_be_whole(url, connection)
+        return found
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _must_be_whole(url: str, connection: apsw.Connection) -> None:
+    """SQLite reads what is missing of a file's last page as noughts. Pages that are in a log need not be in the file."""
+    path = connection.filename
+    if _in_logs(path):
+        return
+    needed, found = connection.pragma("page_count") * connection.pragma("page_size"), os.stat(path).st_size
+    if found < needed and not _in_logs(path):  # somebody may have begun to write meanwhile
+        reason = f"the file was cut short: it has {found:,} bytes of {needed:,}"
+        raise StoreCorrupt(url, f"{reason}; restore it from a backup, or name another --store")
+
+
+def _in_logs(path: str) -> bool:
+    """Whether something waits beside the file to be moved into it, or back."""
+    for log in (path + "-wal", path + "-journal"):
+        with suppress(FileNotFoundError):
+            if os.stat(log).st_size:
+                return True
+    return False
 
 
 def _write_ahead(connection: apsw.Connection) -> bool:

@@ -58,6 +58,22 @@ class KeepingPart(Stories):
 
         self.tell(story)
 
+    def test_a_snapshot_beyond_the_journal_is_not_kept(self) -> None:
+        """snapshot: its `seq` is never beyond the journal. The run is free all the same, and keeps the one before."""
+
+        async def story(store: Store) -> None:
+            await create(store, "r-1")
+            await store.release("r-1", Snapshot(2, b"of another run"))
+            assert await store.snapshot("r-1") is None
+            epoch = await store.claim("r-1")
+            assert epoch == 2
+            await store.append([Turn("r-1", 2, b"2", epoch, None, snapshot=b"two")])
+            await store.release("r-1", Snapshot(99, b"of another run"))
+            assert await store.snapshot("r-1") == Snapshot(2, b"two")
+            assert await store.claim("r-1") == 3
+
+        self.tell(story)
+
     def test_snapshots_of_two_runs_are_two(self) -> None:
         """append: each run has its own."""
 
