@@ -219,3 +219,27 @@ def test_a_signal_to_a_run_that_another_host_took_meanwhile_reaches_it() -> None
                 return reply.code, (await run.result()).result
 
     assert play(scene()) == ("", "hurried")
+
+
+def test_the_log_tells_of_a_call_that_nobody_knows_of_and_of_a_run_that_was_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    once = graph("{trellis: 1, name: k, start: a, nodes: {a: {do: once, to: $end}}}")
+
+    async def scene() -> None:
+        doing, store = Doing(), MemoryStore()
+        async with Host(store, doing.tools) as host:
+            await host.start(once, id="r")
+            await until_called(doing)
+        async with Host(store, doing.tools) as host:
+            run = await host.resume("r")
+            await until(lambda: bool(run.uncertain))
+            await store.release("r")
+            await run.terminate()
+
+    with caplog.at_level(logging.WARNING, "trellis"):
+        play(scene())
+    assert [record.getMessage() for record in caplog.records] == [
+        "run 'r' waits for somebody: nobody knows whether 'a' was done",
+        "run 'r' is driven here no longer, its owner is nobody now",
+    ]

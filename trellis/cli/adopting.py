@@ -137,7 +137,9 @@ def _summary(told: list[dict[str, Any]], graph: Graph, *, dry: bool) -> str:
         return f"no open run of '{graph.name}' goes by another version than {graph.hash[:12]}"
     if dry:
         counts = Counter(entry["verdict"] for entry in told)
-        parts = ", ".join(f"{counts[status]} {word}" for status, word in STATUS.items() if counts[status])
+        needing = {"needs_map": "need a map"} if counts["needs_map"] > 1 else {}
+        words = {**STATUS, **needing}
+        parts = ", ".join(f"{counts[status]} {word}" for status, word in words.items() if counts[status])
         return f"{counted(len(told), 'open run')} and {version}: {parts}; nothing was done"
     done = sum(entry["adopted"] for entry in told)
     return f"{counted(done, 'run')} adopted {version}" + (f", {len(told) - done} not" if done < len(told) else "")

@@ -24,7 +24,7 @@ def begin(make: Callable[[Store], Awaitable[RunRow]], store: str | None) -> int:
         if row.status == "running" and row.wake is None:
             tell(f"it waits for somebody: {command_line(['runs', 'show', row.run], store)}")
         else:
-            tell_how_to_drive(row, graph, store)
+            tell_how_to_drive(row, graph, state, store)
 
     with_store(store, work)
     return 0

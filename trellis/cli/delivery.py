@@ -15,11 +15,12 @@ from trellis.cli.standing import signals_taken, told, waits, wants_driving
 from trellis.cli.words import compact, one_line
 from trellis.engine import State
 from trellis.engine.signals import INTERRUPT
-from trellis.errors import Refused
+from trellis.errors import Refused, SecretsNeeded
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.sending import ask, send
-from trellis.hosts.vault import Vault
+from trellis.hosts.values import known_secrets
+from trellis.hosts.vault import VARIABLE, Vault
 from trellis.model.graph import Graph
 from trellis.model.problems import suggestion
 from trellis.stores.base import RunRow, Store
@@ -72,7 +73,7 @@ def say(delivered: Delivered, what: str, store: str | None) -> None:
     words = words_for(sys.stdout)
     put(words.good(f"{what}; {now_at(delivered.graph, delivered.state)}"))
     if not delivered.driven:
-        tell_how_to_drive(delivered.row, delivered.graph, store)
+        tell_how_to_drive(delivered.row, delivered.graph, delivered.state, store)
 
 
 def now_at(graph: Graph, state: State, at: float | None = None) -> str:
@@ -86,14 +87,29 @@ def now_at(graph: Graph, state: State, at: float | None = None) -> str:
     return f"now at: {one_line('; '.join(places))}" if places else "now: nothing is waited for"
 
 
-def tell_how_to_drive(row: RunRow, graph: Graph, store: str | None) -> None:
+def tell_how_to_drive(row: RunRow, graph: Graph, state: State, store: str | None) -> None:
     """Say what it takes to go on with a run that nobody drives, if it wants to go on by itself now or later."""
     now = SystemClock().now()
     if row.status != "running" or row.wake is None:
         return
     command = command_line(["resume", row.run], store, kinds_needed(graph))
     when = "" if wants_driving(row, now) else " when its timer is due"
-    tell(f"nobody drives it: a worker goes on with it{when}, or: {command}")
+    lacking = _secrets_lacking(graph, state)
+    gone = ", ".join(f"'{name}'" for name in lacking if name not in state.secrets)
+    if gone:
+        tell(f"nobody drives it, and no worker can: without {VARIABLE} no store keeps {gone}; give it to: {command}")
+        return
+    worker = "a worker that has its keys" if lacking else "a worker"
+    tell(f"nobody drives it: {worker} goes on with it{when}, or: {command}")
+
+
+def _secrets_lacking(graph: Graph, state: State) -> tuple[str, ...]:
+    """The secrets that a run in this state needs, and that are not to be had with the keys and the environment here."""
+    try:
+        known_secrets(graph, state, {}, Vault.from_environment())
+    except SecretsNeeded as needed:
+        return needed.names
+    return ()
 
 
 def kinds_needed(graph: Graph) -> list[str]:

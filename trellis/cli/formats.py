@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trellis.cli.places import STORE, file_of, open_kept, root_here, shown
-from trellis.errors import UsageError
+from trellis.cli.places import STORE, file_of, must_be_folder, open_kept, root_here, shown
+from trellis.errors import StoreCorrupt, StoreFull, StoreTooNew, StoreTooOld, StoreUnavailable, UsageError
 
 COUNTED = 10_000
 """Runs that are counted; that there are more is said without counting them."""
+_DURABILITY = dict.fromkeys(("sqlite", "file"), "what was answered survives the loss of power")
 Formats = tuple[int | None, int]
 """The format found, None where there is nothing yet, and the one that this version writes."""
 
@@ -22,7 +25,8 @@ async def inspect(store: str | None) -> Formats:
         case "sqlite":
             from trellis.stores.sqlite.schema import inspect as look
 
-            return look(path)
+            with _naming(url):
+                return look(path)
         case "file":
             from trellis.stores.file.folder import inspect as look_into
 
@@ -44,7 +48,8 @@ async def migrate(store: str | None) -> Formats:
         case "sqlite":
             from trellis.stores.sqlite.schema import migrate as bring
 
-            return bring(path)
+            with _naming(url):
+                return bring(path)
         case "file":
             before, known = await inspect(store)  # there was never another format; opening makes it
             kept = open_kept(store, root_here())
@@ -70,7 +75,7 @@ async def status(store: str | None) -> dict[str, Any]:
     _, scheme, path = _place(store)
     if found is None:
         return told
-    if scheme == "sqlite":
+    if scheme in ("sqlite", "file"):
         told["bytes"] = sum(part.stat().st_size for part in _parts(path))
     if found == known:
         kept = open_kept(store, root_here())
@@ -78,7 +83,7 @@ async def status(store: str | None) -> dict[str, Any]:
             rows = await kept.rows(limit=COUNTED + 1)
             told["runs"] = dict(sorted(Counter(row.status for row in rows[:COUNTED]).items()))
             told["more"] = len(rows) > COUNTED
-            durability = getattr(kept, "durability", None)
+            durability = getattr(kept, "durability", _DURABILITY.get(scheme))
             if durability is not None:
                 told["durability"] = str(durability)
         finally:
@@ -92,6 +97,7 @@ def _place(store: str | None) -> tuple[str, str, Path]:
     if url == "memory://":
         raise UsageError("memory:// is gone with its process and has no format; name another --store")
     path = file_of(url)
+    must_be_folder(url, folder)
     if path is None:
         from trellis.stores import open_store
 
@@ -99,6 +105,19 @@ def _place(store: str | None) -> tuple[str, str, Path]:
     return url, url.partition(":")[0], Path(folder, path or "")
 
 
+@contextmanager
+def _naming(url: str) -> Iterator[None]:
+    """What is raised of the file names the store as its user did."""
+    try:
+        yield
+    except (StoreUnavailable, StoreCorrupt, StoreFull) as error:
+        raise type(error)(url, error.reason) from error
+    except (StoreTooNew, StoreTooOld) as error:
+        raise type(error)(url, error.found, error.known) from error
+
+
 def _parts(path: Path) -> list[Path]:
-    """The files that a SQLite store is made of."""
+    """The files that a store in files is made of."""
+    if path.is_dir():
+        return [part for part in path.rglob("*") if part.is_file()]
     return [part for part in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))) if part.exists()]

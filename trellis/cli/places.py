@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trellis.errors import UnknownRun, UsageError
+from trellis.errors import StoreUnavailable, UnknownRun, UsageError
 
 if TYPE_CHECKING:
     from trellis.stores.base import Store
@@ -25,7 +25,17 @@ def open_kept(store: str | None, root: str, existing: str | None = None) -> Stor
     url, folder = (STORE, root) if store is None else (store, ".")
     if existing is not None and not there(store, root):
         raise not_kept(UnknownRun(existing), store, root)
+    must_be_folder(url, folder)
     return open_store(url, root=folder)
+
+
+def must_be_folder(url: str, root: str) -> None:
+    """Raises StoreUnavailable where a URL of a folder names a file."""
+    from pathlib import Path
+
+    path = file_of(url)
+    if path is not None and url.startswith("file:") and Path(root, path).is_file():
+        raise StoreUnavailable(url, f"{path} is a file; name a folder")
 
 
 def not_kept(error: UnknownRun, store: str | None, root: str, hint: str = "") -> UsageError:

@@ -20,7 +20,7 @@ from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, once_more, wanted
-from trellis.errors import Refused, RunClosed, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
+from trellis.errors import Refused, RunClosed, RunOwned, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.local import Host, Run, inspect_run
 from trellis.model.actions import CallTool
 from trellis.model.values import Value
@@ -111,6 +111,11 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
                     run = await _begun(begin, host, store, answers, screen, way)
                 except UnknownRun as error:
                     raise not_kept(error, options.store, options.root) from None
+                except RunOwned as error:
+                    tell(f"error: {error}")
+                    look = command_line(["runs", "show", error.run], options.place)
+                    tell(f"`trellis answer`, `signal` and `runs` reach it there; look at it with: {look}")
+                    return error.exit_code
                 except StoreFull:
                     way.of(options.existing)
                     raise

@@ -9,7 +9,7 @@ import msgspec
 from trellis.errors import InvalidField, UsageError
 from trellis.model.graph import Field
 from trellis.model.problems import suggestion
-from trellis.model.types import Type, fit, parse_type, read_text
+from trellis.model.types import Type, describe, fit, parse_type, read_text
 from trellis.model.values import Value
 
 
@@ -35,7 +35,19 @@ def read_data(settings: Iterable[str], types: Mapping[str, Value], signal: str) 
         if not equals or not name:
             raise UsageError(f"signal '{signal}' takes KEY=VALUE, found '{setting}'")
         values[name] = _read(name, parse_type(types.get(name, "any")), text)
+    lacking = {name: parse_type(written) for name, written in types.items() if name not in values}
+    needed = [f"{name}=VALUE ({describe(kind)})" for name, kind in lacking.items() if not _may_be_null(kind)]
+    if needed:
+        raise UsageError(f"signal '{signal}' lacks {', '.join(needed)}")
     return values
+
+
+def _may_be_null(declared: Type) -> bool:
+    try:
+        fit(declared, None)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(name: str, declared: Type, text: str) -> Value:

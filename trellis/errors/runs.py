@@ -15,10 +15,13 @@ class UnknownRun(UsageError):
 
 
 class RunConflict(UsageError):
-    def __init__(self, run: str, graph: str, other: str) -> None:
-        self.run, self.graph, self.other = run, graph, other
+    """`begun` and `now` are the hashes of the definition that the run was started with, and of this one."""
+
+    def __init__(self, run: str, graph: str, other: str, begun: str = "", now: str = "") -> None:
+        self.run, self.graph, self.other, self.begun, self.now = run, graph, other, begun, now
         super().__init__(
-            f"run '{run}' was started with another definition of '{other}' than this one of '{graph}'; "
+            f"run '{run}' was started with another definition of '{other}'{bracketed(begun[:12])} than this one of "
+            f"'{graph}'{bracketed(now[:12])}; "
             f"`trellis resume {run}` continues it as it was, another --id starts anew"
         )
 

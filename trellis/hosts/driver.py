@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from trellis.dispatch import Router
 from trellis.engine import State, Step, apply
+from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.snapshot import encode_state
 from trellis.engine.versions import adopt
-from trellis.errors import HostClosed, RunClosed, StoreUnavailable
+from trellis.errors import HostClosed, RunClosed, RunOwned, StoreUnavailable
 from trellis.hosts.attempts import Attempts
 from trellis.hosts.clock import Clock
 from trellis.hosts.held import Held
@@ -275,6 +276,8 @@ class Driver:
         """What was applied has been written, or `outcome` says why not."""
         run, step = taken.run, taken.step
         if outcome is not None:
+            if isinstance(outcome, RunOwned) and not run.closed.done():
+                log.warning("run '%s' is driven here no longer, its owner is %s now", run.id, outcome.owner)
             run.end(outcome)
             _answer(taken.reply, outcome)
         elif run.closed.done() and step.refusal is not None:
@@ -293,8 +296,15 @@ class Driver:
             run.advance(step)
             self.perform(run, step.requests)
             _answer(taken.reply, step)
+            if isinstance(taken.event, ActionFailed) and taken.event.code == UNCERTAIN:
+                self._tell_parked(run, taken.event.request)
             if step.state.closed:
                 run.end()
+
+    def _tell_parked(self, run: LiveRun, name: str) -> None:
+        pending = run.state.open.get(name)
+        if pending is not None and pending.uncertain:
+            log.warning("run '%s' waits for somebody: nobody knows whether '%s' was done", run.id, pending.request.node)
 
     def _refuse(self, taken: _Taken) -> None:
         run, event, step = taken.run, taken.event, taken.step
@@ -347,7 +357,7 @@ class Driver:
         pending = run.state.open.get(name)
         if pending is None or not isinstance(pending.request, CallTool):
             return
-        code, effect = "uncertain", run.router.effect(pending.request.tool)
+        code, effect = UNCERTAIN, run.router.effect(pending.request.tool)
         if effect == "at_most_once" and not pending.begun:
             code, why = "cancelled", "it was not begun"
         elif effect == "transactional" and self._transactions is not None:

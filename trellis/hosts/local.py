@@ -320,7 +320,7 @@ class Host:
     ) -> Run:
         begun = await beginning(self._store, row.run)
         if begun.graph != graph.hash or (request and begun.request != request):
-            raise RunConflict(row.run, graph.name, row.name)
+            raise RunConflict(row.run, graph.name, row.name, begun.graph, graph.hash)
         same_start(graph, begun, given)
         return Run(await self._go_on(row, secrets), self)
 

@@ -440,6 +440,8 @@ def _read_number(typed: str, kind: str) -> Value:
         except ValueError:
             number = None
         if number is not None and abs(number) < float("inf") and (kind == "number" or number.is_integer()):
+            if kind == "integer" and not INTEGER_MIN <= number < 2.0**63:
+                raise Misfit("integer beyond 64 bits")
             return number
     raise ValueError(f"not {what}: {found(typed).removeprefix('string ')}")
 

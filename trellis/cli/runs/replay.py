@@ -11,6 +11,9 @@ from trellis.cli.options import json_option, store_option
 from trellis.cli.output import put
 from trellis.cli.runs import COMMANDS
 
+LONGEST = 2000
+"""Characters of one line, as a run said it."""
+
 if TYPE_CHECKING:
     from trellis.hosts.operations import Replayed
 
@@ -78,7 +81,7 @@ def _tell(found: Replayed) -> None:
         if line["type"] == "fields.changed":
             text = f"= {one_line(assigned(line['fields']))}"
         if text is not None:
-            put(text)
+            put(text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters; --json has them all)")
     state = found.state
     put(f"\nafter event {state.seq} of {found.events}: {now_at(found.graph, state, at=state.at)}")
     fields: Any = redactor().value(public_fields(program_of(found.graph), state))
