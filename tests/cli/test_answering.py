@@ -65,6 +65,13 @@ def test_a_number_below_zero_is_an_answer_and_no_option(asking: Here) -> None:
     )
 
 
+@pytest.mark.parametrize("typed", ["9" * 23, "-" + "9" * 23, "1e30"])
+def test_a_whole_number_that_is_too_large_is_told_so(asking: Here, typed: str) -> None:
+    asking("answer", "h-1", "choose", "prod")
+    told = "✗ asked again: integer beyond 64 bits; tries (a whole number; default 3)\n"
+    assert asking("answer", "h-1", "count", typed) == (7, told, "")
+
+
 def test_a_run_that_has_ended_takes_no_answer(asking: Here) -> None:
     asking("runs", "cancel", "h-1")
     assert asking("answer", "h-1", "choose", "prod") == (2, "", "error: run 'h-1' has ended: cancelled\n")
@@ -96,6 +103,32 @@ def test_a_secret_that_is_typed_on_a_terminal_is_not_shown(here: Here) -> None:
     assert (code, "the run has ended: completed" in rest, "sesame" in console.screen) == (0, True, False)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal here")
+def test_an_answer_that_is_typed_ends_with_ctrl_d_and_ctrl_c_delivers_nothing(asking: Here) -> None:
+    asking("answer", "h-1", "choose", "prod")
+    asked = "tries (a whole number; default 3): type it, then Ctrl-D on a line of its own; Ctrl-C gives up\n"
+    stopped = Console("answer", "h-1", "count", "-", cwd=asking.folder, NO_COLOR="1")
+    assert stopped.expect("gives up\n") == asked
+    stopped.type("7\n")
+    stopped.expect("7\n")
+    stopped.type("\x03")
+    assert stopped.end() == (130, "^C\ninterrupted\n")
+    assert last(asking, "h-1")["seq"] == 2
+    person = Console("answer", "h-1", "count", "-", cwd=asking.folder, NO_COLOR="1")
+    person.expect("gives up\n")
+    person.type("7\n\x04")
+    assert person.end() == (0, '7\n✓ taken; the run has ended: completed: "prod"\n')
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal here")
+def test_a_value_that_is_typed_to_resolve_a_call_is_asked_for(here: Here) -> None:
+    here.crashed("p-1")
+    stopped = Console("runs", "resolve", "p-1", "pay", "--value", "-", cwd=here.folder)
+    assert stopped.expect("gives up\n") == "JSON: type it, then Ctrl-D on a line of its own; Ctrl-C gives up\n"
+    stopped.type("\x03")
+    assert stopped.end() == (130, "^C\ninterrupted\n")
+
+
 def test_stdin_that_is_no_text_is_refused(asking: Here) -> None:
     asking.typed = b"\xff\n"
     assert asking("answer", "h-1", "choose", "-") == (2, "", "error: stdin is not UTF-8: byte 0xff\n")
@@ -105,9 +138,10 @@ def test_stdin_that_is_no_text_is_refused(asking: Here) -> None:
     ("words", "told"),
     [
         (["hury"], "no signal named 'hury'; did you mean 'hurry'?"),
+        (["hurry", "bye=ana"], "signal 'hurry' lacks by=VALUE (string)"),
         (["zzz"], "no signal named 'zzz'; known: hurry, interrupt"),
         (["interrupt"], "nothing takes signal 'interrupt' now; taken now: hurry"),
-        (["hurry"], "signal 'hurry', 'by': expected string, found null"),
+        (["hurry"], "signal 'hurry' lacks by=VALUE (string)"),
         (["hurry", "by"], "signal 'hurry' takes KEY=VALUE, found 'by'"),
         (["hurry", "by=ana", "tone=x"], "signal 'hurry' carries no 'tone'"),
     ],
@@ -120,6 +154,11 @@ def test_a_signal_that_is_not_taken_is_told_why(here: Here, words: list[str], to
     assert done.err == f"error: {told}\n"
 
 
+def test_a_signal_where_none_is_taken_is_told_so(asking: Here) -> None:
+    told = "error: nothing takes signal 'interrupt' now, nor any other\n"
+    assert asking("signal", "h-1", "interrupt") == (2, "", told)
+
+
 def test_a_signal_is_taken_with_what_it_carries(here: Here) -> None:
     here.crashed("p-1")
     here("runs", "resolve", "p-1", "pay", "--value", '{"no": 7}')
@@ -127,6 +166,17 @@ def test_a_signal_is_taken_with_what_it_carries(here: Here) -> None:
     assert done == (0, '✓ taken; the run has ended: completed: {"no":7}\n', "")
     event = last(here, "p-1")
     assert (event["name"], event["data"], event["by"]) == ("hurry", {"by": "7"}, "ana")
+
+
+def test_a_call_that_is_parked_is_told_once(here: Here) -> None:
+    here.died("p-1")
+    told = (
+        "input needed: nobody knows whether 'pay' was done: pay, attempt 1, key p-1/pay/2\n"
+        "find out, then say how it ended: trellis runs resolve p-1 pay --value JSON | --failed CODE | --again\n"
+        "run p-1 stays open; continue with: trellis resume p-1\n"
+    )
+    out = "✗ pay uncertain: its host stopped while it was under way\n"
+    assert trellis("resume", "p-1", cwd=here.folder) == (7, out, told)
 
 
 def test_a_run_with_an_uncertain_call_says_what_is_known_and_how_to_resolve_it(here: Here) -> None:
@@ -220,6 +270,14 @@ def test_an_answer_reaches_the_process_that_drives_the_run(here: Here, store: st
             pass
         taken = here("answer", "h-1", "choose", "prod", "--store", store)
         assert taken == (0, "✓ taken; now at: count asks for tries (a whole number; default 3)\n", "")
+        elsewhere = here("resume", "h-1", "--store", store)
+        assert (elsewhere.code, elsewhere.out) == (2, "")
+        owned, look = elsewhere.err.splitlines()
+        assert owned.startswith("error: run 'h-1' is running elsewhere (owner ")
+        assert look == (
+            "`trellis answer`, `signal` and `runs` reach it there; "
+            f"look at it with: trellis runs show h-1 --store {store}"
+        )
         assert here("answer", "h-1", "count", "x", "--store", store).code == 7
         assert here("answer", "h-1", "count", "4", "--store", store).code == 0
         assert json.loads(driving.communicate(timeout=30)[0].splitlines()[-1])["result"] == "prod"

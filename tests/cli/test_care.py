@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Here
+from tests.cli.console import trellis
 from trellis.hosts.vault import Vault
 
 KEEP = """\
@@ -102,6 +103,44 @@ def test_a_retry_begins_where_the_node_was_entered(here: Here) -> None:
     assert here("resume", "s-2").out.splitlines()[-1] == "failed at check: other: other"
     done = here("runs", "retry", "s-1", "--from", "pusch")
     assert done == (2, "", "error: run 's-1' never entered a node 'pusch'; it entered: build, push, check\n")
+
+
+def test_a_retry_makes_a_call_that_the_other_run_had_begun(here: Here) -> None:
+    here.crashed("p-1")
+    tools = here.folder / "tools.py"
+    tools.write_text(tools.read_text("utf-8").replace("os._exit(9)", 'open("paid", "a").write("once ")'), "utf-8")
+    done = here("runs", "retry", "p-1", "--from", "pay", "--id", "p-2")
+    assert done == (
+        0,
+        "p-2\n",
+        "now at: pay calls pay, attempt 1\nnobody drives it: a worker goes on with it, or: trellis resume p-2\n",
+    )
+    resumed = trellis("resume", "p-2", cwd=here.folder, typed="no\nsesame\n")
+    assert (resumed.code, resumed.out.splitlines()[0]) == (0, "✓ pay")
+    assert (here.folder / "paid").read_text() == "once "
+    kinds = [event["type"] for event in shown(here, "p-2")["last"]]
+    assert kinds.index("attempt_begun") < kinds.index("action_completed", kinds.index("attempt_begun"))
+
+
+def test_a_fork_makes_a_call_anew_and_names_the_key_under_which_the_other_run_made_it(here: Here) -> None:
+    here.crashed("p-1")
+    before = shown(here, "p-1")
+    for new, at in (("f-1", []), ("f-2", ["--at", "3"])):
+        done = here("runs", "fork", "p-1", *at, "--id", new)
+        assert done == (
+            0,
+            f"{new}\n",
+            f"pay is called anew, under the key {new}/pay/2; run p-1 had begun it (key p-1/pay/2), and may have done it: "
+            f"where it has, trellis runs cancel {new}\n"
+            f"now at: pay calls pay, attempt 2\nnobody drives it: a worker goes on with it, or: trellis resume {new}\n",
+        )
+        (wait,) = shown(here, new)["waits"]
+        assert (wait["for"], wait["key"]) == ("call", f"{new}/pay/2")
+    not_begun = here("runs", "fork", "p-1", "--at", "2", "--id", "f-3")
+    assert not_begun.err.splitlines()[0] == "now at: pay calls pay, attempt 1"
+    assert shown(here, "p-1") == before
+    assert here("runs", "resolve", "p-1", "pay", "--value", "7").code == 0
+    assert "anew" not in here("runs", "fork", "p-1", "--id", "f-4").err
 
 
 @pytest.mark.parametrize(("command", "code"), [("cancel", "cancelled"), ("terminate", "terminated")])
@@ -261,7 +300,7 @@ def test_adopt_says_a_verdict_before_anything_is_done(some: Here) -> None:
         heads = [line for line in done.out.splitlines() if not line.startswith("  ")]
         assert (done.code, heads) == (1, [f"{line}  needs a map" for line in lines])
         assert "the new version has no node 'count'" in done.out
-        assert done.err.endswith(f": {len(lines)} needs a map; nothing was done\n")
+        assert done.err.endswith(f": {len(lines)} {'needs' if len(lines) == 1 else 'need'} a map; nothing was done\n")
     safe = some("runs", "adopt", "h-1", version(some, SECOND), "--dry-run")
     assert (safe.code, safe.out) == (0, "h-1  safe\n")
     assert some("runs", "adopt", "h-3", new, "--dry-run") == (2, "", "error: run 'h-3' has ended: completed\n")
@@ -290,7 +329,7 @@ def test_migrate_gives_a_verdict_for_each_open_run_and_then_moves_those_that_can
         "h-1  needs a map",
     ]
     assert "migrate: {nodes: {count: number}}" in judged.out or "migrate: {nodes: {count: …}}" in judged.out
-    assert judged.err.endswith("1 safe, 2 needs a map; nothing was done\n")
+    assert judged.err.endswith("1 safe, 2 need a map; nothing was done\n")
     done = some("runs", "migrate", new)
     assert done.code == 1
     assert done.out.splitlines()[0] == "h-0  adopted"

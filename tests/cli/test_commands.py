@@ -84,7 +84,10 @@ def test_a_group_lists_its_commands_without_importing_one(
         "print([m for m in sys.modules if m.startswith('trellis.') and not m.startswith('trellis.errors.')])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == f"['trellis.errors', 'trellis.cli', 'trellis.cli.{path[0]}']"
+    assert (
+        done.stdout.splitlines()[-1]
+        == f"['trellis.cli.output', 'trellis.errors', 'trellis.cli', 'trellis.cli.{path[0]}']"
+    )
 
 
 def test_no_command_is_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,20 @@ def test_status_tells_size_and_runs(here: Here) -> None:
     assert status["bytes"] > 0
 
 
+def test_the_size_of_a_folder_is_that_of_its_files(here: Here) -> None:
+    here("run", "hello.yaml", "--id", "h-1", "--store", "file:runs")
+    status = read("status", here("db", "status", "--json", "--store", "file:runs").out)
+    assert status["bytes"] == sum(path.stat().st_size for path in Path("runs").rglob("*") if path.is_file())
+    assert status["durability"] == "what was answered survives the loss of power"
+
+
+@pytest.mark.parametrize("words", [("db", "status"), ("db", "migrate"), ("runs", "ls"), ("run", "hello.yaml")])
+def test_a_file_where_a_folder_is_named_is_told_so(here: Here, words: tuple[str, ...]) -> None:
+    done = here(*words, "--store", "file:hello.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("store file:hello.yaml: hello.yaml is a file; name a folder\n")
+
+
 def test_a_store_of_a_newer_version_is_told_and_left_as_it_is(here: Here) -> None:
     import apsw
 
@@ -52,7 +66,11 @@ def test_a_store_of_a_newer_version_is_told_and_left_as_it_is(here: Here) -> Non
     done = here("db", "status", "--store", "sqlite:///runs.db")
     assert done.code == 1
     assert "format  99, this version knows 2: a newer trellis wrote it; upgrade trellis\n" in done.out
-    assert here("db", "migrate", "--store", "sqlite:///runs.db").code == 2
+    told = (
+        "error: store sqlite:///runs.db has format 99, this version knows 2: it was written by a newer trellis; "
+        "upgrade trellis or name another --store\n"
+    )
+    assert here("db", "migrate", "--store", "sqlite:///runs.db") == (2, "", told)
     assert json.loads(here("db", "status", "--store", "sqlite:///runs.db", "--json").out)["format"] == 99
 
 

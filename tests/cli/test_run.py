@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from tests.cli.console import ROOT, Done, trellis
+from trellis.project import load
 
 SCHEMA = ROOT / "trellis/cli/schemas/events.schema.json"
 
@@ -225,7 +226,12 @@ def test_an_id_of_another_definition_is_refused_and_its_run_is_as_it_was(project
     graph.write_text(graph.read_text().replace("Which environment?", "Where?"))
     done = trellis("run", "hello.yaml", "--id", "x", cwd=project, typed="9\n")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("error: run 'x' was started with another definition of 'hello'")
+    begun = json.loads(trellis("runs", "show", "x", "--json", cwd=project).out)["hash"]
+    now = load(graph, tools=()).hash
+    assert done.err == (
+        f"error: run 'x' was started with another definition of 'hello' ({begun[:12]}) than this one of 'hello' "
+        f"({now[:12]}); `trellis resume x` continues it as it was, another --id starts anew\n"
+    )
     assert trellis("resume", "x", cwd=project, typed="9\n").out.endswith('prod after 9\ncompleted: "prod"\n')
 
 

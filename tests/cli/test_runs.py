@@ -185,6 +185,16 @@ def test_replay_as_json_has_the_run_as_it_was(some: Here) -> None:
     assert (now["status"], now["until"], now["result"]) == ("completed", 3, "prod")
 
 
+def test_replay_shortens_what_is_very_long(here: Here) -> None:
+    Path("hello.yaml").write_text(
+        Path("hello.yaml").read_text("utf-8").replace("{{ name }}", "{{ name * 1000 }}"), "utf-8"
+    )
+    here("run", "hello.yaml", "--id", "h-1", "--set", "name=abc")
+    said = here("runs", "replay", "h-1").out.splitlines()[0]
+    assert said == f"Hello {'abc' * 664}ab… (3007 characters; --json has them all)"
+    assert f"Hello {'abc' * 1000}!" in here("runs", "replay", "h-1", "--json").out
+
+
 def test_replay_stops_at_no_event_that_is_not_there(some: Here) -> None:
     assert some("runs", "replay", "h-1", "--until", "9") == (
         2, "", "error: run 'h-1' has 2 events; there is no event 9\n",

@@ -55,7 +55,15 @@ def test_what_is_due_is_told_from_now() -> None:
         ),
         (
             {"for": "states", "states": ["Up"], "limits": [{"purpose": "deadline", "due": timestamp(NOW - 5)}]},
-            "waits for Up; its deadline is 5s ago",
+            "waits for Up; its deadline was 5s ago",
+        ),
+        (
+            {"for": "states", "states": ["Up"], "limits": [{"purpose": "deadline", "due": timestamp(NOW + 5)}]},
+            "waits for Up; its deadline is in 5s",
+        ),
+        (
+            {"for": "states", "states": ["Up"], "limits": [{"purpose": "timeout", "due": timestamp(NOW - 56)}]},
+            "waits for Up; its time was up 56s ago",
         ),
     ],
 )

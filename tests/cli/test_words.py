@@ -167,7 +167,6 @@ def test_data_cannot_steer_the_terminal() -> None:
     assert harmless("a\x1b[2Jb\r\x9b\x7fc\n\td\u200de") == "a\ufffd[2Jb\ufffd\ufffd\ufffdc\n\td\u200de"
     event = line("tool.returned", node="a", tool="t", attempt=1, key="k", error={"code": "x", "message": "\x1b[31mred"})
     assert Words().say(event) == "✗ a x: \ufffd[31mred"
-    assert Words(clean=harmless).say(line("say", node="a", text="\x07ring")) == "\ufffdring"
     assert Words().say(line("say", node="a", text="\x07ring")) == "\x07ring"
 
 

@@ -33,7 +33,7 @@ def test_a_process_killed_at_random_moments_loses_and_doubles_nothing(
 def test_a_process_that_dies_at_each_point_of_a_hundred_seeds_loses_and_doubles_nothing(
     kind: str, nursery: Nursery, quick: Path
 ) -> None:
-    points, deaths, found = sweep(Yard(nursery, kind, quick), range(100), every=24)
+    points, deaths, found = sweep(Yard(nursery, kind, quick), range(100), every=36)
     publish(f"sweep {kind}", points, 100, found, f"{deaths:,} processes died")
 
 

@@ -13,7 +13,8 @@ import pytest
 from tests.hosts.authored import graph
 from tests.hosts.scenes import play, until
 from trellis.dispatch import Dispatcher
-from trellis.errors import ActionError, NoTransactions
+from trellis.errors import ActionError, NoTransactions, StoreUnavailable
+from trellis.hosts.commands import CancelRun
 from trellis.hosts.local import Host
 from trellis.stores import open_store
 from trellis.testing.clocks import ManualClock
@@ -30,6 +31,9 @@ BOTH = graph("""
     {trellis: 1, name: both, start: all, fields: {x: {type: string, optional: true}}, upon: {interrupt: bye},
      nodes: {all: {all: {a: {do: pay, with: {n: 1}}, b: {do: pay, with: {n: 2}}, c: {ask: {text: x}}}, to: $end},
              bye: {end: cancelled}}}
+""")
+ASKS = graph("""
+    {trellis: 1, name: asks, start: x, fields: {x: {type: string, optional: true}}, nodes: {x: {ask: {text: x}, to: $end}}}
 """)
 
 
@@ -188,6 +192,32 @@ def test_a_host_that_closes_takes_the_action_back_and_the_next_one_makes_it_once
             await store.close()
 
     assert play(whole()) == ([], "completed", [("r/pay/1", 7)], 2)
+
+
+def test_an_action_in_the_only_transaction_is_told_what_it_would_wait_for_for_ever(tmp_path: Path) -> None:
+    tools = Dispatcher()
+    told: list[str] = []
+    driving: list[Any] = []  # the host, and a run that waits for an answer
+
+    @tools.action("pay", effect="transactional")
+    async def pay(n: int, *, connection: Any) -> int:
+        (host, run) = driving
+        assert (await host.resume("asks")).questions
+        for call in (run.answer("x", "y"), host.start(ASKS, id="new"), host.send("asks", CancelRun("enough"))):
+            try:
+                await call
+            except StoreUnavailable as error:
+                told.append(error.reason.partition(";")[0])
+        return n
+
+    async def scene() -> str:
+        async with Host(f"sqlite:///{tmp_path}/runs.db", tools) as host:
+            driving.extend((host, await host.start(ASKS, id="asks")))
+            return (await (await host.start(PAY, id="r")).result()).status
+
+    assert play(scene()) == "completed"
+    waits = "an action asked for this inside its own transaction, which is the one that may write"
+    assert told == [f"{waits}: it would wait for itself for ever"] * 3
 
 
 def test_a_store_without_transactions_refuses_a_graph_that_needs_them() -> None:

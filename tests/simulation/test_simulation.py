@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -58,7 +59,7 @@ def test_the_same_seed_lives_the_same_story() -> None:
 
 @pytest.mark.soak
 def test_no_seed_loses_or_doubles_anything() -> None:
-    with ProcessPoolExecutor(2) as both:
+    with ProcessPoolExecutor(2, initializer=logging.disable) as both:  # else each keeps what a million warnings say
         outcomes = list(both.map(one, ALL, chunksize=50))
     points, found, note = total(outcomes)
     publish("simulation", points, len(outcomes), found, note)

@@ -334,9 +334,14 @@ class World:
                 assert driven is not None, f"{name} is owned by {owner.name}, which does not drive it"
                 on_time = row.wake == 0 or row.wake > owner.clock.now() - 2 * LEASE_S
                 assert on_time or owner.jumped, f"{name} is late at {owner.name}"
-                for key, pending in driven.state.open.items():
-                    if isinstance(pending.request, CallTool) and not pending.uncertain:
-                        assert key in driven.tasks, f"{key} is open, and nobody at {owner.name} is at it"
+                for key in self.unattended(driven):  # unless its outcome came at this very instant
+                    await asyncio.sleep(0.25)
+                    assert key not in self.unattended(driven), f"{key} is open, and nobody at {owner.name} is at it"
+
+    def unattended(self, driven: LiveRun) -> list[str]:
+        """The calls of a run that are open, and at which nobody is."""
+        calls = [key for key, pending in driven.state.open.items() if isinstance(pending.request, CallTool)]
+        return [key for key in calls if key not in driven.tasks and not driven.state.open[key].uncertain]
 
     def told_of(self, name: str) -> str:
         """Why a run is where it is, for whoever looks into it."""

@@ -105,8 +105,7 @@ def test_a_library_that_is_there_and_does_not_load_is_named_with_what_it_lacks(
     with pytest.raises(StoreUnavailable) as caught:
         open_place("postgresql://me:secret@host/db")
     assert str(caught.value) == (
-        "store postgresql://…: 'psycopg' does not load: no pq wrapper available; "
-        "pip install 'trellis-engine[postgres]'"
+        "store postgresql://…: 'psycopg' does not load: no pq wrapper available; pip install 'trellis-engine[postgres]'"
     )
 
 

@@ -19,7 +19,7 @@ from tests.stores.sqlite_files import URL, opened
 from trellis.errors import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from trellis.stores.base import Turn
 from trellis.stores.sqlite import SqliteStore
-from trellis.stores.sqlite.schema import APPLICATION, FORMAT, _write_ahead
+from trellis.stores.sqlite.schema import APPLICATION, FORMAT, _write_ahead, inspect
 from trellis.testing.stores import ROW, create, facts, refusal
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def test_the_file_is_written_ahead_and_every_commit_reaches_the_disk(tmp_path: P
     store = opened(tmp_path)
     names = ("journal_mode", "synchronous", "mmap_size", "application_id", "user_version", "busy_timeout")
     settings = [store._connection.pragma(name) for name in names]
-    assert settings == ["wal", 2, 0, APPLICATION, FORMAT, 5000]
+    assert settings == ["wal", 2, 0, APPLICATION, FORMAT, 0]
     asyncio.run(store.close())
 
 
@@ -255,6 +255,36 @@ def test_a_missing_table_is_told(tmp_path: Path) -> None:
     asyncio.run(store.close())
 
 
+@pytest.mark.parametrize("missing", [1, 100, 4095])
+def test_a_file_whose_last_page_is_cut_short_is_told_when_it_is_opened(tmp_path: Path, missing: int) -> None:
+    asyncio.run(spoilt(tmp_path, "SELECT 1").close())
+    path = tmp_path / "runs.db"
+    whole = path.stat().st_size
+    os.truncate(path, whole - missing)
+    reason = f"the file was cut short: it has {whole - missing:,} bytes of {whole:,}"
+    reason = f"{reason}; restore it from a backup, or name another --store"
+    assert refused(tmp_path, StoreCorrupt) == {"url": URL, "reason": reason}
+    with pytest.raises(StoreCorrupt) as caught:
+        inspect(path)
+    assert caught.value.reason == reason
+
+
+def test_a_file_that_lacks_pages_which_lie_in_its_log_is_whole(tmp_path: Path) -> None:
+    store, copy = opened(tmp_path), tmp_path / "copy"
+    asyncio.run(create(store, "r-1"))
+    store._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    whole = (tmp_path / "runs.db").stat().st_size
+    asyncio.run(store.append([Turn("r-1", 2, b"x" * 20_000, 1, None)]))
+    copy.mkdir()
+    for name in ("runs.db", "runs.db-wal"):
+        (copy / name).write_bytes((tmp_path / name).read_bytes())
+    os.truncate(copy / "runs.db", whole)
+    again = opened(copy)
+    assert asyncio.run(again.read("r-1")) == [b"1", b"x" * 20_000]
+    for each in (store, again):
+        asyncio.run(each.close())
+
+
 def test_a_damaged_page_is_told(tmp_path: Path) -> None:
     asyncio.run(spoilt(tmp_path, "SELECT 1").close())
     with (tmp_path / "runs.db").open("r+b") as file:
@@ -265,14 +295,17 @@ def test_a_damaged_page_is_told(tmp_path: Path) -> None:
     asyncio.run(store.close())
 
 
-def test_a_database_locked_by_another_is_told_and_used_again_afterwards(tmp_path: Path) -> None:
+def test_a_database_locked_by_another_is_told_and_used_again_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trellis.stores.sqlite.store.PATIENCE_S", 0)
+
     async def story() -> None:
         store = opened(tmp_path)
         epoch = await create(store, "r-1")
-        store._connection.set_busy_timeout(0)
         other = apsw.Connection(str(tmp_path / "runs.db"))
         other.execute("BEGIN IMMEDIATE")
-        reason = "another process has kept it locked for 5 s; try again when it is done"
+        reason = "another process has kept it locked for 0 s; try again when it is done"
         turn = Turn("r-1", 2, b"2", epoch, None)
         assert await refusal(store.append([turn])) == (StoreUnavailable, {"url": URL, "reason": reason})
         assert await refusal(store.append([turn, replace(turn, seq=3)])) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
@@ -165,20 +166,21 @@ def test_a_batch_whose_caller_was_cancelled_is_finished_before_the_next_call(tmp
         store = opened(tmp_path)
         runs = [f"r-{number}" for number in range(100)]
         epochs = {run: await create(store, run) for run in runs}
-        other = apsw.Connection(str(tmp_path / "runs.db"))
-        other.execute("BEGIN IMMEDIATE")
         turns = [Turn(run, 2, b"2", epochs[run], None) for run in runs]
+        committing, may = threading.Event(), threading.Event()
+
+        def slow_disk() -> bool:
+            committing.set()
+            return not may.wait(60)
+
+        store._connection.set_commit_hook(slow_disk)
         batch = asyncio.ensure_future(store.append(turns))
-        for _ in range(100_000):
-            await asyncio.sleep(0)
-            if store._guard.locked():
-                break
+        assert await asyncio.to_thread(committing.wait, 60)
         assert store._guard.locked()
         batch.cancel()
         with pytest.raises(asyncio.CancelledError):
             await batch
-        other.execute("ROLLBACK")
-        other.close()
+        threading.Timer(0.01, may.set).start()
         (answer,) = await store.append(turns[:1])
         assert facts(answer) == (Conflict, {"run": "r-0", "expected": 2, "found": 2})
         assert {row.revision for row in await store.rows()} == {2}

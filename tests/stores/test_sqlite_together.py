@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.stores.sqlite_files import URL, opened
+from tests.stores.sqlite_files import URL, aside, opened
 from tests.stores.test_interleavings import RUNS, Pair, outcome
 from tests.stores.test_sqlite_fences import Doubtful, at_once
 from trellis.errors import RunOwned, StoreCorrupt, StoreFull, StoreUnavailable, TooManyRuns
@@ -112,7 +112,7 @@ def test_runs_that_begin_while_the_file_is_in_use_share_the_next_commit_whatever
         begun = []
         async with store.transaction():
             for number in range(20):
-                begun.append(asyncio.ensure_future(create(store, f"r-{number}")))
+                begun.append(aside(create(store, f"r-{number}")))
                 for _ in range(5):
                     await asyncio.sleep(0)
             commits = Commits(store)
@@ -149,7 +149,7 @@ def test_the_lock_file_of_the_owner_is_made_by_whoever_has_the_file_to_himself(t
 
         store._owner.hold = noted  # type: ignore[method-assign]
         async with store.transaction():
-            begun = [asyncio.ensure_future(call) for call in (*five(store), store.claim("r-0"))]
+            begun = [aside(call) for call in (*five(store), store.claim("r-0"))]
             for _ in range(5):
                 await asyncio.sleep(0)
             assert alone == []
@@ -286,18 +286,21 @@ def test_calls_of_one_turn_do_what_they_would_one_after_the_other(
 # Faults
 
 
-def five(store: SqliteStore, *, events: tuple[bytes, ...] = (b"1",)) -> list[Awaitable[object]]:
+def five(store: SqliteStore, *, events: tuple[bytes, ...] = (b"1",)) -> list[Coroutine[Any, Any, Any]]:
     """The first of them goes ahead, four share a commit."""
     return [store.create(replace(ROW, run=f"r-{number}"), events, {ROW.graph: b"d"}) for number in range(5)]
 
 
-def test_a_file_that_cannot_be_locked_is_told_to_everyone_and_nothing_is_begun(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_locked_is_told_to_everyone_and_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trellis.stores.sqlite.store.PATIENCE_S", 0)
+
     async def story(store: SqliteStore) -> None:
-        store._connection.set_busy_timeout(0)
         other = apsw.Connection(str(tmp_path / "runs.db"))
         other.execute("BEGIN IMMEDIATE")
         answers = await at_the_same_time(*five(store))
-        reason = "another process has kept it locked for 5 s; try again when it is done"
+        reason = "another process has kept it locked for 0 s; try again when it is done"
         assert [facts(answer) for answer in answers] == [(StoreUnavailable, {"url": URL, "reason": reason})] * 5
         assert (await store.rows(), store._journal.claims) == ([], {})
         other.execute("ROLLBACK")

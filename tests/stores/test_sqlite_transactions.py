@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 from msgspec.structs import replace
 
-from tests.stores.sqlite_files import URL, opened
+from tests.stores.sqlite_files import URL, aside, opened
 from trellis.errors import Conflict, RunOwned, StoreFull, StoreUnavailable
 from trellis.stores.base import Snapshot, Turn
 from trellis.stores.sqlite import SqliteStore
-from trellis.testing.stores import ROW, create, facts
+from trellis.testing.stores import ROW, create, facts, refusal
 
 ENDED = (
     "an action ended the transaction that it was given, so nothing of it was kept; let it execute no COMMIT, END or "
@@ -217,7 +218,7 @@ def test_other_calls_wait_until_the_block_ends(tmp_path: Path) -> None:
         await create(store, "r-2")
         async with store.transaction() as transaction:
             calls = [
-                asyncio.ensure_future(call)
+                aside(call)
                 for call in (
                     store.append([Turn("r-2", 2, b"2", 1, None)]),
                     store.append([Turn("r-2", 3, b"3", 1, None), Turn("r-2", 4, b"4", 1, None)]),
@@ -330,5 +331,94 @@ def test_an_action_that_closes_its_connection_is_told_and_the_store_goes_on(tmp_
             transaction.connection.execute(NOTE, ("again",))
             assert await transaction.append(Turn("r-1", 2, b"2", epoch, None)) is None
         assert (notes(store), await store.read("r-1")) == (["again"], [b"1", b"2"])
+
+    told(tmp_path, story)
+
+
+WAITS = (
+    "an action asked for this inside its own transaction, which is the one that may write: it would wait for itself for "
+    "ever; let the action return first, and leave this to a later node, or to an action that is not `transactional`"
+)
+
+
+@pytest.mark.parametrize("through", ["itself", "a task", "a thread"])
+def test_what_would_wait_for_its_own_transaction_is_refused(tmp_path: Path, through: str) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        async def asked(call: Coroutine[Any, Any, Any]) -> Any:
+            if through == "itself":
+                return await call
+            if through == "a task":
+                return await asyncio.create_task(call)
+            loop = asyncio.get_running_loop()
+            return await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(call, loop).result(10))
+
+        async def again() -> None:
+            async with store.transaction():
+                pass
+
+        async with store.transaction() as transaction:
+            calls = [
+                create(store, "r-2"),
+                store.claim("r-1"),
+                store.claim_due(1.0, limit=1),
+                store.release("r-1"),
+                store.append([Turn("r-1", 2, b"x", epoch, None)]),
+                store.append([Turn("r-1", seq, b"x", epoch, None) for seq in (2, 3)]),
+                store.ask("r-1", b"x"),
+                store.delete("r-1"),
+                again(),
+            ]
+            for call in calls:
+                assert await refusal(asked(call)) == (StoreUnavailable, {"url": URL, "reason": WAITS})
+            assert await transaction.append(Turn("r-1", 2, b"2", epoch, None)) is None
+        assert (await store.owned(), await store.read("r-1")) == (["r-1"], [b"1", b"2"])
+
+    told(tmp_path, story)
+
+
+def test_an_action_may_look_at_what_was_committed_before(tmp_path: Path) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        async with store.transaction() as transaction:
+            assert await transaction.append(Turn("r-1", 2, b"2", epoch, None)) is None
+            row = replace(ROW, revision=1)
+            assert (await store.row("r-1"), await store.rows(), await store.read("r-1")) == (row, [row], [b"1"])
+            found = await store.owned(), await store.snapshot("r-1"), await store.definition(ROW.graph)
+            assert found == (["r-1"], None, b"definition")
+        assert await store.read("r-1") == [b"1", b"2"]
+
+    told(tmp_path, story)
+
+
+def test_what_an_action_started_may_write_when_its_transaction_is_over(tmp_path: Path) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        over = asyncio.Event()
+
+        async def later() -> object:
+            await over.wait()
+            return await store.append([Turn("r-1", 2, b"2", epoch, None)])
+
+        async with store.transaction():
+            started = asyncio.create_task(later())
+        async with store.transaction():
+            over.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not started.done()
+        assert await started == [None]
+
+    told(tmp_path, story)
+
+
+def test_the_transaction_of_one_store_says_nothing_of_another(tmp_path: Path) -> None:
+    async def story(store: SqliteStore, epoch: int) -> None:
+        (tmp_path / "other").mkdir()
+        other = opened(tmp_path / "other")
+        async with store.transaction():
+            assert await create(other, "r-1") == 1
+            async with other.transaction():
+                kind, known = await refusal(store.claim("r-1"))
+                assert (kind, known["reason"]) == (StoreUnavailable, WAITS)
+            assert await other.claim("r-1") == 1
+        await other.close()
 
     told(tmp_path, story)

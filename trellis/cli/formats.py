@@ -13,7 +13,9 @@ from trellis.errors import StoreCorrupt, StoreFull, StoreTooNew, StoreTooOld, St
 
 COUNTED = 10_000
 """Runs that are counted; that there are more is said without counting them."""
-_DURABILITY = dict.fromkeys(("sqlite", "file"), "what was answered survives the loss of power")
+_POWER = "what was answered survives the loss of power"
+_SERVER = "as its server's synchronous_commit has it, but never off"
+_DURABILITY = {"sqlite": _POWER, "file": _POWER, "postgresql": _SERVER, "postgres": _SERVER}
 Formats = tuple[int | None, int]
 """The format found, None where there is nothing yet, and the one that this version writes."""
 

@@ -65,6 +65,27 @@ async def look(store: Store, run: str, *, last: int) -> Look:
     return Look(row, graph, state, since, events)
 
 
+async def begun(store: Store, run: str, *, at: int | None) -> list[CallTool]:
+    """The calls that may be made at most once and were begun, but not ended, by the event `at` (None: the last).
+
+    Raises UnknownRun, StoreError.
+    """
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    state = None
+    for step in await steps(Definitions(store), store, row):
+        if at is not None and step.state.seq > at:
+            break
+        state = step.state
+    pending = state.open.values() if state is not None else ()
+    return [
+        each.request
+        for each in pending
+        if (each.begun or each.uncertain) and isinstance(each.request, CallTool) and not each.cancelling
+    ]
+
+
 def _field(graph: Graph, event: dict[str, Any]) -> str:
     """The field that takes the value of an event."""
     node = graph.definition.nodes.get(static_id(event.get("node", "")))

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 _PLAIN = "\ud800"
-_COLORS = {"red": "\ud801", "green": "\ud802", "blue": "\ud804", "cyan": "\ud806"}
+_COLORS = {"red": "\ud801", "green": "\ud802", "yellow": "\ud803", "blue": "\ud804", "cyan": "\ud806"}
 """Colors are lone surrogates until they are written: no text of others can hold one, as all of it was decoded."""
 _STEERING: dict[int, str] = {
     code: "\ufffd"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -50,6 +51,8 @@ def hold(begin: Begin, options: Options) -> int:
     screen = JsonScreen() if options.output == "json" else TextScreen()
     answers = answers_for(options, screen)
     way = WayBack(options)
+    log, silence = logging.getLogger("trellis"), logging.NullHandler()
+    log.addHandler(silence)  # whoever stays with a run is told all of it in other words
     try:
         return asyncio.run(_hold(begin, options, screen, answers, way))
     except KeyboardInterrupt:
@@ -61,6 +64,7 @@ def hold(begin: Begin, options: Options) -> int:
         way.tell()
         return error.exit_code
     finally:
+        log.removeHandler(silence)
         restore(answers)
 
 

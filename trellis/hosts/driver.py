@@ -32,6 +32,7 @@ from trellis.model.codec import encode_event
 from trellis.model.events import ActionCompleted, ActionFailed, Adopted, AttemptBegun, Event, TimerFired
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow, Store, Transaction, Turn
+from trellis.stores.within import must_not_wait
 
 log = logging.getLogger("trellis")
 Reply = asyncio.Future[Step]
@@ -168,12 +169,14 @@ class Driver:
     async def ask(self, run: LiveRun, event: Event, aside: Aside | None = None) -> Step:
         """Hand in an event and wait until it is committed or refused.
 
-        Raises RunClosed, HostClosed, StoreError; Rested where the run has left the memory.
+        Raises RunClosed, HostClosed, StoreError; Rested where the run has left the memory. An action in a transaction of
+        the store's only writer is refused: it would wait for itself.
         """
         if run.closed.done():
             raise run.failure or RunClosed(run.id, run.state.status)
         if not self.serving:
             raise HostClosed(run.id)
+        must_not_wait(self.store)
         reply: Reply = asyncio.get_running_loop().create_future()
         self.post(run, event, reply, aside)
         step = await reply

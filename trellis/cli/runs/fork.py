@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from trellis.cli import tell
 from trellis.cli.options import by_option, store_option
 from trellis.cli.runs import COMMANDS
 
@@ -22,6 +23,8 @@ id_option = click.option("--id", "new", metavar="NEW", help="The id of the new r
 def command(run_id: str, at: int | None, settings: tuple[str, ...], new: str | None, by: str, store: str | None) -> int:
     """Begin a new run with the first N events of the run ID, and print its id. What they did is not done again."""
     from trellis.cli.beginnings import begin
+    from trellis.cli.looking import begun
+    from trellis.cli.places import command_line
     from trellis.cli.settings import read_settings
     from trellis.errors import InvalidField
     from trellis.hosts.operations import fork, replayed
@@ -36,6 +39,13 @@ def command(run_id: str, at: int | None, settings: tuple[str, ...], new: str | N
             for name in fields:
                 if graph.definition.fields[name].secret:
                     raise InvalidField(name, "it is secret, and no fork writes it; the run asks for it")
-        return await fork(kept, run_id, at=at, fields=fields, id=new, by=by, vault=Vault.from_environment())
+        made = await fork(kept, run_id, at=at, fields=fields, id=new, by=by, vault=Vault.from_environment())
+        for done in await begun(kept, run_id, at=at):
+            key = made.run + done.idempotency_key.removeprefix(run_id)
+            tell(
+                f"{done.node} is called anew, under the key {key}; run {run_id} had begun it (key "
+                f"{done.idempotency_key}), and may have done it: where it has, {command_line(['runs', 'cancel', made.run], store)}"
+            )
+        return made
 
     return begin(work, store)

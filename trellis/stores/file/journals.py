@@ -173,9 +173,10 @@ class Journals:
             known = index.find(run)
             if known is None or known.owner != self.owner.token:
                 return
-            keeps = snapshot is not None and snapshot.seq <= known.revision
+            if snapshot is not None and snapshot.seq > known.revision:
+                snapshot = None
             draft = _Draft(known)
-            draft.say(Line(owner="", snapshot=self._save(known, snapshot) if keeps else None))
+            draft.say(Line(owner="", snapshot=None if snapshot is None else self._save(known, snapshot)))
             self._commit([draft])
 
     def append(self, turns: Sequence[Turn]) -> list[StoreError | None]:
