@@ -23,6 +23,14 @@ SAID: list[tuple[TrellisError, str, int]] = [
     (errors.UsageError("wrong"), "wrong", 2),
     (errors.UnknownRun("r"), "unknown run 'r'", 2),
     (
+        errors.RunConflict("r", "this", "that", "0123456789abcdef", "fedcba9876543210"),
+        (
+            "run 'r' was started with another definition of 'that' (0123456789ab) than this one of 'this' "
+            "(fedcba987654); `trellis resume r` continues it as it was, another --id starts anew"
+        ),
+        2,
+    ),
+    (
         errors.RunConflict("r", "this", "that"),
         (
             "run 'r' was started with another definition of 'that' than this one of 'this'; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +128,12 @@ def test_a_fork_makes_a_call_anew_and_names_the_key_under_which_the_other_run_ma
     before = shown(here, "p-1")
     for new, at in (("f-1", []), ("f-2", ["--at", "3"])):
         done = here("runs", "fork", "p-1", *at, "--id", new)
-        assert done == (
-            0,
-            f"{new}\n",
+        told = (
             f"pay is called anew, under the key {new}/pay/2; run p-1 had begun it (key p-1/pay/2), and may have done it: "
             f"where it has, trellis runs cancel {new}\n"
-            f"now at: pay calls pay, attempt 2\nnobody drives it: a worker goes on with it, or: trellis resume {new}\n",
+            f"now at: pay calls pay, attempt 2\nnobody drives it: a worker goes on with it, or: trellis resume {new}\n"
         )
+        assert done == (0, f"{new}\n", told)
         (wait,) = shown(here, new)["waits"]
         assert (wait["for"], wait["key"]) == ("call", f"{new}/pay/2")
     not_begun = here("runs", "fork", "p-1", "--at", "2", "--id", "f-3")
@@ -244,6 +244,13 @@ def test_a_run_that_is_carried_under_another_id_keeps_its_secrets(here: Here, mo
     assert here("runs", "import", "-", "--id", "k-2", typed=lines) == (0, "k-2\n", "")
     done = here("resume", "k-2", typed="yes\n")
     assert (done.code, done.out.splitlines()[-1]) == (0, "completed")
+
+
+def test_an_export_to_a_device_is_written_to_it_and_a_folder_is_told_to_be_one(some: Here) -> None:
+    Path("nowhere").symlink_to(os.devnull)
+    assert some("runs", "export", "h-1", "-o", "nowhere") == (0, "", "")
+    assert Path("nowhere").is_symlink()
+    assert some("runs", "export", "h-1", "-o", "") == (1, "", "error: .: Is a directory\n")
 
 
 SECOND = """\

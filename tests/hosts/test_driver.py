@@ -190,7 +190,7 @@ def test_a_turn_that_the_store_refuses_ends_its_run_and_not_the_others_of_its_ba
             with pytest.raises(RunOwned):
                 await a.result()
             await b.answer("second", "y")
-            return taken, await store.claim("a"), (await b.result()).status
+            return list(taken), await store.claim("a"), (await b.result()).status
 
     assert play(scene()) == ([True, True], 2, "completed"), "the run was taken up anew for the answer"
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from trellis.cli import counted, tell
 from trellis.cli.delivery import deliver, taken
 from trellis.cli.finding import FAILED, Query, for_each, found, one_or_query
 from trellis.cli.kept import with_store
+from trellis.cli.output import put
 from trellis.engine.versions import Verdict
 from trellis.errors import RunClosed, TrellisError, UsageError
 from trellis.hosts.commands import Adopt
@@ -58,7 +57,7 @@ async def _judge(store: Store, graph: Graph, rows: Sequence[RunRow]) -> int:
         raise RunClosed(ended.run, ended.status)
     told = [_entry(row, verdict) for row, verdict in await verdicts(store, graph, rows)]
     for entry in told:
-        click.echo(_told(entry))
+        put(_told(entry))
     tell(_summary(told, graph, dry=True))
     return FAILED if any(entry["verdict"] != "safe" for entry in told) else 0
 
@@ -92,14 +91,14 @@ def migrate(path: str, query: Query, by: str, store: str | None, *, dry: bool, a
                         entry["reasons"] = [str(error)]
             told.append(entry)
             if not as_json:
-                click.echo(_told(entry))
+                put(_told(entry))
         return told
 
     told = with_store(store, work)
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
+        put(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     else:
         tell(_summary(told, graph, dry=dry))
     short = "verdict" if dry else "adopted"

@@ -12,6 +12,9 @@ def replace_file(path: str, data: bytes) -> None:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
+        target.write_bytes(data)
+        return
     new = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with open(new, "xb") as file:

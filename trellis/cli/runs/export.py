@@ -25,5 +25,5 @@ def command(run_id: str, path: str | None, store: str | None) -> int:
         return 0
     from trellis.cli.writing import replace_file
 
-    replace_file(path, data)
+    replace_file(path or ".", data)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from trellis.cli.options import store_option
+from trellis.cli.output import put
 from trellis.cli.runs import COMMANDS
 
 
@@ -37,7 +38,7 @@ def command(file: str, new: str | None, store: str | None) -> int:
             await kept.close()
 
     try:
-        click.echo(asyncio.run(work()))
+        put(asyncio.run(work()))
     except UsageError as error:
         if type(error) is not UsageError:
             raise
