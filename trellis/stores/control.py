@@ -94,7 +94,9 @@ class ControlSocket:
                 else:
                     reply = await self._send(token, run, message)
         except TimeoutError as error:
-            raise self._unavailable(f"the owner of run '{run}' did not reply in {seconds:g} s") from error
+            raise self._unavailable(
+                f"the owner of run '{run}' did not reply in {seconds:g} s; whether it heard is unknown"
+            ) from error
         kind, rest = reply[:1], reply[1:]
         if kind == _GONE:
             return None

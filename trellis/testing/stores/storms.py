@@ -127,6 +127,6 @@ class StormsPart(TwoOwners):
 
             await asyncio.gather(fight(ours, b"we"), fight(theirs, b"they"))
             assert (await ours.read("r-1"))[1:] == written
-            assert len(written) >= 30
+            assert len(written) >= 10  # most are refused where the other one is faster
 
         self.tell_of_two(story)
