@@ -15,6 +15,13 @@ from trellis.model.codec import decode_event
 from trellis.model.events import AnswerGiven
 from trellis.stores.memory import MemoryStore
 
+
+class Served(Held):
+    """A store that a server writes for, so that there are two lanes."""
+
+    lanes = 2
+
+
 NOTING = graph("""
 trellis: 1
 name: noting
@@ -26,7 +33,7 @@ nodes: {a: {ask: {text: x}, to: a}}
 
 def test_a_run_is_applied_while_another_one_waits_for_its_commit() -> None:
     async def scene() -> tuple[int, str | None]:
-        held = Held(MemoryStore(), "append", before=True)
+        held = Served(MemoryStore(), "append", before=True)
         async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
             a, b = [await host.start(NOTING, id=name) for name in "ab"]
             held.hold()
@@ -46,7 +53,7 @@ def test_what_comes_for_a_run_while_it_waits_for_its_commit_is_applied_in_order_
     store = MemoryStore()
 
     async def scene() -> list[object]:
-        held = Held(store, "append", before=True)
+        held = Served(store, "append", before=True)
         async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
             run = await host.start(NOTING, id="r")
             held.hold()
@@ -72,6 +79,8 @@ def test_a_commit_has_at_most_so_many_turns_and_the_order_of_a_run_stays() -> No
         largest = 0
 
         class Watched:
+            lanes = 2
+
             def __getattr__(self, name: str) -> object:
                 return getattr(store, name)
 
@@ -92,7 +101,7 @@ def test_a_commit_has_at_most_so_many_turns_and_the_order_of_a_run_stays() -> No
 
 def test_a_host_that_closes_in_the_midst_of_two_commits_tells_everyone_who_waits() -> None:
     async def scene() -> list[object]:
-        held = Held(MemoryStore(), "append", before=True)
+        held = Served(MemoryStore(), "append", before=True)
         async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
             a, b = [await host.start(NOTING, id=name) for name in "ab"]
             held.hold()
@@ -114,7 +123,7 @@ def test_an_idle_run_does_not_leave_the_memory_while_a_lane_has_it(monkeypatch: 
     store = MemoryStore()
 
     async def scene() -> int:
-        held = Held(store, "append")
+        held = Served(store, "append")
         async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
             await host.serve()
             run = await host.start(NOTING, id="r")
@@ -127,3 +136,22 @@ def test_an_idle_run_does_not_leave_the_memory_while_a_lane_has_it(monkeypatch: 
             return len(await store.read("r"))
 
     assert play(scene()) == 2, "the answer counts once"
+
+
+def test_without_a_server_that_writes_there_is_one_lane_and_what_came_meanwhile_shares_a_commit() -> None:
+    async def scene() -> int:
+        held = Held(MemoryStore(), "append", before=True)
+        async with Host(held, Doing().tools) as host:  # type: ignore[arg-type]
+            runs = [await host.start(NOTING, id=name) for name in "abc"]
+            held.hold()
+            answers = []
+            for run in runs:
+                answers.append(asyncio.ensure_future(run.answer("a", "1")))
+                await until(lambda: held.waiting == 1)
+                await asyncio.sleep(0)
+            appends = held.waiting
+            held.free()
+            await asyncio.gather(*answers)
+            return appends
+
+    assert play(scene()) == 1

@@ -1,14 +1,15 @@
 """The loop that closes the circle: events in, apply, one commit, and only then requests out.
 
-A few lanes serve the runs of a host. Each takes all events that are ready, applies them and appends them together, so
-that many runs share one commit, and while it waits for the disk the next lane applies what came since; a lone event
-commits at once. A run is in one lane at a time. One whose commit failed is dropped from memory.
+A lane takes all events that are ready, applies them and appends them together, so that many runs share one commit; a
+lone event commits at once. Where a server does the writing there are two lanes: while one waits, the other applies what
+came since. A run is in one lane at a time. One whose commit failed is dropped from memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -41,12 +42,11 @@ LONGEST_ALARM_S = 60.0
 """Then the wall clock is looked at again: the machine may have slept, or its clock been set."""
 SNAPSHOT_EVERY = 1000
 """Events from one snapshot of a run to the next: folding so many takes some ten milliseconds."""
-LANES = 2
-"""One applies while the other waits for its commit."""
 CLOSING_S = 10.0
 """How long a host that closes waits for what it is writing; then nobody knows whether that was written."""
-BATCH = 64
-"""Turns of one commit: enough that what a commit costs by itself is shared, few enough that the other lane has work."""
+BATCH = 32
+"""Turns of one commit where there are several lanes: enough to share what a commit costs by itself, few enough that the
+other lane has work."""
 
 
 _UNKNOWN = "the host was closed while this was written; whether it was, the run tells"
@@ -101,13 +101,15 @@ class Driver:
         self._transactions = Transactions(store, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
         self._inbox: deque[tuple[LiveRun, Event | None, Reply | None, Aside | None]] = deque()
         self._idle: list[asyncio.Future[None]] = []
+        self._wide = getattr(store, "lanes", 1)
+        self._most = BATCH if self._wide > 1 else sys.maxsize
         self._lanes: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def start(self) -> None:
         """Begin to serve. Needs a running event loop."""
         loop = asyncio.get_running_loop()
-        self._lanes = [loop.create_task(self._serve(), name=f"trellis lane {number}") for number in range(LANES)]
+        self._lanes = [loop.create_task(self._serve(), name=f"trellis lane {number}") for number in range(self._wide)]
         for lane in self._lanes:
             lane.add_done_callback(self._stopped)
 
@@ -207,7 +209,7 @@ class Driver:
         batch = taken, turns, runs = _Batch([], [], {})
         ahead: dict[str, _Taken] = {}
         for _ in range(len(inbox)):
-            if len(turns) >= BATCH:
+            if len(turns) >= self._most:
                 break
             post = run, event, reply, aside = inbox.popleft()
             if run.held is not None or (run.away and run.id not in runs):

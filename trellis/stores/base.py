@@ -94,6 +94,9 @@ class Store(Protocol):
 
     url: str
 
+    # `lanes`, where a store has it: how many calls of `append` at once are of use, for runs of which no two have the same.
+    # Without it 1: where the writing is done in this process, a second one would only take the time of the first.
+
     async def definition(self, digest: str) -> bytes | None:
         """What was kept under `digest` by `create` or `append`; None where nothing was."""
 

@@ -47,6 +47,8 @@ class PostgresStore:
     may listen and renew). Nothing is connected before the first call. `url` may be shown: it has no password.
     """
 
+    lanes = 2
+
     def __init__(self, url: str) -> None:
         self._place = place = parse(url)
         self.url = place.url

@@ -31,6 +31,8 @@ class RedisStore:
     next call makes another.
     """
 
+    lanes = 2
+
     def __init__(self, url: str) -> None:
         self._server = Server(url)
         self.url = self._server.url
