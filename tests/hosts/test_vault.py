@@ -279,7 +279,13 @@ def test_what_is_kept_is_opened_and_the_rest_is_said_or_asked_for() -> None:
     assert {field: type(error) for field, error in refused.items()} == {"a": KeyMissing, "c": KeyMissing}
     values, refused = opened(BOTH, "r", kept, ["a", "c", "d"])
     assert (values, {field: type(error) for field, error in refused.items()}) == ({"a": "A"}, {"c": EnvelopeDamaged})
-    assert opened(None, "r", kept, ["a", "b", "c", "d"]) == ({}, {})
+    values, refused = opened(None, "r", kept, ["a", "d"])
+    assert (values, {field: str(error) for field, error in refused.items()}) == (
+        {},
+        {
+            "a": "secret 'a' of run 'r' cannot be read: it is under the key 'k1', and none is given; set TRELLIS_SECRET_KEYS"
+        },
+    )
 
 
 def test_the_events_of_a_fork_hold_envelopes_that_open_for_it_or_none() -> None:

@@ -68,9 +68,10 @@ class KeyMissing(SecretUnreadable):
     def __init__(self, run: str, field: str, key: str, known: Iterable[str]) -> None:
         self.key, self.known = key, tuple(known)
         there = ", ".join(f"'{name}'" for name in self.known)
-        super().__init__(
-            run, field, f"it is under the key '{key}', and only {there} is given; add {key}=… behind it to {VARIABLE}"
+        advice = (
+            f"only {there} is given; add {key}=… behind it to {VARIABLE}" if there else f"none is given; set {VARIABLE}"
         )
+        super().__init__(run, field, f"it is under the key '{key}', and {advice}")
 
 
 class EnvelopeDamaged(SecretUnreadable):
@@ -226,8 +227,10 @@ def opened(
     values: dict[str, str] = {}
     refused: dict[str, SecretUnreadable] = {}
     for field in names:
-        if vault is not None and field in envelopes:
+        if field in envelopes:
             try:
+                if vault is None:
+                    raise KeyMissing(run, field, key_of(run, field, envelopes[field]), ())
                 values[field] = vault.open(run, field, envelopes[field])
             except SecretUnreadable as error:
                 refused[field] = error
