@@ -283,7 +283,7 @@ def test_what_is_kept_is_opened_and_the_rest_is_said_or_asked_for() -> None:
     assert (values, {field: str(error) for field, error in refused.items()}) == (
         {},
         {
-            "a": "secret 'a' of run 'r' cannot be read: it is under the key 'k1', and none is given; set TRELLIS_SECRET_KEYS"
+            "a": "secret 'a' of run 'r' cannot be read: it is under the key 'k1', and no key is given; set TRELLIS_SECRET_KEYS to k1=…"
         },
     )
 

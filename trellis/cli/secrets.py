@@ -11,7 +11,7 @@ from trellis.engine import State
 from trellis.errors import SecretsNeeded
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.lines import VERSION, timestamp
-from trellis.hosts.vault import VARIABLE, SecretUnreadable, Vault, key_of
+from trellis.hosts.vault import Vault, opened
 from trellis.model.graph import Graph
 
 NOT_KEPT = "no store keeps secrets"
@@ -28,20 +28,8 @@ class SecretLacking(Exception):
 
 def why_unread(state: State, names: Iterable[str], vault: Vault | None) -> dict[str, str]:
     """Why those of the secrets `names` that are in the store cannot be read from it: which key is needed."""
-    told: dict[str, str] = {}
-    for name in names:
-        envelope = state.secrets.get(name)
-        if envelope is None:
-            continue
-        try:
-            if vault is None:
-                key = key_of(state.run, name, envelope)
-                told[name] = f"it is under the key '{key}', and no key is given; set {VARIABLE} to {key}=…"
-            else:
-                vault.open(state.run, name, envelope)
-        except SecretUnreadable as error:
-            told[name] = error.reason
-    return told
+    _, refused = opened(vault, state.run, state.secrets, names)
+    return {name: error.reason for name, error in refused.items()}
 
 
 async def ask_again(

@@ -69,7 +69,9 @@ class KeyMissing(SecretUnreadable):
         self.key, self.known = key, tuple(known)
         there = ", ".join(f"'{name}'" for name in self.known)
         advice = (
-            f"only {there} is given; add {key}=… behind it to {VARIABLE}" if there else f"none is given; set {VARIABLE}"
+            f"only {there} is given; add {key}=… behind it to {VARIABLE}"
+            if there
+            else f"no key is given; set {VARIABLE} to {key}=…"
         )
         super().__init__(run, field, f"it is under the key '{key}', and {advice}")
 
