@@ -15,7 +15,7 @@ from tests.hosts.authored import Failing, graph
 from tests.hosts.scenes import Doing, Held, play, until, until_called
 from trellis.dispatch import Dispatcher
 from trellis.errors import InvalidRequestId, StoreUnavailable
-from trellis.hosts.commands import Answer, Message, Reply, Signal, decode_reply, encode
+from trellis.hosts.commands import Adopt, Answer, Message, Reply, Signal, decode_reply, encode
 from trellis.hosts.local import Host
 from trellis.hosts.sending import send
 from trellis.hosts.serving import STORE_DELAY_S
@@ -243,3 +243,38 @@ def test_the_log_tells_of_a_call_that_nobody_knows_of_and_of_a_run_that_was_lost
         "run 'r' waits for somebody: nobody knows whether 'a' was done",
         "run 'r' is driven here no longer, its owner is nobody now",
     ]
+
+
+def test_a_command_to_a_run_that_its_owner_cannot_drive_is_delivered_by_its_sender() -> None:
+    known = graph("""
+        {trellis: 1, name: k, start: a, fields: {x: {type: string, optional: true}},
+         nodes: {a: {ask: {text: x}, to: b}, b: {do: work, with: {n: 1}, to: $end}}}
+    """)
+
+    async def scene() -> tuple[str, int]:
+        shelf = Shelf()
+        async with Host(DictStore(shelf, "first"), Doing().tools) as host:
+            await host.start(known, id="r")
+        owner = DictStore(shelf, "owner")
+        async with Host(owner):  # without the tools
+            await owner.claim("r")
+            reply = await send(DictStore(shelf, "sender"), "r", Answer("a", "v"))
+            return reply.code, len(await owner.read("r"))
+
+    assert play(scene()) == ("", 2)
+
+
+def test_a_version_that_the_owner_cannot_drive_is_refused_in_its_own_words() -> None:
+    other = graph("""
+        {trellis: 1, name: noting, start: a, fields: {x: {type: string, optional: true}},
+         nodes: {a: {ask: {text: x}, to: b}, b: {do: nobody_has_it, to: a}}}
+    """)
+
+    async def scene() -> Reply:
+        shelf = Shelf()
+        async with Host(DictStore(shelf, "owner")) as host:
+            await host.start(NOTING, id="r")
+            return await send(DictStore(shelf, "sender"), "r", Adopt(other.hash, other.data.decode()))
+
+    told = "graph 'noting' calls tools that nobody declares or registers: 'nobody_has_it'"
+    assert play(scene()) == Reply("running", "adopt", told)

@@ -26,6 +26,7 @@ from trellis.errors import (
     RunOwned,
     StoreError,
     StoreUnavailable,
+    TrellisError,
     UnknownRun,
     UnknownTool,
     UsageError,
@@ -283,8 +284,12 @@ class Host:
         try:
             live = await self.take_up(message.run)  # it may have been claimed just now, or be about to rest
             return encode(await self._take(live, message.command))
-        except (Rested, RunOwned, UnknownRun, HostClosed):
+        except (Rested, RunOwned):
             return b""  # nothing of it was written
+        except StoreError:
+            raise
+        except TrellisError:
+            return b""  # it cannot be driven here, and is free again
         finally:
             self._hearing.discard(heard)
             heard.set_result(None)
@@ -308,12 +313,16 @@ class Host:
 
     async def _adopt(self, live: LiveRun, command: Adopt) -> Reply:
         try:
-            graph = self._graphs.add(decoded(live.row, command))
+            graph = decoded(live.row, command)
+            router = self._router(graph)
         except Refused as error:
             return Reply(live.state.status, error.code, error.message)
+        except TrellisError as error:  # a graph that this host cannot drive
+            return Reply(live.state.status, "adopt", str(error))
+        graph = self._graphs.add(graph)
         migrate = graph.definition.migrate
         event = Adopted(self._clock.now(), graph.hash, migrate.nodes, migrate.fields, command.by)
-        return replied(await self._driver.ask(live, event, Version(graph, self._router(graph))))
+        return replied(await self._driver.ask(live, event, Version(graph, router)))
 
     async def _again(
         self, row: RunRow, graph: Graph, given: Mapping[str, Value], secrets: Mapping[str, str], request: str
