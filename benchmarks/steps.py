@@ -52,7 +52,7 @@ async def hosted(url: str, runs: int, steps: int) -> float:
     async with Host(url, TOOLS) as host:
         graph = counting(steps)
         begun = time.perf_counter()
-        started = [await host.start(graph) for _ in range(runs)]
+        started = await asyncio.gather(*(host.start(graph) for _ in range(runs)))
         for run in started:
             outcome = await run.result()
             assert outcome.ok, outcome
