@@ -176,6 +176,17 @@ def test_one_damaged_run_does_not_stop_the_others(tmp_path: Path) -> None:
     told(tmp_path, story)
 
 
+def test_a_definition_that_a_damaged_run_may_need_outlives_the_runs_that_can_be_read(tmp_path: Path) -> None:
+    begun(tmp_path)
+    file = journal(tmp_path)
+    whole = file.read_bytes()
+    told(tmp_path, lambda store: create(store, "r-2"))
+    file.write_bytes(whole.replace(b'"n":2', b'"n":3'))
+    told(tmp_path, lambda store: store.delete("r-2"))
+    file.write_bytes(whole)
+    assert told(tmp_path, lambda store: store.definition(ROW.graph)) == b"definition"
+
+
 def test_a_run_whose_first_line_is_damaged_may_be_any_run(tmp_path: Path) -> None:
     """So no run is taken for one that was never created."""
     begun(tmp_path)

@@ -367,3 +367,22 @@ def test_a_place_that_stays_away_costs_the_lease() -> None:
         await locker.close()
 
     asyncio.run(story())
+
+
+def test_a_lease_that_its_holder_lost_is_lost_though_the_place_would_still_keep_it() -> None:
+    async def story() -> None:
+        leases = Moody(now=lambda: 0.0)  # no second passes there
+        locker: Locker = LeaseLocker("memory://", leases)
+
+        async def hold() -> None:
+            async with locker.lock("k", 0.1) as lease:
+                leases.away = True
+                while not lease.lost:
+                    await asyncio.sleep(0)
+
+        with pytest.raises(LeaseLost) as caught:
+            await hold()
+        assert vars(caught.value) == {"key": "k", "token": 1}
+        await locker.close()
+
+    asyncio.run(asyncio.wait_for(story(), 30))

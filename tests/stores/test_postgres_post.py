@@ -115,6 +115,22 @@ def test_what_an_asker_that_died_left_behind_is_swept(postgres_place: str) -> No
     tell(postgres_place, story)
 
 
+def test_no_message_is_swept_while_its_asker_waits(postgres_place: str) -> None:
+    async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
+        ours.hear(echo)
+        await deaf(ours)
+        asked = asyncio.create_task(theirs.ask("r-1", b"hello", timeout=25))
+        await sent(postgres_place)
+        # As though those seconds had passed, and the server swept in the last moment of the asker's patience.
+        query(postgres_place, "UPDATE {s}.inbox SET expires = expires - interval '25 s'")
+        query(postgres_place, theirs._statements.sweep.decode())
+        ours._post._watch = None
+        ours._post.watch()
+        assert await asked == b"heard hello"
+
+    tell(postgres_place, story)
+
+
 def test_who_asks_an_owner_that_dies_unheard_is_told_that_nobody_is_there(postgres_place: str) -> None:
     async def story(ours: PostgresStore, theirs: PostgresStore) -> None:
         await deaf(ours)

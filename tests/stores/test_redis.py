@@ -153,6 +153,27 @@ class TestRedisStore(LeaseStoreContract):
 
         self.tell_of_two(story)
 
+    def test_an_owner_whose_lease_is_over_hears_nothing_though_nobody_took_its_runs(self) -> None:
+        async def story(ours: Store, theirs: Store) -> None:
+            heard = []
+
+            async def hear(message: bytes) -> bytes:
+                heard.append(message)
+                return b"heard"
+
+            ours.hear(hear)
+            await create(ours, "r-1")
+            await stop([ours._lease._renewing])  # type: ignore[attr-defined]
+            await self.expire(ours)
+            letter = msgspec.msgpack.encode(("ticket", "r-1", b"hello"))
+            self.client.rpush(f"{self.prefix}:inbox:{ours._owner}", letter)  # type: ignore[attr-defined]
+            while not self.client.llen(f"{self.prefix}:reply:ticket"):
+                await asyncio.sleep(0)
+            assert self.client.lrange(f"{self.prefix}:reply:ticket", 0, -1) == [b"-"]
+            assert heard == []
+
+        self.tell_of_two(story)
+
     def test_a_letter_that_cannot_be_read_does_not_make_its_owner_deaf(self) -> None:
         async def story(ours: Store, theirs: Store) -> None:
             ours.hear(echo)

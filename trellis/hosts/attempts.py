@@ -26,7 +26,7 @@ class Attempts:
         self, clock: Clock, vault: Vault | None, post: Callable[[LiveRun, Event, None, Secret | None], None]
     ) -> None:
         self._clock, self._vault, self._post = clock, vault, post
-        self._tasks: set[Task] = set()
+        self._tasks: dict[Task, tuple[LiveRun, CallTool]] = {}
         self._stopping = False
 
     def begin(self, run: LiveRun, request: CallTool) -> None:
@@ -35,8 +35,8 @@ class Attempts:
             return
         task = asyncio.get_running_loop().create_task(self._attempt(run, request))
         run.tasks[request.id] = task
-        self._tasks.add(task)
-        task.add_done_callback(lambda over: self._over(run, request, over))
+        self._tasks[task] = run, request
+        task.add_done_callback(self._over)
 
     def refuse(self) -> None:
         """Cancel what is under way, begin nothing more, and report nothing: that is for whoever resumes the runs."""
@@ -52,8 +52,8 @@ class Attempts:
     async def _attempt(self, run: LiveRun, request: CallTool) -> None:
         self._ended(run, request, await perform(run, request))
 
-    def _over(self, run: LiveRun, request: CallTool, task: Task) -> None:
-        self._tasks.discard(task)
+    def _over(self, task: Task) -> None:
+        run, request = self._tasks.pop(task)
         if task.cancelled():  # perhaps before its first step, so this is not the coroutine's to say
             self._ended(run, request, Failed("cancelled", "the attempt was cancelled", retryable=False))
 

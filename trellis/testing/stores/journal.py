@@ -183,6 +183,34 @@ class JournalPart(Stories):
 
         self.tell(story)
 
+    def test_batches_of_other_runs_at_the_same_moment_do_not_meet(self) -> None:
+        """append: as many calls at once as the store has `lanes`, two at least; each answers for its own turns alone."""
+
+        async def story(store: Store) -> None:
+            lanes = [
+                [f"r-{lane}-{number}" for number in range(8)] for lane in range(max(getattr(store, "lanes", 1), 2))
+            ]
+            epochs = {run: await create(store, run) for runs in lanes for run in runs}
+            for seq in range(2, 8):
+                batches = [[Turn(run, seq, b"%d" % seq, epochs[run], None) for run in runs] for runs in lanes]
+                for lane, (batch, runs) in enumerate(zip(batches, lanes, strict=True)):
+                    stranger = Turn(
+                        runs[lane], seq + 9, b"x", epochs[runs[lane]], replace(ROW, run=runs[lane], status="x")
+                    )
+                    batch.insert(lane, stranger)  # in each of them it is another place that is refused
+                answers = await asyncio.gather(*(store.append(batch) for batch in batches))
+                for lane, (told, runs) in enumerate(zip(answers, lanes, strict=True)):
+                    beyond = (Conflict, {"run": runs[lane], "expected": seq + 9, "found": 1})
+                    refused = {place: facts(answer) for place, answer in enumerate(told) if answer is not None}
+                    assert refused == {lane: beyond, lane + 1: beyond}
+            whole = [b"%d" % seq for seq in range(1, 8)]
+            for lane, runs in enumerate(lanes):
+                for number, run in enumerate(runs):
+                    assert await store.read(run) == (whole[:1] if number == lane else whole)
+            assert {row.status for row in await store.rows()} == {"running"}
+
+        self.tell(story)
+
     def test_closing_twice_does_nothing(self) -> None:
         """close: the second one finds nothing to give up."""
 
