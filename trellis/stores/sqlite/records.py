@@ -63,7 +63,8 @@ class RecordFile:
                 raise StoreUnavailable(self._url, "the file is a database of another kind; name another one")
             elif found > FORMAT:
                 raise StoreTooNew(self._url, found, FORMAT)
-        connection.execute("PRAGMA journal_mode=wal; PRAGMA synchronous=NORMAL")
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "FULL")
 
     def owner(self, name: str) -> bytes | None:
         """What is known of an owner; None where nothing is."""

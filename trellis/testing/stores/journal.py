@@ -187,17 +187,15 @@ class JournalPart(Stories):
         """append: as many calls at once as the store has `lanes`, two at least; each answers for its own turns alone."""
 
         async def story(store: Store) -> None:
-            lanes = [
-                [f"r-{lane}-{number}" for number in range(8)] for lane in range(max(getattr(store, "lanes", 1), 2))
-            ]
+            count = max(getattr(store, "lanes", 1), 2)
+            lanes = [[f"r-{lane}-{number}" for number in range(count + 6)] for lane in range(count)]
             epochs = {run: await create(store, run) for runs in lanes for run in runs}
             for seq in range(2, 8):
                 batches = [[Turn(run, seq, b"%d" % seq, epochs[run], None) for run in runs] for runs in lanes]
                 for lane, (batch, runs) in enumerate(zip(batches, lanes, strict=True)):
-                    stranger = Turn(
-                        runs[lane], seq + 9, b"x", epochs[runs[lane]], replace(ROW, run=runs[lane], status="x")
-                    )
-                    batch.insert(lane, stranger)  # in each of them it is another place that is refused
+                    row = replace(ROW, run=runs[lane], status="x")
+                    # In each of them it is another place that is refused.
+                    batch.insert(lane, Turn(runs[lane], seq + 9, b"x", epochs[runs[lane]], row))
                 answers = await asyncio.gather(*(store.append(batch) for batch in batches))
                 for lane, (told, runs) in enumerate(zip(answers, lanes, strict=True)):
                     beyond = (Conflict, {"run": runs[lane], "expected": seq + 9, "found": 1})
