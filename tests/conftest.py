@@ -5,6 +5,7 @@ Under pytest-xdist the workers deselect, so each hands its list to the controlle
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from typing import Any
 
@@ -20,6 +21,10 @@ SENT = "trellis_deselected"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[DESELECTED] = set()
+    for name in ("SIGHUP", "SIGINT"):  # whoever started us (nohup, a shell in the background) may have them ignored,
+        number = getattr(signal, name, None)  # and a command that inherits that rightly does not heed them
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
