@@ -10,7 +10,7 @@ import pytest
 from tests.hosts.authored import Failing, each_nth, graph
 from tests.hosts.scenes import Doing, Held, Pausing, lines_of, play, until, until_called
 from tests.hosts.test_driver import STUCK, TWO
-from trellis.errors import HostClosed, StoreFull
+from trellis.errors import HostClosed, StoreFull, StoreUnavailable
 from trellis.hosts import driver
 from trellis.hosts.local import Host
 from trellis.stores.memory import MemoryStore
@@ -146,3 +146,15 @@ def test_a_run_that_ends_with_its_first_event_is_free() -> None:
             return await store.claim("r")
 
     assert play(scene()) == 2
+
+
+def test_a_store_that_is_away_when_a_host_closes_hides_nothing_that_happened_before() -> None:
+    async def scene() -> str:
+        away = False
+        fails = lambda name: StoreUnavailable("memory://", "away") if away and name in ("owned", "release") else None  # noqa: E731
+        async with Host(Failing(MemoryStore(), fails), Doing().tools) as host:  # type: ignore[arg-type]
+            run = await host.start(TWO, id="r")
+            away = True
+        return run.state.status
+
+    assert play(scene()) == "running"

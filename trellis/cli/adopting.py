@@ -14,7 +14,8 @@ from trellis.cli.output import put
 from trellis.engine.versions import Verdict
 from trellis.errors import RunClosed, TrellisError, UsageError
 from trellis.hosts.commands import Adopt
-from trellis.hosts.operations import existing, verdicts
+from trellis.hosts.journal import existing
+from trellis.hosts.operations import verdicts
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow, Store
 

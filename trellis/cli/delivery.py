@@ -18,7 +18,7 @@ from trellis.engine.signals import INTERRUPT
 from trellis.errors import Refused, SecretsNeeded
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Command, Reply
-from trellis.hosts.sending import ask, send
+from trellis.hosts.sending import send
 from trellis.hosts.values import known_secrets
 from trellis.hosts.vault import VARIABLE, Vault
 from trellis.model.graph import Graph
@@ -27,10 +27,9 @@ from trellis.stores.base import RunRow, Store
 
 
 class Delivered(NamedTuple):
-    """What became of a command, and the run as it is now. `driven`: a living host has it."""
+    """What became of a command, and the run as it is now."""
 
     reply: Reply
-    driven: bool
     row: RunRow
     graph: Graph
     state: State
@@ -38,12 +37,9 @@ class Delivered(NamedTuple):
 
 async def deliver(store: Store, run: str, command: Command) -> Delivered:
     """Deliver the command. Raises UnknownRun, RunClosed, Refused, StoreError."""
-    reply = await ask(store, run, command)
-    driven = reply is not None
-    if reply is None:
-        reply = await send(store, run, command, vault=Vault.from_environment())
+    reply = await send(store, run, command, vault=Vault.from_environment())
     row, graph, state = await stands(store, run)
-    return Delivered(reply, driven, row, graph, state)
+    return Delivered(reply, row, graph, state)
 
 
 def taken(delivered: Delivered, run: str) -> bool:
@@ -72,7 +68,7 @@ def say(delivered: Delivered, what: str, store: str | None) -> None:
     """Say `what` was done and where the run is now; and, where nobody drives it and it wants to be, how to go on."""
     words = words_for(sys.stdout)
     put(words.good(f"{what}; {now_at(delivered.graph, delivered.state)}"))
-    if not delivered.driven:
+    if not delivered.reply.driven:
         tell_how_to_drive(delivered.row, delivered.graph, delivered.state, store)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from trellis.cli import counted, tell
+from trellis.cli.output import put
 from trellis.errors import TrellisError, UsageError
 
 STATUSES = ("running", "completed", "failed", "denied", "timed_out", "cancelled", "rolled_back", "rollback_failed")
@@ -80,7 +81,7 @@ async def for_each(runs: Sequence[str], act: Act, *, batch: bool, dry: bool, yes
     """
     if dry:
         for run in runs:
-            click.echo(run)
+            put(run)
         tell(f"{counted(len(runs), 'run')}; nothing was done")
         return 0
     if batch and runs and not yes:
@@ -88,7 +89,7 @@ async def for_each(runs: Sequence[str], act: Act, *, batch: bool, dry: bool, yes
     failures = 0
     for run in runs:
         try:
-            click.echo(await act(run))
+            put(await act(run))
         except TrellisError as error:
             if not batch:
                 raise

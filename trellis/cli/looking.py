@@ -9,8 +9,8 @@ import msgspec
 from trellis.cli.redacting import redactor
 from trellis.engine import State, Step
 from trellis.engine.snapshot import decode_state
-from trellis.errors import StoreCorrupt, UnknownRun
-from trellis.hosts.journal import Definitions, load, steps
+from trellis.errors import StoreCorrupt
+from trellis.hosts.journal import Definitions, existing, load, steps
 from trellis.hosts.lines import timestamp
 from trellis.model.actions import CallTool, StartTimer
 from trellis.model.codec import decode_event
@@ -35,18 +35,14 @@ class Look(NamedTuple):
 
 async def stands(store: Store, run: str) -> tuple[RunRow, Graph, State]:
     """The row, the graph and the state of a run. Raises UnknownRun, StoreError."""
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
+    row = await existing(store, run)
     found = await load(Definitions(store), store, row)
     return row, found.graph, found.state
 
 
 async def look(store: Store, run: str, *, last: int) -> Look:
     """The run with its last events. Raises UnknownRun, StoreError."""
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
+    row = await existing(store, run)
     graphs = Definitions(store)
     kept = await store.snapshot(run) if row.revision > WHOLE else None
     state = decode_state(kept.data) if kept is not None else None
@@ -70,9 +66,7 @@ async def begun(store: Store, run: str, *, at: int | None) -> list[CallTool]:
 
     Raises UnknownRun, StoreError.
     """
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
+    row = await existing(store, run)
     state = None
     for step in await steps(Definitions(store), store, row):
         if at is not None and step.state.seq > at:

@@ -86,6 +86,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """That of the run now."""
     code: str = ""
     message: str = ""
+    driven: bool = True
+    """Whether a living host has the run; else its sender wrote the event, and nobody drives it."""
 
     def check(self, run: str) -> bool:
         """True where it was taken, False where the question is asked again. Raises RunClosed, Refused."""

@@ -47,8 +47,6 @@ CLOSING_S = 10.0
 BATCH = 32
 """Turns of one commit where there are several lanes: enough to share what a commit costs by itself, few enough that the
 other lane has work."""
-
-
 _UNKNOWN = "the host was closed while this was written; whether it was, the run tells"
 
 
@@ -101,15 +99,17 @@ class Driver:
         self._transactions = Transactions(store, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
         self._inbox: deque[tuple[LiveRun, Event | None, Reply | None, Aside | None]] = deque()
         self._idle: list[asyncio.Future[None]] = []
-        self._wide = getattr(store, "lanes", 1)
-        self._most = BATCH if self._wide > 1 else sys.maxsize
+        self._lane_count = getattr(store, "lanes", 1)
+        self._batch_size = BATCH if self._lane_count > 1 else sys.maxsize
         self._lanes: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def start(self) -> None:
         """Begin to serve. Needs a running event loop."""
         loop = asyncio.get_running_loop()
-        self._lanes = [loop.create_task(self._serve(), name=f"trellis lane {number}") for number in range(self._wide)]
+        self._lanes = [
+            loop.create_task(self._serve(), name=f"trellis lane {number}") for number in range(self._lane_count)
+        ]
         for lane in self._lanes:
             lane.add_done_callback(self._stopped)
 
@@ -209,7 +209,7 @@ class Driver:
         batch = taken, turns, runs = _Batch([], [], {})
         ahead: dict[str, _Taken] = {}
         for _ in range(len(inbox)):
-            if len(turns) >= self._most:
+            if len(turns) >= self._batch_size:
                 break
             post = run, event, reply, aside = inbox.popleft()
             if run.held is not None or (run.away and run.id not in runs):

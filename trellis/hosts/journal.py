@@ -61,6 +61,14 @@ class Loaded(NamedTuple):
     kept: int
 
 
+async def existing(store: Store, run: str) -> RunRow:
+    """The row of the run. Raises UnknownRun, StoreError."""
+    row = await store.row(run)
+    if row is None:
+        raise UnknownRun(run)
+    return row
+
+
 async def load(graphs: Definitions, store: Store, row: RunRow) -> Loaded:
     """The run as its journal ends. Raises StoreCorrupt, ReplayError, UnknownRun."""
     found = await store.snapshot(row.run)
@@ -112,9 +120,7 @@ async def beginning(store: Store, run: str) -> RunStarted:
 
 async def inspect_run(store: Store, run: str) -> tuple[Graph, State, list[str]]:
     """The graph, the state and the visited nodes of a run, without owning it. Raises UnknownRun, StoreError."""
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
+    row = await existing(store, run)
     graphs, state = Definitions(store), None
     visited: list[str] = []
     for step in await steps(graphs, store, row):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import takewhile
 from types import TracebackType
 from typing import Self
@@ -16,8 +16,6 @@ from trellis.engine.snapshot import encode_state
 from trellis.engine.state import Refusal
 from trellis.errors import (
     HostClosed,
-    InvalidRequestId,
-    InvalidRunId,
     NoTransactions,
     PermissionNeeded,
     Refused,
@@ -27,7 +25,6 @@ from trellis.errors import (
     StoreError,
     StoreUnavailable,
     TrellisError,
-    UnknownRun,
     UnknownTool,
     UsageError,
 )
@@ -35,11 +32,11 @@ from trellis.hosts.admission import Admission
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Adopt, Command, Reply, decode_message, encode, judge
 from trellis.hosts.driver import Driver, Version
-from trellis.hosts.journal import Definitions, Loaded, beginning, load, steps
+from trellis.hosts.journal import Definitions, Loaded, beginning, existing, load, steps
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun, Rested, heed
-from trellis.hosts.rows import first_row
+from trellis.hosts.rows import checked_id, checked_request, first_row
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
 from trellis.hosts.sending import TRIES, again, ask, closed, decoded, replied
@@ -51,14 +48,12 @@ from trellis.model.events import Adopted, RunStarted
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
 from trellis.model.redaction import Redactor
-from trellis.model.values import Value, reject
+from trellis.model.values import Value
 from trellis.stores import open_store
 from trellis.stores.base import RunRow, Snapshot, Store
 
 WORTH_A_SNAPSHOT = 50
 """Events since the last snapshot for which a run that rests leaves another: folding fewer costs less."""
-LONGEST_ID = 200
-"""Characters of the id of a run, and of that of the request which started it."""
 
 
 class Host:
@@ -114,7 +109,11 @@ class Host:
             await self._driver.stop()
             if self._hearing:  # each is answered now; the reply is to go out before the store is closed
                 await asyncio.wait(list(self._hearing))
-            await self.let_go()
+            if self._releasing:
+                await asyncio.wait(list(self._releasing.values()))
+            if not isinstance(self._url, str):  # closing its own store frees all that it owns
+                with suppress(StoreError):
+                    await self.let_go()
         finally:
             if isinstance(self._url, str):  # a store that was handed in belongs to whoever opened it
                 await self._store.close()
@@ -134,9 +133,8 @@ class Host:
         RunConflict (the id belongs to a run of another definition, or of another request), StartedOtherwise (to one
         with other start values), RunOwned, StoreError.
         """
-        name = _checked(id) if id is not None else _new_id(graph.name)
-        if request_id and (len(request_id) > LONGEST_ID or reject(request_id)):
-            raise InvalidRequestId(request_id)
+        name = checked_id(id) if id is not None else _new_id(graph.name)
+        checked_request(request_id)
         given, secrets = start_values(graph, fields or {})
         async with self._admission.of(name):
             row = await self._store.row(name) if id is not None else None
@@ -187,9 +185,7 @@ class Host:
         PermissionNeeded, UnknownTool, StoreError.
         """
         async with self._admission.of(run):
-            row = await self._store.row(run)
-            if row is None:
-                raise UnknownRun(run)
+            row = await existing(self._store, run)
             return Run(await self._go_on(row, secrets or {}), self)
 
     async def serve(self, names: Collection[str] | None = None, *, at_once: int = 1000) -> None:
@@ -245,11 +241,11 @@ class Host:
         `epoch`: it was claimed here just now. Where it was driven here already, it had been lost for a while.
         """
         async with self._admission.of(run):
-            row = await self._store.row(run)
-            if row is None:
-                raise UnknownRun(run)
             live = self._driver.runs.get(run)
-            if live is not None and epoch not in (None, live.epoch):
+            if live is not None and epoch in (None, live.epoch):
+                return live
+            row = await existing(self._store, run)
+            if live is not None and epoch is not None:
                 if row.revision == live.state.seq and not live.away:
                     live.epoch = epoch
                 else:
@@ -458,12 +454,6 @@ class Host:
         if forbidden:
             raise PermissionNeeded(*next(iter(forbidden.items())))
         return router
-
-
-def _checked(run: str) -> str:
-    if not 0 < len(run) <= LONGEST_ID or run[0] == "-" or not run.isprintable():
-        raise InvalidRunId(run)
-    return run
 
 
 def _new_id(name: str) -> str:

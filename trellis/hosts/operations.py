@@ -14,7 +14,7 @@ from trellis.engine.versions import Verdict, compare
 from trellis.errors import ExpressionError, InvalidField, Refused, StoreCorrupt, UnknownRun, UsageError
 from trellis.expr.expression import Expression, ExpressionSyntax, compile_expression
 from trellis.hosts.clock import Clock, SystemClock
-from trellis.hosts.journal import Definitions, folded, load, read_events, received, steps
+from trellis.hosts.journal import Definitions, existing, folded, load, read_events, received, steps
 from trellis.hosts.lines import Line, Scribe, entered
 from trellis.hosts.rows import UPDATED_S, checked_id, first_row
 from trellis.hosts.vault import Vault, rebound
@@ -61,14 +61,6 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 _head = msgspec.json.Decoder(_Head)
-
-
-async def existing(store: Store, run: str) -> RunRow:
-    """The row of the run. Raises UnknownRun."""
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
-    return row
 
 
 async def select(

@@ -1,13 +1,14 @@
-"""The index row of a run: what can be asked of it without folding its journal. Written only where it changes."""
+"""The index row of a run: what can be asked of it without folding its journal, and the ids that it may stand under."""
 
 from __future__ import annotations
 
 import msgspec
 
 from trellis.engine import State, Step
-from trellis.errors import InvalidRunId
+from trellis.errors import InvalidRequestId, InvalidRunId
 from trellis.model.actions import CallTool, StartTimer
 from trellis.model.graph import Graph
+from trellis.model.values import reject
 from trellis.stores.base import RunRow
 
 NOW = 0.0
@@ -23,6 +24,13 @@ def checked_id(run: str) -> str:
     if not 0 < len(run) <= LONGEST_ID or run[0] == "-" or not run.isprintable():
         raise InvalidRunId(run)
     return run
+
+
+def checked_request(request: str) -> str:
+    """The id of a request, which every store can keep; empty: there is none. Raises InvalidRequestId."""
+    if len(request) > LONGEST_ID or reject(request):
+        raise InvalidRequestId(request)
+    return request
 
 
 def first_row(graph: Graph, state: State, request: str = "") -> RunRow:

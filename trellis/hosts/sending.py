@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trellis.engine import State, Step, apply
 from trellis.engine.versions import adopt
-from trellis.errors import Refused, RunOwned, StoreError, StoreUnavailable, UnknownRun
+from trellis.errors import Refused, RunOwned, StoreError, StoreUnavailable
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import (
     CLOSED,
@@ -29,7 +29,7 @@ from trellis.hosts.commands import (
     encode,
     judge,
 )
-from trellis.hosts.journal import Definitions, Loaded, load, received
+from trellis.hosts.journal import Definitions, Loaded, existing, load, received
 from trellis.hosts.rows import adopted_row, next_row
 from trellis.hosts.vault import Vault
 from trellis.model.codec import encode_event
@@ -56,11 +56,9 @@ async def send(
         except RunOwned:
             continue  # somebody took it just now
         try:
-            return await _deliver(store, run, command, timekeeper, vault)
+            return replace(await _deliver(store, run, command, timekeeper, vault), driven=False)
         finally:
-            with suppress(
-                StoreError
-            ):  # what became of the command is not changed by it; closing the store frees it too
+            with suppress(StoreError):  # closing the store frees the run too, and the command stays delivered
                 await store.release(run)
     raise StoreUnavailable(store.url, f"run '{run}' changes hands too often; try again")
 
@@ -73,9 +71,7 @@ async def again(clock: Clock, tried: int) -> None:
 
 async def ask(store: Store, run: str, command: Command) -> Reply | None:
     """The reply of the living owner of the run; None where it has none. Raises UnknownRun, StoreError."""
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
+    row = await existing(store, run)
     if row.status != "running":
         return closed((await load(Definitions(store), store, row)).state, command)
     if isinstance(command, Answer | Resolve) and not store.url.startswith(PRIVATE):
@@ -118,9 +114,7 @@ def replied(step: Step) -> Reply:
 
 
 async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault: Vault | None) -> Reply:
-    row = await store.row(run)
-    if row is None:
-        raise UnknownRun(run)
+    row = await existing(store, run)
     graphs = Definitions(store)
     found = await load(graphs, store, row)
     if found.state.closed:
