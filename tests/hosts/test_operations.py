@@ -139,7 +139,7 @@ def test_a_run_to_which_something_happens_every_day_is_older_than_no_day() -> No
                 await host.start(BEATEN, id=run)
             for _ in range(5):
                 clock.advance(DAY_S)
-                assert await host.send("beaten", Signal("beat")) == Reply("running", driven=False)
+                assert await host.send("beaten", Signal("beat")) == Reply("running")
             found += [await older(4 * DAY_S), await older(0.0)]
         clock.advance(UPDATED_S / 2)
         assert await send(store, "beaten", Signal("beat"), clock=clock) == Reply("running", driven=False)
