@@ -17,6 +17,7 @@ from trellis.errors import RunOwned, StoreCorrupt, StoreUnavailable
 from trellis.stores import open_store
 from trellis.stores.base import Due, Snapshot, Store, Turn
 from trellis.stores.redis import RedisStore, scripts
+from trellis.stores.redis.connection import Server
 from trellis.stores.redis.lease import stop
 from trellis.testing.stores import ROW, LeaseStoreContract, create, facts, refusal
 from trellis.testing.stores.messages import echo
@@ -279,3 +280,30 @@ async def expire(client: redis.Redis, prefix: str, store: Store) -> None:
 async def deaf(store: Store) -> None:
     """As though its process were busy from now on: it takes no messages, while its lease goes on."""
     await stop([store._post._listening])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("swallowed", [redis.ConnectionError("closed"), None], ids=["error", "answer"])
+@pytest.mark.parametrize("call", ["evalsha", "blpop"])
+def test_a_caller_who_is_cancelled_is_though_the_library_swallows_it(
+    call: str, swallowed: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server("redis://localhost:1")
+
+    async def swallowing(*_: object, **__: object) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            if swallowed is not None:
+                raise swallowed from None
+
+    monkeypatch.setattr(server.client, call, swallowing)
+
+    async def scene() -> bool:
+        asked = server.run(scripts.LEAVE, "o") if call == "evalsha" else server.pop("list", 1.0)
+        task = asyncio.get_running_loop().create_task(asked)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(scene())

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -84,26 +86,31 @@ class Server:
         if self._closed:
             raise StoreUnavailable(self.url, "it was closed")
         given: list[Any] = [self.prefix, *values]
-        async with self._room:
+        with _cancellable():
+            async with self._room:
+                return await self._evaluated(script, given)
+
+    async def _evaluated(self, script: Script, given: list[Any]) -> Any:
+        try:
             try:
-                try:
-                    return await self.client.evalsha(script.digest, 0, *given)
-                except NoScriptError:
-                    return await self.client.eval(script.text, 0, *given)
-            except (RedisError, OSError, TypeError) as error:
-                text = str(error)
-                if text.startswith("FORMAT "):
-                    raise wrong_format(self.url, int(text.split()[1])) from error
-                raise translate(self.url, error, wrote=script.writes) from error
+                return await self.client.evalsha(script.digest, 0, *given)
+            except NoScriptError:
+                return await self.client.eval(script.text, 0, *given)
+        except (RedisError, OSError, TypeError) as error:
+            text = str(error)
+            if text.startswith("FORMAT "):
+                raise wrong_format(self.url, int(text.split()[1])) from error
+            raise translate(self.url, error, wrote=script.writes) from error
 
     async def pop(self, key: str, seconds: float) -> bytes | None:
         """The first of a list, None where it stays empty for so long, at most 5 s. Raises StoreError."""
         if self._closed:
             raise StoreUnavailable(self.url, "it was closed")
-        try:
-            popped: Any = await self.client.blpop([key], timeout=max(min(seconds, 5.0), 0.01))
-        except (RedisError, OSError, TypeError) as error:
-            raise translate(self.url, error, wrote=True) from error
+        with _cancellable():
+            try:
+                popped: Any = await self.client.blpop([key], timeout=max(min(seconds, 5.0), 0.01))
+            except (RedisError, OSError, TypeError) as error:
+                raise translate(self.url, error, wrote=True) from error
         return None if popped is None else bytes(popped[1])
 
     async def info(self) -> dict[str, Any]:
@@ -128,6 +135,21 @@ class Server:
         """Let go of every connection. Closing again does nothing."""
         self._closed = True
         await self.client.aclose()
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """Whoever is cancelled meanwhile is: the library may make an error of it, or an answer, and go on."""
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        yield
+    except Exception as error:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError from error
+        raise
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def wrong_format(url: str, found: int) -> StoreError:

@@ -43,7 +43,7 @@ class OwnerLease:
     async def _renew(self) -> None:
         lease = self._server.lease
         pause = lease / 3
-        while not self._closed:  # a cancellation may come out of the library as an error
+        while True:
             await asyncio.sleep(pause)
             try:
                 await self._server.run(scripts.RENEW, self._owner, round(lease * 1000))
@@ -54,9 +54,8 @@ class OwnerLease:
 
 
 async def stop(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks, and wait until they have ended. The library may swallow a cancellation; so it comes again."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.1)
+    """Cancel the tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

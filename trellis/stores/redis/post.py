@@ -34,7 +34,6 @@ class Post:
     def __init__(self, server: Server, owner: str) -> None:
         self._server, self._owner = server, owner
         self._answer: Hear | None = None
-        self._closed = False
         self._listening: asyncio.Task[None] | None = None
         self._at_work: set[asyncio.Task[Any]] = set()
 
@@ -76,7 +75,6 @@ class Post:
 
     async def close(self) -> None:
         """Hear nothing more. Messages that are not answered yet stay so."""
-        self._closed = True
         tasks = [task for task in self._at_work if task is not asyncio.current_task()]
         if self._listening is not None:
             tasks.append(self._listening)
@@ -92,7 +90,7 @@ class Post:
 
     async def _listen(self) -> None:
         inbox = f"{self._server.prefix}:inbox:{self._owner}"
-        while not self._closed:  # a cancellation may come out of the library as an error
+        while True:
             try:
                 letter = await self._server.pop(inbox, 5.0)
             except StoreError:
