@@ -32,6 +32,9 @@ FIELDS: Data = {
     "log": {"type": ["any"], "default": [], "merge": "append"},
     "out": {"type": "any", "optional": True},
     "word": {"type": "string", "optional": True, "secret": True},
+    "verdict": {"type": "approval", "optional": True},
+    "some": {"type": [{"type": "string", "enum": ["a", "b"]}], "default": []},
+    "day": {"type": "time", "optional": True},
 }
 """Every field has a value from the start, so no expression below ever fails for the lack of one."""
 SIGNALS: Data = {"fault": {"why": "string"}, "later": {"buffer": 2}}
@@ -46,7 +49,18 @@ VALUES = {
     "env": ("'prod'", "env"),
 }
 """Field -> expressions that always give what it takes."""
-ASKED = {"text": "s", "choice": "env", "confirm": "ok", "int": "m", "number": "rate", "secret": "word"}
+ASKED = {
+    "text": "s",
+    "choice": "env",
+    "confirm": "ok",
+    "int": "m",
+    "number": "rate",
+    "secret": "word",
+    "approve": "verdict",
+    "multi": "some",
+    "date": "day",
+    "form": "",
+}
 DEEPEST = 3
 """How many bodies may hold each other."""
 STATES = tuple("ABCDEFG")
@@ -73,6 +87,57 @@ def generate(random: Random) -> Data:
         document["limits"] = {"visits": 50}
     _lead_to(nodes, "bye")
     return _with_states(random, document) if random.random() < 0.5 else document
+
+
+def nested() -> st.SearchStrategy[Data]:
+    """Documents of graphs that are bodies in bodies: all, race and each, whose calls can all be undone."""
+    return st.randoms(use_true_random=False).map(_nested)
+
+
+def _nested(random: Random) -> Data:
+    nodes = {
+        "first": {"do": "t", "undo": {"do": "w"}, "to": "n0"},
+        "n0": {**_bodies(random, 0), "to": "last"},
+        "last": {"do": "t", "undo": {"do": "w"}, "to": random.choice(["$end", "$rollback"])},
+    }
+    shared: Data = {"catch": {"*": random.choice(["$rollback", "last"])}, "upon": {"interrupt": "$rollback"}}
+    return {"trellis": 1, "name": "g", "start": "first", "fields": FIELDS, "nodes": nodes, **shared}
+
+
+def _bodies(random: Random, depth: int) -> Data:
+    """A node with bodies, all of which may have bodies in turn."""
+    kind = random.choice(["all", "race", "race", "each"])
+    node: Data = {}
+    if kind == "each":
+        node["each"] = {"in": random.choice(["xs", "[1, 2]"]), "as": f"item{depth}", **_inside(random, depth + 1)}
+        if random.random() < 0.3:
+            node["each"]["max"] = random.randint(1, 2)
+    else:
+        node[kind] = {name: _inside(random, depth + 1) for name in ("x", "y", "z")[: random.randint(1, 3)]}
+    if kind != "race" and random.random() < 0.5:
+        node["join"] = random.choice(["any", "collect"])
+    if random.random() < 0.3:
+        _with_undo(random, node)
+    if random.random() < 0.2:
+        node["timeout"] = "5s"
+    return node
+
+
+def _inside(random: Random, depth: int) -> Data:
+    """A body: bodies again, a call, or several of these in a row."""
+
+    def one() -> Data:
+        if depth < DEEPEST and random.random() < 0.5:
+            return _bodies(random, depth)
+        node: Data = {"do": random.choice(TOOLS)}
+        _with_undo(random, node)
+        if random.random() < 0.2:
+            node["retry"] = {"max_attempts": 2}
+        return node
+
+    if random.random() < 0.5:
+        return one()
+    return {"start": "p", "nodes": {"p": {**one(), "to": "q"}, "q": {**one(), "to": "$end"}}}
 
 
 def compiled(document: Data) -> Graph:
@@ -162,7 +227,9 @@ def _all_nodes(nodes: Data) -> Iterator[Data]:
     """These nodes and all in their bodies."""
     for node in nodes.values():
         yield node
-        bodies = list(node.get("all", {}).values()) + ([node["each"]] if "each" in node else [])
+        bodies = [*node.get("all", {}).values(), *node.get("race", {}).values()] + (
+            [node["each"]] if "each" in node else []
+        )
         for body in bodies:
             if "nodes" in body:
                 yield from _all_nodes(body["nodes"])
@@ -212,14 +279,14 @@ def _lead_on(random: Random, node: Data, before: list[str], later: list[str], de
 
 
 def _works(node: Data) -> bool:
-    return not node.keys().isdisjoint(("ask", "do", "all", "each"))
+    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each"))
 
 
 def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Data:
     """A node without a way on: what it says, does, saves and sets."""
     kinds = ["say", "ask", "do", "do", "set"]
     if depth < DEEPEST:
-        kinds += ["all", "each"]
+        kinds += ["all", "race", "each"]
     kind = random.choice(kinds)
     node: Data = {}
     if kind == "say" or random.random() < 0.2:
@@ -227,14 +294,18 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
     if kind == "ask":
         asked = random.choice(sorted(ASKED))
         node["ask"] = {asked: ASKED[asked]}
+        if asked == "form":
+            node["ask"] = {"form": random.sample(["s", "env", "ok", "m", "rate", "some", "day"], random.randint(1, 4))}
+        if asked == "approve":
+            node["ask"] |= random.choice([{}, {"by": ["ana"]}, {"by": ["ana", "ben"], "quorum": 2}, {"quorum": 2}])
         _with_time(random, node)
     elif kind == "do":
         _do(random, node, local)
-    elif kind == "all":
-        node["all"] = {
+    elif kind in ("all", "race"):
+        node[kind] = {
             name: _body(random, f"{prefix}{name}", depth + 1, local) for name in ("x", "y", "z")[: random.randint(1, 3)]
         }
-        _join(random, node, len(node["all"]))
+        _join(random, node, len(node[kind]))
     elif kind == "each":
         item = f"item{depth}"
         node["each"] = {"in": random.choice(["xs", "[1, 2]", "[]"]), "as": item}
@@ -283,7 +354,7 @@ def _with_time(random: Random, node: Data) -> None:
 
 def _join(random: Random, node: Data, most: int) -> None:
     join = random.choice([None, "all", "any", "collect", {"n": random.randint(1, most)}])
-    if join is not None:
+    if join is not None and "race" not in node:
         node["join"] = join
     if random.random() < 0.4:
         node["save"] = "out"

@@ -27,6 +27,7 @@ THIRD_PARTY = {  # library -> the packages that may import it
     "_sha2": ("trellis.model",),  # of the standard library, from Python 3.12 on
     "apsw": ("trellis.stores.sqlite",),
     "click": ("trellis.cli",),
+    "cronsim": ("trellis.schedules.crons",),
     "cryptography": ("trellis.hosts.vault",),
     "jsonschema": ("trellis.loaders",),
     "msgspec": ("trellis",),

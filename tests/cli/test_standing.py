@@ -47,6 +47,10 @@ def test_what_is_due_is_told_from_now() -> None:
         ({"for": "states", "states": ["Ready", "Up"]}, "waits for Ready, Up"),
         ({"for": "bodies", "done": 1, "failed": 0, "running": 2, "total": 3}, "1 of 3 done"),
         ({"for": "bodies", "done": 1, "failed": 1, "running": 1, "total": 3}, "1 of 3 done, 1 failed"),
+        (
+            {"for": "bodies", "done": 0, "failed": 1, "running": 2, "total": 3, "enough": 1},
+            "0 of 3 done, 1 failed, 1 will do",
+        ),
         ({"for": "nothing"}, "rests"),
         ({"for": "nothing", "since": timestamp(NOW - 3)}, "rests; since 3s"),
         (
@@ -102,6 +106,14 @@ def test_every_place_of_a_run_is_told(fan: tuple[Graph, RunRow, list[dict[str, A
         ("fan.left", "calls go, attempt 1; times out in 5m; since 0s"),
         ("fan.right.ask", "asks for env; times out in 1h"),
     ]
+
+
+def test_a_race_is_told_with_how_few_will_do(tmp_path: Any) -> None:
+    (tmp_path / "fan.yaml").write_text(FAN.replace("all:", "race:"))
+    graph = load(tmp_path / "fan.yaml", tools=())
+    first = waits(graph, start(graph, RunStarted(NOW, "r", graph.hash)).state, {})[0]
+    assert first == {"node": "fan", "for": "bodies", "done": 0, "failed": 0, "running": 2, "total": 2, "enough": 1}
+    assert told(first, NOW) == "0 of 2 done, 1 will do"
 
 
 def test_a_list_tells_it_in_a_few_words(fan: tuple[Graph, RunRow, list[dict[str, Any]]]) -> None:

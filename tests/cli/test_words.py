@@ -133,6 +133,13 @@ def test_the_last_line_names_what_was_undone_and_what_could_not_be() -> None:
         ({"field": "n", "kind": "int"}, "n (a whole number)"),
         ({"field": "n", "kind": "number"}, "n (a number)"),
         ({"field": "token", "kind": "secret"}, "token (not shown)"),
+        ({"field": "xs", "kind": "multi", "options": ["a", "b"], "default": ["b"]}, "xs (any of a, b; default b)"),
+        ({"field": "day", "kind": "date"}, "day (a date, as 2030-01-31)"),
+        ({"field": "v", "kind": "approve", "options": ["approve"], "by": ["ana"]}, "v (approve; by ana)"),
+        (
+            {"kind": "form", "form": [{"field": "n", "kind": "int"}, {"field": "s", "kind": "text"}]},
+            "n (a whole number); s",
+        ),
     ],
 )
 def test_a_question_says_what_may_be_answered(question: dict[str, Any], text: str) -> None:

@@ -117,6 +117,15 @@ nodes:
     assert after_shape(text) == ["4: E205", "4: E204", "5: E211", "6: E301", "6: E210", "7: E301", "7: E302"]
 
 
+def test_bodies_that_have_no_shape_may_have_led_on() -> None:
+    for verb in ("all", "race", "each"):
+        text = f"""start: a
+nodes:
+  a: {{say: hi, {verb}: 5}}
+"""
+        assert after_shape(text) == [], verb
+
+
 def test_a_thousand_faults_of_shape_hide_none_of_a_thousand_names() -> None:
     edges = "".join(f"      - 17\n      - {{if: x{number} > 1, to: b{number}}}\n" for number in range(1_000))
     text = f"trellis: 1\nstart: a\nnodes:\n  a:\n    say: hi\n    to:\n{edges}      - to: $end\n"
@@ -201,8 +210,9 @@ def bodies(inner: Any) -> Any:
     nodes = st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, min_size=1, max_size=3)
     region = st.builds(lambda start, inside: {"start": start, "nodes": inside}, NAMES, nodes)
     body = st.one_of(inner, region)
+    verbs, branches = st.sampled_from(["all", "race"]), st.dictionaries(NAMES, body, max_size=2)
     return st.one_of(
-        st.builds(lambda leaf, branches: {**leaf, "all": branches}, LEAVES, st.dictionaries(NAMES, body, max_size=2)),
+        st.builds(lambda leaf, verb, inside: {**leaf, verb: inside}, LEAVES, verbs, branches),
         st.builds(lambda leaf, items, inside: {**leaf, "each": {"in": items, **inside}}, LEAVES, TEXTS, body),
     )
 

@@ -16,3 +16,16 @@ nodes:
     assert problems(text) == [
         "4:48: E218 'a' waits for 3 branches and has 2 (n is at most 2)",
     ]
+
+
+def test_there_is_a_branch_to_wait_for() -> None:
+    text = """start: a
+nodes:
+  a: {all: {}, to: b}
+  b: {race: {}, to: c}
+  c: {race: {only: {do: t}}, to: $end}
+"""
+    assert problems(text) == [
+        "3:12: E218 'a' has no branch to wait for",
+        "4:13: E218 'b' has no branch to wait for",
+    ]

@@ -34,3 +34,50 @@ nodes:
     assert problems(text) == [
         "4:44: W306 every item of 'b' writes field 'x', and the last write wins (say how they join, as in x: {merge: append}, or use `save` of the node around them)",
     ]
+
+
+HINT = "(say how they join, as in x: {merge: append}, or use `save` of the node around them)"
+
+
+def test_what_only_the_first_branch_that_completes_writes_is_no_clash() -> None:
+    text = """start: a
+fields: {x: {type: any, optional: true}, xs: {type: [any], default: []}}
+nodes:
+  a:
+    race:
+      p: {do: t, save: x}
+      q: {start: f, nodes: {f: {do: t, to: g}, g: {do: t, save: x, to: $end}}}
+      r: {race: {u: {do: t, save: x}, v: {do: t, save: x}}}
+    to: b
+  b: {all: {p: {do: t, save: x}, q: {do: t, save: x}}, join: any, to: c}
+  c: {each: {in: xs, do: t, save: x}, join: {n: 1}, to: $end}
+"""
+    assert problems(text) == []
+
+
+def test_what_branches_write_before_one_of_them_has_won_is_told_of() -> None:
+    text = """start: a
+fields: {x: {type: any, optional: true}, xs: {type: [any], default: []}}
+nodes:
+  a:
+    race:
+      p: {start: f, nodes: {f: {do: t, save: x, to: g}, g: {do: t, to: $end}}}
+      q: {all: {u: {do: t, save: x}, v: {do: t}}}
+      r: {start: f, nodes: {f: {do: t, save: x, to: [{if: x == 1, to: g}, {to: $end}]}, g: {do: t, to: $end}}}
+    to: b
+  b: {each: {in: xs, start: f, nodes: {f: {do: t, save: x, to: g}, g: {do: t, to: $end}}}, join: any, to: c}
+  c: {race: {p: {all: {u: {do: t, save: x}}}, q: {race: {u: {all: {w: {do: t, save: x}}}}}}, to: d}
+  d: {all: {p: {race: {u: {do: t, save: x}}}, q: {race: {u: {do: t, save: x}}}}, to: e}
+  e:
+    race:
+      p: {start: f, nodes: {f: {race: {u: {do: t, save: x}}, to: g}, g: {do: t, to: $end}}}
+      q: {start: f, nodes: {f: {race: {u: {do: t, save: x}}, to: g}, g: {do: t, to: $end}}}
+    to: $end
+"""
+    assert problems(text) == [
+        f"7:34: W306 'p' and 'q' of 'a' both write field 'x', and the last write wins {HINT}",
+        f"10:57: W306 every item of 'b' writes field 'x', and the last write wins {HINT}",
+        f"11:85: W306 'p' and 'q' of 'c' both write field 'x', and the last write wins {HINT}",
+        f"12:75: W306 'p' and 'q' of 'd' both write field 'x', and the last write wins {HINT}",
+        f"16:57: W306 'p' and 'q' of 'e' both write field 'x', and the last write wins {HINT}",
+    ]

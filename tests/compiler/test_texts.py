@@ -88,10 +88,13 @@ nodes:
   b: {all: {x: {do: t}}, save: m, to: c}
   c: {each: {in: "[1]", do: t}, save: m, to: d}
   d: {each: {in: "[1]", do: t}, save: l, to: e}
-  e: {each: {in: "[1]", do: t}, join: collect, save: l, to: $end}
+  e: {each: {in: "[1]", do: t}, join: collect, save: l, to: f}
+  f: {race: {x: {do: t}}, save: l, to: g}
+  g: {race: {x: {do: t}}, save: m, to: $end}
 """
     assert problems(text) == [
         "4:32: E402 'a' gives a map by the names of its branches, and field 's' is string",
         "6:39: E402 'c' gives a list with the value of each item, and field 'm' is {x: any}",
         "8:54: E402 'e' gives a map {done: […], failed: […]}, and field 'l' is [any]",
+        "9:33: E402 'f' gives a map by the names of its branches, and field 'l' is [any]",
     ]

@@ -94,6 +94,31 @@ nodes:
     ]
 
 
+def test_what_every_branch_of_a_race_writes_is_written_by_the_winner() -> None:
+    text = """start: a
+fields: {p: {type: any}, q: {type: any}}
+nodes:
+  a: {race: {x: {do: t, save: p}, y: {do: t, save: p, set: {fields: {q: 1}}}}, to: b}
+  b: {say: "{{ p }}{{ q }}", to: $end}
+"""
+    assert problems(text) == [
+        "5:12: W303 field 'q' may be unset in 'b' on the path a → b: a run needs it at start (write it on that path, give it a default, make it optional, or start with --set q=…)",
+    ]
+
+
+def test_a_race_may_fail_and_then_nobody_has_written() -> None:
+    text = """start: a
+catch: {"*": b}
+fields: {p: {type: any}}
+nodes:
+  a: {race: {x: {do: t, save: p}}, to: b}
+  b: {say: "{{ p }}", to: $end}
+"""
+    assert problems(text) == [
+        "6:12: W303 field 'p' may be unset in 'b' on the path a → b: a run needs it at start (write it on that path, give it a default, make it optional, or start with --set p=…)",
+    ]
+
+
 def test_items_may_be_none_branches_of_collect_may_fail_and_any_is_one_of_them() -> None:
     text = """start: a
 fields: {xs: {type: [any], default: []}, p: {type: any}, q: {type: any}, r: {type: any}, s: {type: any}}

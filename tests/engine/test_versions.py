@@ -15,6 +15,7 @@ from tests.engine.versions_driven import (
     GRAPH,
     HTTP,
     KEPT,
+    RACE,
     RETRYING,
     SIGNALLED,
     STATES,
@@ -61,6 +62,9 @@ SAFE: list[tuple[str, Words, list[Change]]] = [
     (UNSET, (), [("x: {type: string}", "x: {type: string, default: a}"), ("save: x, ", "")]),
     (UNSET, (), [("save: x, ", ""), ("{{ x }}", "{{ default(x, 1) }}")]),
     (UNSET, (), [("b: {do: t, save: x, to: c}", "b: {all: {y: {do: t, save: x}, z: {do: t}}, to: c}")]),
+    (RACE, (), [("{race: {", "{join: any, all: {")]),
+    (RACE, (), [("start: f, nodes: {f:", "start: g, nodes: {g:"), mapped("{nodes: {a.y.f: a.y.g}}")]),
+    (RACE, ("fail a.x",), [("{race: {", "{join: {n: 1}, all: {")]),
     (STATES, (), [("  Spare: {}\n", "  Spare: {auto: true}\n")]),
     (KEPT, SIGNALLED, [("upon: {late: $end}", "upon: {late: first}")]),
 ]

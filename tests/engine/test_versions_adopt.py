@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.engine.versions_driven import (
+    APPROVED,
     ASKED,
     BUILT,
     CHECKED,
@@ -27,7 +28,7 @@ from trellis.engine.chain import Chain
 from trellis.engine.state import ErrorFacts, Rollback, Setting, UndoEntry
 from trellis.engine.versions import adopt, compare
 from trellis.errors import ReplayError
-from trellis.model.actions import Cancel, RequestInput
+from trellis.model.actions import Cancel, Given, RequestInput
 from trellis.model.events import ActionCompleted, Adopted, AnswerGiven, CancelRequested, Event
 from trellis.model.graph import Graph
 
@@ -176,6 +177,34 @@ def test_a_question_that_is_another_one_is_asked_again_under_its_id() -> None:
     answered = apply(new, step.state, AnswerGiven(200.0, "a", "z"))
     assert answered.refusal is not None and answered.refusal.code == "invalid_answer"
     assert apply(new, step.state, AnswerGiven(200.0, "a", "y")).state.fields["s"] == "y"
+
+
+def test_an_approval_keeps_who_has_approved_and_another_question_does_not() -> None:
+    old, before = driven(APPROVED, ("answer a approve ana",))
+    new = graph(edited(APPROVED, ("cyn], quorum: 3", "cyn, dan], quorum: 2")))
+    step = adopted(old, new, before)
+    (again,) = step.requests
+    assert isinstance(again, RequestInput)
+    assert (again.by, again.quorum, again.given) == (("ana", "ben", "cyn", "dan"), 2, (Given("ana"),))
+    done = apply(new, step.state, AnswerGiven(200.0, "a", "approve", "dan")).state
+    assert done.fields["v"] == {
+        "ok": True, "choice": "approve", "reason": None, "by": "ana, dan", "at": "1970-01-01T00:03:20.000Z",
+    }  # fmt: skip
+    (other,) = adopted(
+        old, graph(edited(APPROVED, ("approve: v, by: [ana, ben, cyn], quorum: 3", "confirm: ok"))), before
+    ).requests
+    assert other == RequestInput("r:1:1", "r/a/1", "a", "ok", "confirm")
+
+
+def test_a_question_that_became_a_form_is_asked_again_as_one() -> None:
+    old, before = driven(APPROVED, ())
+    new = graph(edited(APPROVED, ("approve: v, by: [ana, ben, cyn], quorum: 3", "form: [ok]")))
+    step = adopted(old, new, before)
+    assert step.trace[1:] == (
+        ("ask", {"node": "a", "kind": "form", "form": [{"field": "ok", "kind": "confirm", "default": False}]}),
+    )
+    done = apply(new, step.state, AnswerGiven(200.0, "a", {"ok": "yes"})).state
+    assert (done.status, done.fields["ok"]) == ("completed", True)
 
 
 def test_a_question_whose_name_alone_is_another_is_not_asked_again() -> None:

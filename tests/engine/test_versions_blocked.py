@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.versions_driven import (
+    APPROVED,
     ASKED,
     BACK,
     BUILT,
@@ -14,6 +15,7 @@ from tests.engine.versions_driven import (
     GRAPH,
     HTTP,
     KEPT,
+    RACE,
     RETRYING,
     SIGNALLED,
     STATES,
@@ -30,6 +32,20 @@ ONE_DONE = (*CHECKED, "complete fan[0] 1")
 ONE_FAILED = (*CHECKED, "fail fan[0]")
 OVER = "keep the join, or let the run leave the node first"
 BLOCKED: list[Case] = [
+    (
+        APPROVED,
+        ("answer a approve ana",),
+        [("by: [ana, ben, cyn], quorum: 3", "by: [ben, cyn], quorum: 2")],
+        ["'ana' has approved node 'a', and is no approver of the new version"],
+    ),
+    (
+        APPROVED,
+        ("answer a approve ana", "answer a approve cyn"),
+        [("quorum: 3", "quorum: 2")],
+        [
+            "node 'a' has 2 of 3 approvals, and the new version needs no more than 2; let the run leave it first",
+        ],
+    ),
     (
         GRAPH,
         BUILT,
@@ -188,6 +204,28 @@ BLOCKED: list[Case] = [
                 "is at it"
             ),
         ],
+    ),
+    (
+        RACE,
+        (),
+        [("{race: {x: {do: t}, y: {start: f, nodes: {f: {do: t, to: $end}}}}", '{each: {in: "[1]", do: t}')],
+        [
+            "node 'a' has branches at work, and what takes its place is `each`, not `race`; let the run leave it first, or keep the verb",
+            "the run is at node 'a.x', and the new version has no node 'a.x'; if it is 'a[]' now, say so: migrate: {nodes: {a.x: \"a[]\"}}",
+            "the run is at node 'a.y.f', and the new version has no node 'a.y'; if it is 'a[]' now, say so: migrate: {nodes: {a.y: \"a[]\"}}",
+        ],
+    ),
+    (
+        RACE,
+        ("fail a.x",),
+        [("{race: {", "{all: {")],
+        [f"by its join in the new version node 'a' would be over by now, with 0 done and 1 failed of 2; {OVER}"],
+    ),
+    (
+        RACE,
+        (),
+        [("{x: {do: t}, y", "{x: {do: t}, w: {do: t}, y")],
+        ["the branches of node 'a' are at work: x, y; the new version has w, x, y; let the run leave the node first"],
     ),
     (
         GRAPH,

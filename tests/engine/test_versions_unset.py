@@ -25,10 +25,12 @@ WRITTEN: dict[str, Change] = {
         SAVED,
         "b: {all: {y: {do: t, save: x}, z: {do: t, save: x}, w: {do: t}}, join: {n: 2}, to: c}",
     ),
+    "by whoever wins a race": (SAVED, "b: {race: {y: {do: t, save: x}, z: {ask: {text: x}}}, to: c}"),
     "by the end of a body": (
         SAVED,
         "b: {all: {y: {start: p, nodes: {p: {do: t, to: q}, q: {ask: {text: x}, to: $end}}}}, to: c}",
     ),
+    "by a form": (SAVED, "b: {ask: {form: [ok, x]}, to: c}"),
     "by set": (SAVED, "b: {do: t, set: {fields: {x: \"'a'\"}}, to: c}"),
     "before a state comes": (SAVED, "b: {do: t, save: x, set: {add: [Up]}, to: c}"),
 }
@@ -44,6 +46,10 @@ def test_what_is_written_on_every_way_may_be_read(change: Change) -> None:
 READS: dict[str, tuple[list[Change], str]] = {
     "by one of two branches": (
         [(SAVED, "b: {all: {y: {do: t, save: x}, z: {do: t}}, join: any, to: c}")],
+        "node 'c'",
+    ),
+    "by one branch of a race": (
+        [(SAVED, "b: {race: {y: {do: t, save: x}, z: {do: t}}, to: c}")],
         "node 'c'",
     ),
     "by fewer branches than may be missing": (
@@ -65,6 +71,13 @@ READS: dict[str, tuple[list[Change], str]] = {
         [
             ("ok: {", "n: {type: integer, default: 0, check: \"x != ''\"}, ok: {"),
             ("{confirm: ok}, to: b", "{int: n}, to: b"),
+        ],
+        "node 'a' as it ends",
+    ),
+    "in the check of a field of a form": (
+        [
+            ("ok: {", "n: {type: integer, default: 0, check: \"x != ''\"}, ok: {"),
+            ("{confirm: ok}, to: b", "{form: [ok, n]}, to: b"),
         ],
         "node 'a' as it ends",
     ),

@@ -11,6 +11,8 @@ from tests.generators import CODES, TOOLS, compiled
 
 Data = dict[str, Any]
 
+BRANCHES = ("all", "race")
+
 
 def copied(document: Data) -> Data:
     copy: Data = json.loads(json.dumps(document))
@@ -29,14 +31,14 @@ def regions(document: Data) -> Iterator[tuple[str, Data]]:
 
 def bodies(name: str, node: Data) -> Iterator[tuple[str, Data]]:
     """The bodies of a node that have nodes of their own, at any depth of bodies that have none."""
-    inside = [(f"{name}.{branch}", body) for branch, body in node.get("all", {}).items()]
+    inside = [(f"{name}.{branch}", body) for key in BRANCHES for branch, body in node.get(key, {}).items()]
     if "each" in node:
         inside.append((f"{name}[]", node["each"]))
     for path, body in inside:
         if "nodes" in body:
             yield f"{path}.", body
         else:
-            yield from bodies(path, {key: body[key] for key in ("all", "each") if key in body and body is not node})
+            yield from bodies(path, {key: body[key] for key in (*BRANCHES, "each") if key in body and body is not node})
 
 
 def with_another_node(document: Data) -> Data:
@@ -114,10 +116,11 @@ def rewritten(document: Data, random: Random) -> Data:
             node["do"] = random.choice(TOOLS)
         if "join" in node:
             node["join"] = random.choice(["all", "any", "collect"])
-        if "all" in node and random.random() < 0.5:
-            names = list(node["all"])
-            random.shuffle(names)
-            node["all"] = {name: node["all"][name] for name in names}
+        for key in BRANCHES:
+            if key in node and random.random() < 0.5:
+                names = list(node[key])
+                random.shuffle(names)
+                node[key] = {name: node[key][name] for name in names}
         if random.random() < 0.2:
             node["deadline"] = "1h"
     for state in edited.get("states", {}).values():

@@ -59,6 +59,13 @@ nodes:
   c: {do: t, with: {x: "{{ x }}"}, to: $end}
 """
 """A field that one node writes and a later one reads."""
+RACE = """start: a
+fields: {got: {type: any, optional: true}}
+nodes:
+  a: {race: {x: {do: t}, y: {start: f, nodes: {f: {do: t, to: $end}}}}, save: got, to: b}
+  b: {do: t, to: $end}
+"""
+"""Two branches, of which the first that completes wins."""
 STATES = """start: first
 fields: {ok: {type: boolean, default: false}}
 states:
@@ -99,6 +106,12 @@ nodes:
   b: {ask: {confirm: ok}, to: $end}
 """
 """Questions, one for a secret."""
+APPROVED = """start: a
+fields: {v: {type: approval, optional: true}, ok: {type: boolean, default: false}}
+nodes:
+  a: {ask: {approve: v, by: [ana, ben, cyn], quorum: 3}, timeout: 1h, to: $end}
+"""
+"""An approval by several, of whom one has given it."""
 HTTP, DB = "      http: {do: check}\n", "db: {start: fetch, nodes: {fetch: {do: check, to: $end}}}"
 RETRYING = ("fail build",)
 SIGNALLED = ("signal late",)
@@ -133,7 +146,7 @@ def event(state: State, words: str) -> Event:
     if kind == "signal":
         return SignalReceived(at, node, {"why": "x"})
     if kind == "answer":
-        return AnswerGiven(at, node, value[0])
+        return AnswerGiven(at, node, value[0], value[1] if len(value) > 1 else "")
     if kind == "fire":
         name = next(name for name, timer in state.timers.items() if timer.path == node)
         return TimerFired(max(at, state.timers[name].due), name)

@@ -10,8 +10,8 @@ from tests.loaders.documents import PROVISION
 from trellis.loaders import Reading, read
 
 HEAD = "trellis: 1\nstart: a\n"
-LONG = "give it `say`, `ask`, `do`, `all`, `each`, `wait`, `end`, `set` or `to`"
-BODY = "give it `say`, `ask`, `do`, `all`, `each`, `wait`, `end`, `set` or `nodes`"
+LONG = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `end`, `set` or `to`"
+BODY = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `end`, `set` or `nodes`"
 NODES = "a graph has nodes, a state schema has states, a catalogue has tools"
 NAME = "names are made of letters, digits and _, and do not begin with a digit"
 DOTTED = "names are made of letters, digits, _, - and ., and do not begin with a digit"
@@ -30,7 +30,7 @@ SAMPLES: list[tuple[str, str]] = [
     ("trellis: 1\nnodes: []", "f:2:8: E202 'nodes': expected map, found list of 0"),
     ("trellis: 1\nnodes: true", "f:2:8: E202 'nodes': expected map, found boolean true"),
     ("trellis: 1\ntools: {}\ncomponents: {a: {}}", "f:3:1: E201 unknown key 'components' of a document (not available in this version)"),
-    ("trellis: 1\ntools: {}\nschedules: {a: {}}", "f:3:1: E201 unknown key 'schedules' of a document (not available in this version)"),
+    ("trellis: 1\ntools: {}\ncomponents: {a: {}}", "f:3:1: E201 unknown key 'components' of a document (not available in this version)"),
     ("trellis: 1\nstates: {}\nschema: x.yaml", f"f:1:1: E203 missing key 'nodes' of a document ({NODES})"),
     # states
     ("trellis: 1\ngroups: {A: [B]}", f"f:1:1: E203 missing key 'nodes' of a document ({NODES})"),
@@ -50,7 +50,7 @@ SAMPLES: list[tuple[str, str]] = [
     ("trellis: 1\nstates: {A: {exited: {do: t, ask: {text: x}}}}", "f:2:30: E206 a reaction does one thing, found 'do' and 'ask'"),
     (
         "trellis: 1\nstates: {A: {exited: {}}}",
-        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `each`, `wait`, `end` or `set`)",
+        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `end` or `set`)",
     ),
     ("trellis: 1\nextends: basic", "f:2:10: E202 'extends': expected list, found string 'basic'"),
     ("trellis: 1\nextends: []", "f:2:1: E221 'extends' is an empty list (give it at least one part)"),
@@ -61,7 +61,14 @@ SAMPLES: list[tuple[str, str]] = [
     # nodes
     ("  a: {say: x, tmeout: 5s}", "f:4:15: E201 unknown key 'tmeout' of a node (did you mean 'timeout'?)"),
     ("  a: {say: x, qqq: 5s}", "f:4:15: E201 unknown key 'qqq' of a node"),
-    ("  a: {race: {b: {say: x}}}", "f:4:7: E201 unknown key 'race' of a node (not available in this version)"),
+    ("  a: {race: [b]}", "f:4:13: E202 'race': expected map, found list of 1"),
+    ("  a: {race: {a b: {say: x}}}", f"f:4:14: E208 'a b' is no name for a branch ({NAME})"),
+    ("  a: {race: {b: t}}", "f:4:17: E202 'b': expected map, found string 't'"),
+    ("  a: {race: {b: {}}}", f"f:4:14: E206 this body does nothing ({BODY})"),
+    ("  a: {race: {b: {do: t, to: c}}}", "f:4:25: E201 unknown key 'to' of a body (a body of one node goes nowhere; write {start: …, nodes: …} for several)"),
+    ("  a: {race: {b: {do: t}}, all: {c: {do: t}}}", "f:4:27: E206 a node does one thing, found 'race' and 'all'"),
+    ("  a: {race: {b: {race: {c: {do: t}}, wait: {states: [A]}}}}", "f:4:38: E206 a body is one node that does one thing, or `start` and `nodes`, found 'race' and 'wait'"),
+    ("  a: {races: {b: {do: t}}}", "f:4:7: E201 unknown key 'races' of a node (did you mean 'race'?)"),
     ("  a: {use: ./x.yaml}", "f:4:7: E201 unknown key 'use' of a node (not available in this version)"),
     ("  a: {wait: 5s}", "f:4:13: E202 'wait': expected map, found string '5s' (write {states: [State]})"),
     ("  a: {wait: {}}", "f:4:7: E203 missing key 'states' of `wait` (write {states: [State]})"),
@@ -97,9 +104,18 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {end: true}", "f:4:12: E202 'end': expected ok, failed, cancelled or map, found boolean true (quote it)"),
     ("  a: {end: {result: x}}", "f:4:7: E203 missing key 'status' of `end`"),
     ("  a: {ask: name}", "f:4:12: E202 'ask': expected map, found string 'name' (write {text: field})"),
-    ("  a: {ask: {options: [1]}}", "f:4:7: E206 this question asks for nothing (give it `text`, `choice`, `confirm`, `int`, `number` or `secret`)"),
+    ("  a: {ask: {options: [1]}}", "f:4:7: E206 this question asks for nothing (give it `text`, `choice`, `multi`, `confirm`, `int`, `number`, `date`, `secret`, `form` or `approve`)"),
     ("  a: {ask: {text: x, int: y}}", "f:4:22: E206 a question asks for one thing, found 'text' and 'int'"),
-    ("  a: {ask: {approve: x}}", "f:4:13: E201 unknown key 'approve' of `ask` (not available in this version)"),
+    ("  a: {ask: {form: x}}", "f:4:19: E202 'form': expected list, found string 'x'"),
+    ("  a: {ask: {form: []}}", "f:4:13: E221 'form' is an empty list (give it at least one part)"),
+    ("  a: {ask: {form: [7]}}", "f:4:20: E202 item 1 of 'form': expected string, found integer 7 (quote it)"),
+    ("  a: {ask: {form: [a], text: b}}", "f:4:24: E206 a question asks for one thing, found 'form' and 'text'"),
+    ("  a: {ask: {approve: x, text: y}}", "f:4:25: E206 a question asks for one thing, found 'approve' and 'text'"),
+    ("  a: {ask: {approve: x, by: ana}}", "f:4:29: E202 'by': expected list, found string 'ana'"),
+    ("  a: {ask: {approve: x, by: []}}", "f:4:25: E221 'by' is an empty list (give it at least one part)"),
+    ("  a: {ask: {approve: x, by: [1]}}", "f:4:30: E202 item 1 of 'by': expected string, found integer 1 (quote it)"),
+    ("  a: {ask: {approve: x, quorum: 0}}", "f:4:33: E220 'quorum': expected 1 or more, found 0"),
+    ("  a: {ask: {approve: x, quroum: 2}}", "f:4:25: E201 unknown key 'quroum' of `ask` (did you mean 'quorum'?)"),
     ("  a: {ask: {text: x, optoins: [1]}}", "f:4:22: E201 unknown key 'optoins' of `ask` (did you mean 'options'?)"),
     ("  a: {ask: {choice: x, options: []}}", "f:4:24: E221 'options' is an empty list (give it at least one part)"),
     ("  a: {do: [x]}", "f:4:11: E202 'do': expected string or map, found list of 1"),

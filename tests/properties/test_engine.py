@@ -26,7 +26,9 @@ from trellis.model.events import (
 )
 from trellis.model.graph import Graph
 
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "yes", "prod", "7", ""]))
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "yes", "prod", "7", "2030-01-31", ""])
+)
 EVENTS = 60
 """How many events one run is driven for at most."""
 
@@ -42,6 +44,15 @@ def legal(state: State, draw: Any) -> list[Event]:
             events.append(ActionFailed(at, name, code, "why", draw(st.booleans()), draw(st.floats(0, 0.99))))
         elif isinstance(pending.request, RequestInput):
             options = pending.request.options
+            if pending.request.form:
+                parts = {part.field: draw(VALUES) for part in pending.request.form}
+                events.append(AnswerGiven(at, pending.request.node, draw(st.sampled_from([parts, {}]))))
+                continue
+            if pending.request.ask == "approve":
+                verdict = draw(st.sampled_from(["approve", "yes: fine", "reject: no", "back", "maybe"]))
+                who = draw(st.sampled_from(["ana", "ben", "eve", ""]))
+                events.append(AnswerGiven(at, pending.request.node, verdict, who))
+                continue
             events.append(
                 AnswerGiven(at, pending.request.node, draw(st.sampled_from(options)) if options else draw(VALUES))
             )

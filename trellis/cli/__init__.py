@@ -20,10 +20,12 @@ COMMANDS = {
     "answer": "Answer what a run asks.",
     "signal": "Send a run a signal.",
     "runs": "Find runs, look at them, take care of them.",
-    "worker": "Serve a store: recover runs, fire their timers.",
+    "worker": "Serve a store: recover runs, fire timers, schedules.",
+    "schedule": "See when schedules fire, and what they did.",
     "db": "The format of a store, and keys for secrets.",
     "validate": "Check documents; every problem, with its place.",
     "graph": "Draw a graph, or where a run of it is.",
+    "import": "Make a graph of a project of another system.",
     "version": "Show the version.",
 }
 """Every command with its short help: what `trellis --help` shows without importing one."""

@@ -16,6 +16,7 @@ from trellis.model.actions import CallTool, StartTimer
 from trellis.model.codec import decode_event
 from trellis.model.events import Event
 from trellis.model.graph import Graph, static_id
+from trellis.model.redaction import Redactor
 from trellis.model.secrets import mask
 from trellis.stores.base import RunRow, Store
 
@@ -57,7 +58,7 @@ async def look(store: Store, run: str, *, last: int) -> Look:
     tail = (await store.read(run, first))[: state.seq - first]
     graph, hide = await graphs.get(state.graph, row), redactor()
     happened = [facts(number, decode_event(data), nodes) for number, data in enumerate(tail, first + 1)]
-    events = [hide.line(event, saves=_field(graph, event)) for event in happened]
+    events = [hide.line(event, saves=_field(graph, event, hide)) for event in happened]
     return Look(row, graph, state, since, events)
 
 
@@ -80,12 +81,16 @@ async def begun(store: Store, run: str, *, at: int | None) -> list[CallTool]:
     ]
 
 
-def _field(graph: Graph, event: dict[str, Any]) -> str:
-    """The field that takes the value of an event."""
+def _field(graph: Graph, event: dict[str, Any], hide: Redactor) -> str:
+    """The field that takes the value of an event. Of a form that was answered by a text: one that hides all of it."""
     node = graph.definition.nodes.get(static_id(event.get("node", "")))
     if node is None:
         return ""
-    return node.ask.field if node.ask is not None else node.save or ""
+    if node.ask is None:
+        return node.save or ""
+    if node.ask.form:
+        return next(filter(hide.hides, node.ask.fields), "") if isinstance(event.get("value"), str) else ""
+    return node.ask.field
 
 
 def _note(step: Step, since: dict[str, float], nodes: dict[str, str]) -> None:

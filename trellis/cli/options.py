@@ -25,6 +25,8 @@ class Options(NamedTuple):
     allow: tuple[str, ...]
     root: str
     existing: str | None = None
+    by: str = ""
+    """Who answers."""
 
     def how_to_resume(self, run: str) -> str:
         """What becomes of `run`, which is still open, and the command that continues it."""
@@ -34,7 +36,7 @@ class Options(NamedTuple):
 
     def resume_command(self, run: str) -> str:
         """The exact command that goes on with `run` from here."""
-        return command_line(["resume", run], self.place, self.allow)
+        return command_line(["resume", run, *(["--as", self.by] if self.by else [])], self.place, self.allow)
 
     @property
     def place(self) -> str | None:
@@ -76,6 +78,7 @@ _OPTIONS = (
         help="json: an object per line, for programs; text and auto: words for people.",
     ),
     allow_option,
+    click.option("--as", "by", metavar="WHO", default="", help="Who answers; the journal keeps it, approvals need it."),
 )
 
 

@@ -9,7 +9,7 @@ from trellis.model.redaction import Redactor
 from trellis.model.secrets import mask
 from trellis.model.values import Value
 
-_DATA = ("args", "default", "field", "prompt", "reason")
+_DATA = ("args", "default", "field", "prompt", "reason", "form")
 
 
 def redactor() -> Redactor:

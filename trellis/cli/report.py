@@ -109,8 +109,10 @@ def next_commands(found: Look, store: str | None) -> list[tuple[str, str]]:
         node = wait["node"]
         if wait["for"] == "answer":
             value = "-" if wait["kind"] == "secret" else "VALUE"
-            why = "the secret on stdin" if wait["kind"] == "secret" else f"answer it: {wait['field']}"
-            lines.append((command_line(["answer", run, node, value], store), why))
+            names = ", ".join(part["field"] for part in wait.get("form", [wait]))
+            why = "the secret on stdin" if wait["kind"] == "secret" else f"answer it: {names}"
+            who = ["--as", "WHO"] if wait.keys() & {"by", "quorum"} else []
+            lines.append((command_line(["answer", run, node, value, *who], store), why))
         elif wait["for"] == "uncertain":
             base = ["runs", "resolve", run, node]
             lines.append((command_line([*base, "--value", "JSON"], store), "it was done, and gave this"))

@@ -24,6 +24,7 @@ def command(
     answers: str | None,
     output: str,
     allow: tuple[str, ...],
+    by: str,
 ) -> int:
     """Run the graph in FILE.
 
@@ -36,5 +37,5 @@ def command(
 
     graph = load(file, tools=())
     fields = read_settings(settings, graph.definition.fields, graph.name)
-    options = Options(store, answers, output, allow, root_of(file))
+    options = Options(store, answers, output, allow, root_of(file), by=by)
     return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id), options)

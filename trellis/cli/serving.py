@@ -31,12 +31,12 @@ def serve(files: Sequence[str], store: str | None, allow: Collection[str], at_on
         raise UsageError(
             "a worker needs a store that other processes reach, and memory:// is its own; name another --store"
         )
-    names = _names(files, allow)
-    return asyncio.run(_serve(store, names, allow, at_once, as_json=output == "json"))
+    graphs = _graphs(files, allow)
+    return asyncio.run(_serve(store, graphs, allow, at_once, as_json=output == "json"))
 
 
-def _names(files: Sequence[str], allow: Collection[str]) -> list[str] | None:
-    """The names of the graphs in these files; None where there are none. Raises InvalidGraph, PermissionNeeded."""
+def _graphs(files: Sequence[str], allow: Collection[str]) -> list[Graph]:
+    """The graphs in these files. Raises InvalidGraph, PermissionNeeded."""
     from trellis.project import load
 
     graphs = [load(file, tools=()) for file in files]
@@ -44,7 +44,7 @@ def _names(files: Sequence[str], allow: Collection[str]) -> list[str] | None:
         for kind in kinds_needed(graph):
             if kind not in allow:
                 raise PermissionNeeded(kind, _tools(graph, kind))
-    return sorted({graph.name for graph in graphs}) if graphs else None
+    return graphs
 
 
 def _tools(graph: Graph, kind: str) -> list[str]:
@@ -96,10 +96,9 @@ class _Warnings(logging.Handler):
                 self._told("warning", f"warning: {message}", message=message)
 
 
-async def _serve(
-    store: str | None, names: list[str] | None, allow: Collection[str], at_once: int, *, as_json: bool
-) -> int:
+async def _serve(store: str | None, graphs: list[Graph], allow: Collection[str], at_once: int, *, as_json: bool) -> int:
     root = root_here()
+    names = sorted({graph.name for graph in graphs}) if graphs else None
     stop = asyncio.Event()
     told = Told(stop.set, as_json=as_json)
     warnings = _Warnings(told)
@@ -109,7 +108,7 @@ async def _serve(
     before = _on_stop(stop.set)
     try:
         async with Host(Watched(kept, told), allow=allow) as host:
-            await host.serve(names, at_once=at_once)
+            await host.serve(names, at_once=at_once, schedules=graphs)
             which = f"graphs {', '.join(names)}" if names is not None else "all graphs"
             place = shown(store, root)
             told(

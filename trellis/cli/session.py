@@ -20,7 +20,7 @@ from trellis.cli.screen import JsonScreen, OutputLost, TextScreen
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
-from trellis.cli.words import Line, once_more, wanted
+from trellis.cli.words import Line, hindrance, once_more, wanted
 from trellis.errors import Refused, RunClosed, RunOwned, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.local import Host, Run, inspect_run
 from trellis.model.actions import CallTool
@@ -126,7 +126,7 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
                 if run is None:
                     way.tell()
                     return INPUT_NEEDED
-                return await _stay(Session(run, screen, answers, way), run, keys)
+                return await _stay(Session(run, screen, answers, way, options.by), run, keys)
         finally:
             await store.close()
 
@@ -241,8 +241,8 @@ class Keys:
 class Session:
     """A run, the screen it is shown on, and whoever answers its questions."""
 
-    def __init__(self, run: Run, screen: TextScreen, answers: Answers, way: WayBack) -> None:
-        self._run, self._screen, self._answers = run, screen, answers
+    def __init__(self, run: Run, screen: TextScreen, answers: Answers, way: WayBack, by: str = "") -> None:
+        self._run, self._screen, self._answers, self._by = run, screen, answers, by
         self.way = way
         self.left = False
         """Whether nobody stays with the run any more; then its host is being closed."""
@@ -281,7 +281,8 @@ class Session:
             tell("interrupted")
             return INTERRUPTED
         question = next(iter(self._lacking.values()))
-        tell(f"input needed: {question['node']} asks for {wanted(question)}; {self._answers.lacking(question['node'])}")
+        why = hindrance(question, self._by) or self._answers.lacking(question["node"])
+        tell(f"input needed: {question['node']} asks for {wanted(question)}; {why}")
         return INPUT_NEEDED
 
     async def _show(self) -> None:
@@ -305,6 +306,10 @@ class Session:
                 await self._news.wait()
                 self._news.clear()
                 continue
+            if hindrance(question, self._by):  # no answer is used up for it
+                self._lacking[question["node"]] = question
+                self._screen.unanswered(question)
+                continue
             answer = await self._while_open(question)
             if question["node"] not in self._open():
                 continue
@@ -319,7 +324,8 @@ class Session:
             if not self._answers.interactive:
                 self._screen.answered(question, answer)
             try:
-                await self._run.answer(question["node"], answer)  # one that does not fit is asked again by the run
+                # One that does not fit is asked again by the run.
+                await self._run.answer(question["node"], answer, by=self._by)
             except (RunClosed, Refused):
                 pass  # the question, or the run, went in the same moment; the lines that follow tell it
 

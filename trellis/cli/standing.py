@@ -62,7 +62,9 @@ def _resting(node: Node, state: State, token: Token) -> Wait:
     join = token.join
     if join is not None:
         done, failed = len(join.done or ()), len(join.failed or ())
-        return {"for": "bodies", "done": done, "failed": failed, "running": join.running, "total": join.total}
+        needed = node.join.count if node.join is not None and node.join.mode == "count" else join.total
+        enough = {"enough": needed} if needed < join.total else {}
+        return {"for": "bodies", "done": done, "failed": failed, "running": join.running, "total": join.total, **enough}
     retries = [state.timers[name] for name in token.timers if state.timers[name].purpose == "retry"]
     if retries:
         tool = {"tool": token.call.tool} if token.call is not None else {}
@@ -123,7 +125,8 @@ def _what(wait: Wait, now: float) -> str:
         return f"waits for {', '.join(wait['states']) or 'nothing more'}"
     if kind == "bodies":
         failed = f", {wait['failed']} failed" if wait["failed"] else ""
-        return f"{wait['done']} of {wait['total']} done{failed}"
+        enough = f", {wait['enough']} will do" if "enough" in wait else ""
+        return f"{wait['done']} of {wait['total']} done{failed}{enough}"
     return "rests"
 
 
@@ -147,7 +150,7 @@ def _briefly(row: RunRow, nodes: Mapping[str, Node]) -> Iterator[str]:
         if node is None:
             yield path
         elif node.ask is not None:
-            yield f"{path} asks {node.ask.field}"
+            yield f"{path} asks {', '.join(node.ask.fields)}"
         elif node.wait is not None:
             yield f"{path} waits for {', '.join(node.wait.states)}"
         elif node.do is not None:

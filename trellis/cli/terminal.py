@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import msgspec
+
 from trellis.cli.output import harmless
 from trellis.cli.screen import TextScreen
 from trellis.cli.typed import TypedLines, Unfit, prepare_editing
-from trellis.cli.words import Line, Words, once_more, plain
+from trellis.cli.words import Line, Words, once_more, plain, so_far, usual
+from trellis.model.values import Value
 
 
 class TerminalAnswers:
@@ -21,8 +24,22 @@ class TerminalAnswers:
         self._echo, self._modes = Echo(), Modes()
         self._edits = prepare_editing()
 
-    async def answer(self, question: Line) -> str | Unfit | None:
+    async def _form(self, question: Line) -> Value | Unfit:
+        """One question after the other; what was typed, by field. None, or Unfit, where that was one answer."""
+        answers: dict[str, Value] = {}
+        reason = question.get("reason")
+        for part in question["form"]:
+            typed = await self.answer({**part, "reason": reason})
+            if not isinstance(typed, str):
+                return typed
+            answers[part["field"]] = typed
+            reason = None
+        return answers
+
+    async def answer(self, question: Line) -> Value | Unfit:
         """What the person typed; None at the end of the input (Ctrl-D). Cancelled, the prompt is taken away."""
+        if question["kind"] == "form":
+            return await self._form(question)
         secret = question["kind"] == "secret"
         if secret and self._lines.editing:  # for a question that is gone; what is typed into it can be seen
             await self._line("", "press Enter first: ", edits=False)
@@ -60,26 +77,46 @@ class TerminalAnswers:
 def prompt(question: Line, words: Words) -> tuple[str, str]:
     """The lines above the prompt, and the prompt: `env [staging]: `."""
     above = [words.bad(harmless(question["reason"]))] if question.get("reason") else []
-    for number, option in enumerate(question.get("options", ()), 1):
+    listed = () if question["kind"] == "approve" else question.get("options", ())
+    for number, option in enumerate(listed, 1):
         above.append(f"  {number}) {harmless(plain(option))}")
-    default = question.get("default")
-    if question["kind"] == "confirm":
+    default, kind = question.get("default"), question["kind"]
+    if kind == "approve":
+        may = f" [{'; '.join(filter(None, ('y/n/back: reason', so_far(question))))}]"
+    elif kind == "confirm":
         may = f" [{'Y' if default is True else 'y'}/{'N' if default is False else 'n'}]"
     else:
-        may = f" [{plain(default)}]" if default is not None else ""
-    hidden = " (not shown)" if question["kind"] == "secret" else ""
-    label = once_more(question) if question.get("again") else f"{question['field']}{hidden}{may}"
+        may = f" [{usual(question)}]" if default is not None else ""
+    how = _HOW.get(kind, "")
+    label = once_more(question) if question.get("again") else f"{question['field']}{how}{may}"
     return "".join(f"{line}\n" for line in above), f"{harmless(label)}: "
+
+
+_HOW = {"secret": " (not shown)", "multi": " (several, as 1, 2)", "date": " (YYYY-MM-DD)"}
 
 
 def chosen(question: Line, text: str) -> str:
     """The option whose number was typed, unless what was typed is an option itself; else the text as it is."""
+    if question["kind"] == "approve":
+        return text
     options = [plain(option) for option in question.get("options", ())]
     typed = text.strip()
+    if question["kind"] == "multi":
+        return _several(question["options"], options, typed)
     if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(options):
         if typed.casefold() not in (option.strip().casefold() for option in options):
             return options[int(typed) - 1]
     return text
+
+
+def _several(options: list[Any], shown: list[str], typed: str) -> str:
+    """The same for several: where all that was typed are numbers, the options of these."""
+    parts = typed.replace(",", " ").split()
+    known = {option.strip().casefold() for option in shown}
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and part not in known]
+    if not parts or len(numbers) < len(parts) or not all(1 <= number <= len(options) for number in numbers):
+        return typed
+    return msgspec.json.encode([options[number - 1] for number in numbers]).decode()
 
 
 class Modes:

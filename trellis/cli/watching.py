@@ -1,13 +1,15 @@
-"""A store that says which runs are taken up through it and which end; all else it hands on to the store it is made of."""
+"""A store that says which runs are taken up through it and which end, and what schedules do; all else it hands on to the store it is made of."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from trellis.errors import StoreError
-from trellis.stores.base import Due, Store, Turn
+from trellis.hosts.records import SKIPPED
+from trellis.schedules.facts import REQUEST
+from trellis.stores.base import Due, RunRow, Store, Turn
 
 
 class Watched:
@@ -29,6 +31,26 @@ class Watched:
             self._told("run.taken", f"took up {run}", run=run)
         return due
 
+    async def create(
+        self,
+        row: RunRow,
+        events: Sequence[bytes],
+        definitions: Mapping[str, bytes],
+        *,
+        last: bool = False,
+        at_most: int | None = None,
+    ) -> tuple[RunRow, int | None]:
+        kept, epoch = await self._store.create(row, events, definitions, last=last, at_most=at_most)
+        if epoch is not None and row.request.startswith(REQUEST):
+            if row.name == SKIPPED:
+                reason = str(row.fields["reason"])
+                self._told("schedule.skipped", f"skipped {row.run}: {reason}", run=row.run, reason=reason)
+            else:
+                self._told("schedule.fired", f"started {row.run}", run=row.run)
+            if last and row.name != SKIPPED:
+                self._told("run.finished", f"finished {row.run}: {_words(row.status)}", run=row.run, status=row.status)
+        return kept, epoch
+
     async def append(self, turns: Sequence[Turn]) -> Sequence[StoreError | None]:
         outcomes = await self._store.append(turns)
         for turn, outcome in zip(turns, outcomes, strict=True):
@@ -47,7 +69,11 @@ class Watched:
 
     def _ended(self, turn: Turn) -> None:
         status = turn.row.status if turn.row is not None else "ended"
-        self._told("run.finished", f"finished {turn.run}: {status.replace('_', ' ')}", run=turn.run, status=status)
+        self._told("run.finished", f"finished {turn.run}: {_words(status)}", run=turn.run, status=status)
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
 
 
 class _Transaction:

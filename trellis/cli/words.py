@@ -184,11 +184,41 @@ def once_more(question: Line) -> str:
 
 def wanted(question: Line) -> str:
     """What a question is for: the field, and what may be said."""
-    kinds = {"confirm": "yes or no", "int": "a whole number", "number": "a number", "secret": "not shown"}
-    may = ", ".join(map(plain, question.get("options", ()))) or kinds.get(question["kind"], "")
-    default = f"default {plain(question['default'])}" if "default" in question else ""
-    both = "; ".join(filter(None, (may, default)))
+    if question["kind"] == "form":
+        return "; ".join(map(wanted, question["form"]))
+    options = ", ".join(map(plain, question.get("options", ())))
+    may = "any of " * (question["kind"] == "multi") + options if options else _KINDS.get(question["kind"], "")
+    default = f"default {usual(question)}" if "default" in question else ""
+    by = f"by {', '.join(question['by'])}" if "by" in question else ""
+    both = "; ".join(filter(None, (may, default, by, so_far(question))))
     return f"{question['field']} ({both})" if both else str(question["field"])
+
+
+_KINDS = {
+    "confirm": "yes or no", "int": "a whole number", "number": "a number", "secret": "not shown",
+    "date": "a date, as 2030-01-31",
+}  # fmt: skip
+
+
+def usual(question: Line) -> str:
+    """The default of a question, as one would type it."""
+    default = question["default"]
+    return ", ".join(map(plain, default)) or "none" if question["kind"] == "multi" else plain(default)
+
+
+def so_far(question: Line) -> str:
+    """How far an approval by several is: `1 of 2, from ana`; empty for any other question."""
+    if "quorum" not in question:
+        return ""
+    given = question["given"]
+    return f"{len(given)} of {question['quorum']}" + (f", from {', '.join(given)}" if given else "")
+
+
+def hindrance(question: Line, who: str) -> str:
+    """Why `who`, empty for nobody in particular, cannot answer; empty where they can."""
+    if who not in question.get("by", (who,)) or (not who and "quorum" in question):
+        return f"'{who}' is no approver" if who else "say who answers with --as"
+    return f"'{who}' has approved" if who and who in question.get("given", ()) else ""
 
 
 def plain(value: object) -> str:

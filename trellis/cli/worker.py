@@ -1,4 +1,4 @@
-"""`trellis worker`: the process that recovers runs, fires timers and wakes waiting runs, until it is stopped."""
+"""`trellis worker`: the process that recovers runs, fires timers and schedules, wakes waiting runs, until it is stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ AT_ONCE = 1000
 def command(files: tuple[str, ...], store: str | None, allow: tuple[str, ...], at_once: int, output: str) -> int:
     """Drive the runs of a store that want to be driven: of the graphs in the files GRAPH, or of all.
 
-    Every run goes by the definition that it was started with, or adopted; the files only say which graphs are meant.
+    Every run goes by the definition that it was started with, or adopted; the files say which graphs are meant, and
+    their `schedules:` start new runs.
     SIGTERM and Ctrl-C stop it gently: it takes nothing more, stops what is under way, frees its runs, and ends with 0;
     the second one ends it at once, with 130, and loses nothing that was recorded.
     """

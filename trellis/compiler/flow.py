@@ -11,7 +11,7 @@ from collections import deque
 from trellis.compiler.sites import Declared, Phase, Region, Site, Text, Unset, View
 from trellis.model.graph import END, Node
 
-ACTING = ("ask", "do", "all", "each", "wait")
+ACTING = ("ask", "do", "all", "race", "each", "wait")
 """Verbs that wait for something, so that an error or a signal may come meanwhile."""
 
 LOOKS = 100_000
@@ -78,7 +78,8 @@ class Flow:
             # A node of which a part could not be read may have written anything there.
             acted = self.every if self.view.torn(*site.steps) else self.bits.get(node.save or "", 0)
             if node.ask is not None:
-                acted |= self.bits.get(node.ask.field, 0)
+                for name in node.ask.fields:
+                    acted |= self.bits.get(name, 0)
             if node.join is not None:
                 acted |= self._joined(node)
             set_ = 0

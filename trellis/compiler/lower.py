@@ -22,7 +22,7 @@ from trellis.model.values import Value
 
 BOOLEAN = Type("boolean")
 LIST = Type("list", item=parts.ANY)
-_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "each", "wait", "end", "say")
+_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "race", "each", "wait", "end", "say")
 _RELATIONS: tuple[Role, ...] = ("require", "add", "remove", "after")
 
 
@@ -52,7 +52,9 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
     declared = {name: parts.tool(written) for name, written in tools_written.items()}
     signals = {name: parts.signal(written) for name, written in (data.get("signals") or {}).items()}
     migrate = parts.migrate(data)
-    renamed: dict[str, Any] = {"migrate": migrate} if migrate != Migrate() else {}
+    rare: dict[str, Any] = {"migrate": migrate} if migrate != Migrate() else {}
+    if data.get("schedules"):
+        rare["schedules"] = {name: parts.schedule(written) for name, written in data["schedules"].items()}
     view.definition = Definition(
         name=data.get("name") or _stem(document.path),
         start=root.start,
@@ -66,7 +68,7 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
         upon_states=lowering.reactions(root, data, ()),
         groups=groups,
         limits=parts.limits(data),
-        **renamed,
+        **rare,
     )
     if EXCEPTION not in states and any(mention.meant == EXCEPTION for mention in view.mentions):
         # What names it would be dropped by a resolver that adds it only afterwards.
@@ -136,7 +138,7 @@ class _Lowering:
         elif verb == "wait":
             names = data["wait"].get("states") or ()
             given["wait"] = Wait(self.members("wait", names, (*steps, "wait", "states")))
-        elif verb in ("all", "each"):
+        elif verb in ("all", "race", "each"):
             given["join"] = parts.join(data)
             if verb == "each":
                 given["each"] = parts.each(data)
@@ -166,7 +168,7 @@ class _Lowering:
             given["commit"] = True
         site = Site(Node(id=name, verb=verb, region=region.id, **given), data, steps, region, texts)
         self.view.sites[name] = site
-        if verb in ("all", "each"):
+        if verb in ("all", "race", "each"):
             self.bodies(site)
 
     def bodies(self, site: Site) -> None:
@@ -178,8 +180,8 @@ class _Lowering:
             body = self.body(f"{node.id}[]", node.id, (*steps, "each"), site.data["each"], local)
             made.append(Body("", body.id, body.start))
         else:
-            for name, written in site.data["all"].items():
-                body = self.body(f"{node.id}.{name}", node.id, (*steps, "all", name), written, region.locals)
+            for name, written in site.data[node.verb].items():
+                body = self.body(f"{node.id}.{name}", node.id, (*steps, node.verb, name), written, region.locals)
                 made.append(Body(name, body.id, body.start))
         site.node = replace(node, bodies=tuple(made))
 

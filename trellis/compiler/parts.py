@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from trellis.model.durations import parse_duration
-from trellis.model.graph import Ask, Call, Each, End, Field, Join, Limits, Migrate, Retry, Signal, Tool
+from trellis.model.graph import (
+    Ask,
+    AskKind,
+    Call,
+    Each,
+    End,
+    Field,
+    Join,
+    Limits,
+    Migrate,
+    Retry,
+    Schedule,
+    Signal,
+    Tool,
+)
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value, canonical
 
-ASK_KINDS = ("text", "choice", "confirm", "int", "number", "secret")
+ASK_KINDS = get_args(AskKind)
+
+FILLS: dict[str, AskKind] = {
+    "string": "text", "duration": "text", "any": "text", "time": "date", "integer": "int", "number": "number",
+    "boolean": "confirm", "list": "multi",
+}  # fmt: skip
+"""Type of a field -> the kind of question that fills it."""
 
 ANY = Type("any")
 
@@ -67,7 +87,9 @@ def retry(data: dict[str, Any]) -> Retry | None:
 
 
 def join(data: dict[str, Any]) -> Join:
-    """`join`; without one, every branch must succeed."""
+    """`join`; without one, every branch must succeed, and of a `race` the first."""
+    if "race" in data:
+        return Join("count", 1)
     written = data.get("join", "all")
     if isinstance(written, dict):
         return Join("count", written.get("n", 1))
@@ -94,16 +116,40 @@ def each(data: dict[str, Any]) -> Each:
 
 
 def ask(data: dict[str, Any], fields: dict[str, Field]) -> Ask | None:
-    """`ask`; the options of a choice are those written, else the enum of its field."""
+    """`ask`; the options of a choice are those written, else the enum of its field, or of what its field lists."""
     written = data["ask"]
     kind = next((kind for kind in ASK_KINDS if kind in written), None)
     if kind is None:
         return None
+    if kind == "form":
+        return made(Ask, kind=kind, field="", form=tuple(_part(name, fields.get(name)) for name in written[kind]))
     name = written[kind]
     options = written.get("options")
-    if options is None and kind == "choice" and name in fields:
-        options = fields[name].enum
-    return Ask(kind, name, tuple(options or ()), written.get("default"))  # type: ignore[arg-type]
+    if options is None and kind in ("choice", "multi") and name in fields:
+        options = _enum(kind, fields[name])
+    return made(
+        Ask,
+        kind=kind,
+        field=name,
+        options=tuple(options or ()),
+        default=written.get("default"),
+        by=tuple(written.get("by") or ()),
+        quorum=written.get("quorum", 1),
+    )
+
+
+def _part(name: str, field: Field | None) -> Ask:
+    """What a form asks for a field: the kind is that of its type, the default its own."""
+    if field is None:
+        return Ask("text", name)
+    kind = "choice" if field.enum else FILLS.get(field_type({"type": field.type}).kind, "text")
+    options = _enum(kind, field) if kind in ("choice", "multi") else ()
+    return made(Ask, kind=kind, field=name, options=options, default=field.default)
+
+
+def _enum(kind: str, field: Field) -> tuple[Value, ...]:
+    item = field_type({"type": field.type}).item
+    return field.enum if kind == "choice" else item.enum if item is not None else ()
 
 
 def field(written: Any) -> tuple[Field, Type]:
@@ -168,6 +214,29 @@ def migrate(data: dict[str, Any]) -> Migrate:
     """`migrate`, what it does not say being empty."""
     written = data.get("migrate") or {}
     return made(Migrate, **{key: written[key] for key in ("nodes", "fields") if key in written})
+
+
+def schedule(data: dict[str, Any]) -> Schedule:
+    """A schedule. What is wrong in it is left out; the rule on schedules tells of it."""
+    calendar = None
+    if "calendar" in data:
+        from trellis.schedules.calendars import parse  # few graphs have any
+
+        calendar = {}
+        for key, written in data["calendar"].items():
+            try:
+                calendar[key] = parse(key, written)
+            except ValueError:
+                continue
+    given = {key: value for key in ("every", "catch_up", "jitter") if (value := seconds(data, key)) is not None}
+    given.update({key: data[key] for key in ("zone", "overlap") if key in data})
+    return made(
+        Schedule,
+        cron=" ".join(data.get("cron", "").split()),
+        calendar=calendar,
+        fields={name: value for name, value in (data.get("with") or {}).items() if not name.startswith("x-")},
+        **given,
+    )
 
 
 def signal(data: dict[str, Any] | None) -> Signal:

@@ -8,7 +8,7 @@ from trellis.compiler.sites import Region, Steps, View
 from trellis.model.graph import TARGETS, Node
 from trellis.model.problems import did_you_mean
 
-LEADS = ("to", "catch", "upon", "all", "each", "end")
+LEADS = ("to", "catch", "upon", "all", "race", "each", "end")
 LEADS_ELSEWHERE = frozenset({"next", "goto", "go_to", "then", "else", "on", "transitions", "edges", "error"})
 """What other formats call their ways on."""
 LEADS_NOWHERE = frozenset(

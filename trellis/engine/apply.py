@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from trellis.engine import attempts, bodies, rollback
+from trellis.engine import approvals, attempts, bodies, rollback
 from trellis.engine.answers import answer
 from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.moves import change, finish
@@ -164,6 +164,8 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
         attempts.again(turn, token)
     elif timer.purpose == "timeout" and token.call is not None:
         attempts.timed_out(turn, token)
+    elif approvals.lapses(turn, token):
+        approvals.lapse(turn, token)
     else:
         raise_error(turn, token, "timeout", f"{timer.purpose} of node '{token.path}' has passed")
     return turn

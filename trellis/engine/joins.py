@@ -1,4 +1,4 @@
-"""When the bodies of an `all` or an `each` are enough. Reads only arrivals; their order never matters to the value."""
+"""When the bodies of an `all`, a `race` or an `each` are enough. Reads only arrivals; their order never matters to the value."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
 from trellis.errors import ExpressionError
 from trellis.model.actions import RenderContent, RequestInput
-from trellis.model.graph import END
+from trellis.model.graph import END, Ask, AskKind
 from trellis.model.secrets import mask
+from trellis.model.types import VERDICTS
 from trellis.model.values import Value
 
 
@@ -45,16 +46,25 @@ def complete(turn: Turn, path: str, entry: int, value: Value, ahead: Setting = N
     token = remember_value(turn, token, value)
     try:
         field = node.ask.field if node.ask is not None else node.save
-        if field is not None:
+        if field:
             # The fact is kept whatever becomes of the move.
             write(turn, {field: fitted(turn, token, field, value, ahead)})
             if ahead is not NOTHING:
                 ahead = ahead.without(field)
+        elif node.ask is not None:
+            _write_form(turn, token, node.ask, value)
         _leave(turn, token, linked, ahead)
     except Fault as fault:
         raise_error(turn, token, fault.code, fault.message)
     except ExpressionError as error:
         raise_error(turn, token, "expression", str(error))
+
+
+def _write_form(turn: Turn, token: Token, ask: Ask, answers: Value) -> None:
+    """Write what a form was answered with, all of it at once: the check of one field may read the others."""
+    assert isinstance(answers, dict)  # as `answers.read_form` gives it
+    together = Setting(answers)
+    write(turn, {field: fitted(turn, token, field, answers[field], together.without(field)) for field in ask.fields})
 
 
 def proceed(turn: Turn, path: str, entry: int) -> None:
@@ -177,6 +187,9 @@ def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
         prompt=text,
         options=ask.options,
         default=ask.default,
+        by=ask.by,
+        quorum=ask.quorum,
+        form=ask.form,
     )
     turn.emit(request, "ask", asked(request))
     token = change(turn, token, request=request.id)
@@ -185,13 +198,28 @@ def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
 
 def asked(request: RequestInput) -> dict[str, Value]:
     """The facts of an `ask` line."""
-    facts: dict[str, Value] = {"node": request.node, "field": request.field, "kind": request.ask}
-    if request.options:
-        facts["options"] = list(request.options)
-    if request.default is not None:
-        facts["default"] = request.default
+    facts: dict[str, Value] = {"node": request.node}
+    if request.form:
+        facts |= {"kind": request.ask, "form": [_question(part.kind, part) for part in request.form]}
+    else:
+        facts |= _question(request.ask, request)
     if request.reason:
         facts["reason"] = request.reason
+    if request.by:
+        facts["by"] = list(request.by)
+    if request.quorum > 1:
+        facts["quorum"] = request.quorum
+        facts["given"] = [given.by for given in request.given]
+    return facts
+
+
+def _question(kind: AskKind, asks: Ask | RequestInput) -> dict[str, Value]:
+    facts: dict[str, Value] = {"field": asks.field, "kind": kind}
+    options = VERDICTS if kind == "approve" else asks.options
+    if options:
+        facts["options"] = list(options)
+    if asks.default is not None:
+        facts["default"] = asks.default
     return facts
 
 
@@ -221,6 +249,7 @@ ACTS: dict[str, Callable[[Turn, Token, LinkedNode, str], None]] = {
     "ask": _ask,
     "do": attempts.begin,
     "all": joins.open_all,
+    "race": joins.open_all,
     "each": joins.open_each,
     "wait": _wait,
     "end": _end,

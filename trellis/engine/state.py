@@ -30,14 +30,14 @@ class ErrorFacts(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Joining(msgspec.Struct, frozen=True, gc=False):
-    """How far the bodies of an `all` or `each` are. Results are (index, value) and (index, error), newest first."""
+    """How far the bodies of a node are. Results are (index, value) and (index, error), newest first."""
 
     total: int
     started: int
     done: Chain[tuple[int, Value]] | None = None
     failed: Chain[tuple[int, ErrorFacts]] | None = None
     items: tuple[Value, ...] = ()
-    """The items of an `each`; empty for an `all`."""
+    """The items of an `each`; empty for branches."""
 
     @property
     def running(self) -> int:
@@ -51,7 +51,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     node: str
     entry: int
     parent: str = ""
-    """The path of the `all` or `each` whose body this is in; empty at the root."""
+    """The path of the `all`, `race` or `each` whose body this is in; empty at the root."""
     index: int = 0
     """Which branch or item of the parent."""
     attempt: int = 1

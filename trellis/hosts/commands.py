@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from trellis.engine import State
+from trellis.engine.answers import ASKED_AGAIN, INVALID_ANSWER
 from trellis.engine.program import program_of
 from trellis.errors import Refused, RunClosed
 from trellis.hosts.clock import Clock
@@ -28,7 +29,7 @@ from trellis.model.graph import Graph
 from trellis.model.secrets import seal, sealed_names
 from trellis.model.values import Value, reject
 
-INVALID_ANSWER, CLOSED, DUPLICATE = "invalid_answer", "closed", "duplicate"
+CLOSED, DUPLICATE = "closed", "duplicate"
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True, tag="answer"):
@@ -93,7 +94,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         """True where it was taken, False where the question is asked again. Raises RunClosed, Refused."""
         if self.code == CLOSED:
             raise RunClosed(run, self.status)
-        if self.code not in ("", INVALID_ANSWER):
+        if self.code and self.code not in ASKED_AGAIN:
             raise Refused(self.code, self.message)
         return not self.code
 

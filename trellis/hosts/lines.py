@@ -14,6 +14,7 @@ from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph, static_id
 from trellis.model.redaction import Redactor
 from trellis.model.secrets import MASK, mask
+from trellis.model.types import timestamp as timestamp
 from trellis.model.values import Value
 
 VERSION = 1
@@ -105,10 +106,3 @@ def error_facts(state: State) -> dict[str, Value]:
 def entered(step: Step) -> list[str]:
     """The nodes that a step entered."""
     return [facts["node"] for kind, facts in step.trace if kind == "node.entered"]
-
-
-def timestamp(seconds: float) -> str:
-    """ISO 8601, UTC, to the millisecond."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

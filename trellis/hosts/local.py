@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import takewhile
 from types import TracebackType
@@ -39,6 +39,7 @@ from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.hosts.rows import checked_id, checked_request, first_row
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
+from trellis.hosts.scheduling import Scheduling
 from trellis.hosts.sending import TRIES, again, ask, closed, decoded, replied
 from trellis.hosts.serving import LOOK_S, Serving
 from trellis.hosts.values import known_secrets, same_start, start_values
@@ -88,6 +89,7 @@ class Host:
         self._hearing: set[asyncio.Future[None]] = set()
         self._admission = Admission()
         self._serving: Serving | None = None
+        self._scheduling: Scheduling | None = None
         self._store: Store
         self._driver: Driver
         self._graphs: Definitions
@@ -104,8 +106,9 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._serving is not None:
-                await self._serving.stop()
+            for part in (self._scheduling, self._serving):
+                if part is not None:
+                    await part.stop()
             await self._driver.stop()
             if self._hearing:  # each is answered now; the reply is to go out before the store is closed
                 await asyncio.wait(list(self._hearing))
@@ -188,19 +191,25 @@ class Host:
             row = await existing(self._store, run)
             return Run(await self._go_on(row, secrets or {}), self)
 
-    async def serve(self, names: Collection[str] | None = None, *, at_once: int = 1000) -> None:
+    async def serve(
+        self, names: Collection[str] | None = None, *, at_once: int = 1000, schedules: Sequence[Graph] = ()
+    ) -> None:
         """From now on, drive every run of the store that wants to be driven and that nobody living owns.
 
         Runs whose owner died are taken up, timers of idle runs fire when they are due, and what was delivered to them
         is carried on. `names`: only graphs of these names; None: all. At most `at_once` runs with something under way
         are taken up, beside those that were started or spoken to here; the longest idle of the others leave the memory
-        of this host, until they are needed. Raises UsageError where it serves already.
+        of this host, until they are needed. Runs that the `schedules` of these graphs want are started here, unless another
+        host over the store was faster. Raises UsageError where it serves already.
         """
         if self._serving is not None:
             raise UsageError("this host serves already; open another one to serve other graphs")
         self._serving = Serving(self, self._store, self._clock, names, at_once)
         self._driver.rested = self._serving.rested
         self._serving.start()
+        if schedules:
+            self._scheduling = Scheduling(self, self._store, self._clock, schedules)
+            self._scheduling.start()
 
     async def send(self, run: str, command: Command) -> Reply:
         """Deliver a command to a run, wherever it is driven; one that nobody drives is taken up here.

@@ -131,7 +131,8 @@ class Run:
         )
 
     async def answer(self, node: str, value: Value, *, by: str = "", answer_id: str = "") -> bool:
-        """Answer the question of a node (its path). False where the value does not fit: then it is asked again.
+        """Answer the question of a node (its path). False where it is asked again: the value does not fit, or `by`, who
+        answers, may not.
 
         A text is read as typed. The new `ask` line has the reason. `answer_id`: the sender's own; what is sent again
         under it counts once. Raises Refused where the node does not ask, RunClosed where the run has ended.

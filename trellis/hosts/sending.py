@@ -87,8 +87,8 @@ PRIVATE = ("memory:", "file:", "sqlite:")
 async def _must_not_be_secret(store: Store, row: RunRow, command: Answer | Resolve) -> None:
     graph = await Definitions(store).get(row.graph, row)
     node = graph.definition.nodes.get(static_id(command.node))
-    field = node and (node.ask.field if node.ask is not None else node.save)
-    if field and graph.definition.fields[field].secret:
+    names = () if node is None else node.ask.fields if node.ask is not None else (node.save,)
+    if any(name is not None and graph.definition.fields[name].secret for name in names):
         raise Refused(
             "secret",
             f"node '{command.node}' takes a secret, and this store would keep the message in clear; "

@@ -69,7 +69,9 @@ class AnswerSheet:
 
 
 def typed(value: Value) -> Value:
-    """A written value as a person would have typed it: `7` may answer a question for a text."""
+    """A written value as a person would have typed it: `7` may answer a question for a text. So is each of a map."""
+    if isinstance(value, dict):
+        return {name: part if isinstance(part, dict) else typed(part) for name, part in value.items()}
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
@@ -84,8 +86,9 @@ def run(
     allow: Collection[str] = (),
     store: str = "memory://",
     id: str | None = None,
+    by: str = "",
 ) -> Outcome:
-    """Run a graph, or the file of one, to its end. Not to be called where an event loop runs.
+    """Run a graph, or the file of one, to its end. `by` says who answers. Not to be called where an event loop runs.
 
     Raises AnswerNeeded at a question without an answer and without a timeout; SignalNeeded where all that is left waits
     for states; InvalidGraph, and what `Host.start` does.
@@ -107,13 +110,13 @@ def run(
     async def to_the_end() -> Outcome:
         async with Host(store, dispatcher, allow=allow) as host:
             started = await host.start(graph, fields, id=id)
-            await feed(started, sheet)
+            await feed(started, sheet, by)
             return await started.result()
 
     return asyncio.run(to_the_end())
 
 
-async def feed(run: Run, answers: AnswerSheet) -> None:
+async def feed(run: Run, answers: AnswerSheet, by: str = "") -> None:
     """Answer each question of a run as it comes.
 
     Raises AnswerNeeded where only an answer could move it on, SignalNeeded where only a signal could.
@@ -123,7 +126,7 @@ async def feed(run: Run, answers: AnswerSheet) -> None:
         if line["type"] == "ask":
             node = line["node"]
             if answers.has(node):
-                await run.answer(node, answers.take(node))
+                await run.answer(node, answers.take(node), by=by)
             else:
                 lacking[node] = line.get("reason", "")
         asking = [request.node for request in run.questions]

@@ -11,6 +11,7 @@
     places   where things stand, found once somebody asks
     kinds    what a document is, and which files it names
     reading  all of it, in order
+    aretw0   projects of another system, as documents of this one
 
 A value that the schema knows nothing of is only held to be JSON: what it means is for the compiler to say.
 """

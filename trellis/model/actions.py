@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
-from trellis.model.graph import AskKind
+from trellis.model.graph import Ask, AskKind
 from trellis.model.values import Value
 
 
@@ -36,6 +36,13 @@ class SystemMessage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, t
     attempt: int = 1
 
 
+class Given(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One approval of several that a question waits for: who gave it, and why."""
+
+    by: str
+    reason: str = ""
+
+
 class RequestInput(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="REQUEST_INPUT", tag_field="kind"):
     """Ask for a value of `field`; `AnswerGiven` comes back. `reason` says why an answer before was refused."""
 
@@ -51,6 +58,14 @@ class RequestInput(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, ta
     default: Value = None
     reason: str = ""
     attempt: int = 1
+    by: tuple[str, ...] = ()
+    """Who may approve; empty: anybody."""
+    quorum: int = 1
+    """How many have to approve."""
+    given: tuple[Given, ...] = ()
+    """Who has approved so far, in order."""
+    form: tuple[Ask, ...] = ()
+    """The questions of a form, whose own `field` is empty; its answer is a map by field."""
 
 
 class CallTool(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="CALL_TOOL", tag_field="kind"):

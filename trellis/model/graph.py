@@ -27,9 +27,10 @@ END, FAIL, ROLLBACK = "$end", "$fail", "$rollback"
 TARGETS = (END, FAIL, ROLLBACK)
 """Targets that are no nodes; names cannot collide with them."""
 
-Verb = Literal["say", "ask", "do", "all", "each", "wait", "end", "pass"]
-AskKind = Literal["text", "choice", "confirm", "int", "number", "secret"]
+Verb = Literal["say", "ask", "do", "all", "race", "each", "wait", "end", "pass"]
+AskKind = Literal["text", "choice", "confirm", "int", "number", "secret", "multi", "date", "form", "approve"]
 EndStatus = Literal["ok", "failed", "cancelled"]
+Overlap = Literal["skip", "queue", "allow", "cancel"]
 Effect = Literal["pure", "idempotent", "transactional", "at_most_once"]
 
 
@@ -77,17 +78,28 @@ class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A question whose answer goes to `field`."""
+    """A question whose answer goes to `field`; that of a form, whose own is empty, to the fields of its parts."""
 
     kind: AskKind
     field: str
     options: tuple[Value, ...] = ()
     default: Value = None
     """Taken for an empty answer; None: an empty answer is asked again."""
+    by: tuple[str, ...] = ()
+    """Of an approval: who may give it; empty is anybody."""
+    quorum: int = 1
+    """Of an approval: how many have to approve. One who does not decides alone."""
+    form: tuple[Ask, ...] = ()
+    """The questions that a form asks as one."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that the answer goes to."""
+        return tuple(part.field for part in self.form) if self.form else (self.field,)
 
 
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
-    """When the branches of an `all` or the items of an `each` are enough: `all`, `count` of them, or `collect`."""
+    """When branches or items are enough: `all`, `count` of them, or `collect`. That of a `race` is a count of 1."""
 
     mode: Literal["all", "count", "collect"] = "all"
     count: int = 1
@@ -193,6 +205,27 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     effect: Effect = "idempotent"
 
 
+class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, rename={"fields": "with"}):
+    """When runs of the graph are started by themselves: by exactly one of `cron`, `every` and `calendar`.
+
+    Wall times are those of `zone`. Durations in seconds.
+    """
+
+    cron: str = ""
+    every: float | None = None
+    calendar: dict[str, tuple[int, ...]] | None = None
+    """Part of a moment -> the numbers that fit, sorted; a day of -1 is the last of its month, a weekday of 0 is Monday."""
+    zone: str = "UTC"
+    overlap: Overlap = "skip"
+    """What becomes of a firing while a run of an earlier one is open."""
+    catch_up: float = 3600.0
+    """How late a firing may be that no worker was there for."""
+    jitter: float = 0.0
+    """Each firing is due by a part of it later."""
+    fields: dict[str, Value] = {}
+    """The start values of its runs."""
+
+
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """`steps`: moves that one turn may make; `visits`: entries of one node in a run (0: unlimited)."""
 
@@ -230,6 +263,8 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     needs: tuple[str, ...] = ()
     """Fields that some path reads before any write: they are given at start."""
     migrate: Migrate = Migrate()
+    schedules: dict[str, Schedule] = {}
+    """When runs are started by themselves; no part of the hash, for a run does the same whoever starts it."""
 
 
 def static_id(path: str) -> str:
@@ -252,7 +287,7 @@ def _address(definition: Definition) -> str:
     named = {name: _by_name(getattr(definition, name)) for name in _BY_NAME}
     named["nodes"] = {name: _node(node) for name, node in named["nodes"].items()}
     migrate = Migrate(_by_name(definition.migrate.nodes), _by_name(definition.migrate.fields))
-    return digest(msgspec.json.encode(msgspec.structs.replace(definition, migrate=migrate, **named)))
+    return digest(msgspec.json.encode(msgspec.structs.replace(definition, migrate=migrate, schedules={}, **named)))
 
 
 def _node(node: Node) -> Node:

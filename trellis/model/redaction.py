@@ -138,8 +138,8 @@ class Redactor:
     def _data(self, line: Mapping[str, Any], key: str, item: Any, saves: str) -> Any:
         if key == "error" and isinstance(item, dict):
             return self.line(item)
-        if key == "undo_failed" and isinstance(item, list):
-            return [self.line(failure) for failure in item]
+        if key in ("undo_failed", "form") and isinstance(item, list):
+            return [self.line(part) for part in item]
         field = line.get("field", "") if key == "default" else saves if key == "value" else ""
         if item is not None and field and self.hides(field):
             return MASK

@@ -38,9 +38,10 @@ class Type(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where not empty, the only values that fit."""
 
 
+VERDICTS = ("approve", "reject", "back")
 APPROVAL_KEYS = {
     "ok": Type("boolean"),
-    "choice": Type("string", enum=("approve", "reject", "back")),
+    "choice": Type("string", enum=VERDICTS),
     "reason": Type("string", optional=True),
     "by": Type("string", optional=True),
     "at": Type("time", optional=True),
@@ -252,6 +253,13 @@ def epoch_seconds(text: str) -> float:
     return moment.timestamp()
 
 
+def timestamp(seconds: float) -> str:
+    """The time so many seconds after 1970 as ISO 8601, UTC, to the millisecond."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _fit_duration(_: Type) -> Callable[[Any], Value]:
     def fit_duration(value: Any) -> Value:
         try:
@@ -448,8 +456,8 @@ def _read_number(typed: str, kind: str) -> Value:
 
 def _read_approval(typed: str) -> Value:
     word, _, reason = typed.partition(":")
-    choice = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}.get(word.strip().lower())
-    choice = choice or word.strip().lower()
-    if choice not in ("approve", "reject", "back"):
-        raise ValueError("choose one of: approve, reject, back")
+    choice = word.strip().lower()
+    choice = "approve" if choice in _YES else "reject" if choice in _NO else choice
+    if choice not in VERDICTS:
+        raise ValueError(f"choose one of: {', '.join(VERDICTS)}")
     return fit(Type("approval"), {"ok": choice == "approve", "choice": choice, "reason": reason.strip() or None})

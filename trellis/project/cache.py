@@ -22,7 +22,7 @@ KEPT = 256
 """How many entries a cache holds; with more, the oldest go."""
 _SUFFIX = ".graph"
 _digests = msgspec.json.Decoder(dict[str, str])
-_SOURCES = ("compiler", "compiler/rules", "expr", "loaders", "loaders/schemas", "model", "project")
+_SOURCES = ("compiler", "compiler/rules", "expr", "loaders", "loaders/schemas", "model", "project", "schedules")
 
 
 def folder_of(root: Path) -> Path:

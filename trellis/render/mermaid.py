@@ -52,7 +52,7 @@ def mermaid(graph: Graph, *, visited: Collection[str] = (), current: Collection[
 class _Flowchart:
     """The lines of one picture: frames and nodes as they nest, then edges, then classes.
 
-    An `all` or `each` is a frame that holds a fork (`n`), its bodies and a join (`j`), so that every edge runs between
+    An `all`, `race` or `each` is a frame that holds a fork (`n`), its bodies and a join (`j`), so that every edge runs between
     plain nodes: edges of frames break some layouts.
     """
 
@@ -173,7 +173,9 @@ def _shape(node: Node) -> str:
     """A node's shape and label: its name, then what it does, then what it says."""
     words = [_name(node)]
     if node.verb == "ask" and node.ask is not None:
-        words.append(f"ask {node.ask.kind}: {node.ask.field}")
+        by = f" by {', '.join(node.ask.by)}" if node.ask.by else ""
+        of = f", {node.ask.quorum} of them" if node.ask.quorum > 1 else ""
+        words.append(f"ask {node.ask.kind}: {', '.join(node.ask.fields)}{by}{of}")
     elif node.verb == "do" and node.do is not None:
         words.append(f"do {node.do.tool}")
     elif node.verb == "end" and node.end is not None:
@@ -189,7 +191,7 @@ def _shape(node: Node) -> str:
 
 
 def _title(node: Node) -> str:
-    """The heading of an `all` or `each`: its name, and what there is a body for."""
+    """The heading of an `all`, `race` or `each`: its name, and what there is a body for."""
     return _name(node) if node.each is None else f"{_name(node)}: {node.each.item} in {_short(node.each.items)}"
 
 

@@ -27,6 +27,7 @@ from trellis.compiler.rules import (
     retries,
     rivals,
     saves,
+    schedules,
     schemas,
     secrets,
     signals,
@@ -72,4 +73,5 @@ RULES: tuple[Rule, ...] = (
     rivals.check,
     awaited.check,
     migrations.check,
+    schedules.check,
 )

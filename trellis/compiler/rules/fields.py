@@ -23,7 +23,9 @@ def written(site: Site) -> Iterator[tuple[str, Steps, bool]]:
     """The fields a node itself writes, each with its place, and whether its name is a key there."""
     node = site.node
     if node.ask is not None:
-        yield node.ask.field, (*site.steps, "ask", node.ask.kind), False
+        steps = (*site.steps, "ask", node.ask.kind)
+        for place, name in enumerate(node.ask.fields):
+            yield name, (*steps, place) if node.ask.form else steps, False
     if node.save is not None:
         yield node.save, (*site.steps, "save"), False
     for name in node.set:

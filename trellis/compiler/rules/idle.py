@@ -11,11 +11,11 @@ from trellis.model.problems import Problem
 BELONGS: dict[str, tuple[Verb, ...]] = {
     "with": ("do",),
     "retry": ("do",),
-    "save": ("do", "all", "each"),
-    "undo": ("do", "ask", "all", "each"),
-    "timeout": ("do", "ask", "all", "each", "wait"),
-    "deadline": ("do", "ask", "all", "each", "wait"),
-    "upon": ("do", "ask", "all", "each", "wait"),
+    "save": ("do", "all", "race", "each"),
+    "undo": ("do", "ask", "all", "race", "each"),
+    "timeout": ("do", "ask", "all", "race", "each", "wait"),
+    "deadline": ("do", "ask", "all", "race", "each", "wait"),
+    "upon": ("do", "ask", "all", "race", "each", "wait"),
     "join": ("all", "each"),
 }
 """Key of a node -> the verbs it goes with."""
@@ -23,7 +23,9 @@ WHY: dict[tuple[str, str], str] = {
     ("save", "ask"): "the answer goes to the field that `ask` names",
     ("retry", "ask"): "a refused answer is asked again without it",
     ("retry", "all"): "put it into the branches",
+    ("retry", "race"): "put it into the branches",
     ("retry", "each"): "put it into the body",
+    ("join", "race"): "the first branch that completes is enough; write `all` for another join",
 }
 UNCAUGHT = {
     "step_limit": "going on would be more of what was too much",

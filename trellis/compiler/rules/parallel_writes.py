@@ -1,11 +1,15 @@
-"""W306: branches that run side by side write different fields, or the field says how their writes join."""
+"""W306: branches that run side by side write different fields, or the field says how their writes join.
+
+Where the first body that completes is enough, what a node writes with which its body ends is written by that one alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from trellis.compiler.rules.fields import written
-from trellis.compiler.sites import Steps, View
+from trellis.compiler.sites import Site, Steps, View
+from trellis.model.graph import END, Node
 from trellis.model.problems import Problem
 
 Writes = dict[str, tuple[Steps, bool]]
@@ -13,20 +17,27 @@ Writes = dict[str, tuple[Steps, bool]]
 
 
 def check(view: View) -> Iterator[Problem]:
-    """A warning for each field that several branches of one `all`, or several items of one `each`, write."""
-    bodies: dict[str, Writes] = {region: {} for region in view.regions}
+    """A warning for each field that several branches of one node, or several items of one `each`, write."""
+    every: dict[str, Writes] = {region: {} for region in view.regions}
+    early: dict[str, Writes] = {region: {} for region in view.regions}
     for site in view.sites.values():
         for name, steps, key in written(site):
-            bodies[site.region.id].setdefault(name, (steps, key))
+            every[site.region.id].setdefault(name, (steps, key))
+            if not _ends_body(site):
+                early[site.region.id].setdefault(name, (steps, key))
     for region in reversed(view.regions.values()):
         if region.owner:
-            above = bodies[view.sites[region.owner].region.id]
-            for name, place in bodies[region.id].items():
-                above.setdefault(name, place)
+            owner = view.sites[region.owner]
+            first = _ends_body(owner) and _is_first_enough(owner.node)
+            for mine, inner in ((every, every[region.id]), (early, early[region.id] if first else every[region.id])):
+                above = mine[owner.region.id]
+                for name, place in inner.items():
+                    above.setdefault(name, place)
     fields = view.definition.fields
     merged = {name for name, field in fields.items() if field.merge is not None}
     for site in view.sites.values():
         node = site.node
+        bodies = early if _is_first_enough(node) else every
         if node.each is not None and node.each.max != 1:
             for name, (steps, key) in bodies[f"{node.id}[]"].items():
                 if name in fields and name not in merged:
@@ -41,6 +52,15 @@ def check(view: View) -> Iterator[Problem]:
                     told.add(name)
                     message = f"'{other}' and '{body.name}' of {site.shown} both write field '{name}'"
                     yield _warning(view, f"{message}, and the last write wins", name, steps, key=key)
+
+
+def _ends_body(site: Site) -> bool:
+    """Whether the body ends with what this node writes."""
+    return all(edge.to == END for edge in site.node.to)
+
+
+def _is_first_enough(node: Node) -> bool:
+    return node.join is not None and node.join.mode == "count" and node.join.count == 1
 
 
 def _warning(view: View, message: str, name: str, steps: Steps, *, key: bool) -> Problem:

@@ -10,7 +10,7 @@ from trellis.model.types import describe
 
 
 def check(view: View) -> Iterator[Problem]:
-    """One problem for each `all` or `each` whose field can never take what it gives."""
+    """One problem for each `all`, `race` or `each` whose field can never take what it gives."""
     for site in view.sites.values():
         node = site.node
         if node.join is None or node.save not in view.fields:

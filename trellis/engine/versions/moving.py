@@ -33,9 +33,9 @@ from trellis.engine.versions.position import body_places, check_position
 from trellis.engine.versions.unset import check_unset
 from trellis.engine.versions.verdict import Verdict
 from trellis.errors import ExpressionError
-from trellis.model.actions import CallTool, RequestInput
+from trellis.model.actions import CallTool, Given, RequestInput
 from trellis.model.events import Adopted
-from trellis.model.graph import Graph
+from trellis.model.graph import Ask, Graph
 from trellis.model.secrets import mask
 from trellis.model.values import Value
 
@@ -197,7 +197,26 @@ class _Mover:
             prompt=prompt,
             options=ask.options,
             default=ask.default,
+            by=ask.by,
+            quorum=ask.quorum,
+            given=self.given(request, token, ask),
+            form=ask.form,
         )
+
+    def given(self, request: RequestInput, token: Token, ask: Ask) -> tuple[Given, ...]:
+        """Who has approved so far, where that still counts and more are still needed."""
+        if not request.given or ask.kind != "approve":
+            return ()
+        findings = self.versions.findings
+        for one in request.given:
+            if ask.by and one.by not in ask.by:
+                findings.blocked(f"'{one.by}' has approved node '{token.path}', and is no approver of the new version")
+        if len(request.given) >= ask.quorum:
+            findings.blocked(
+                f"node '{token.path}' has {len(request.given)} of {request.quorum} approvals, and the new version needs no "
+                f"more than {ask.quorum}; let the run leave it first"
+            )
+        return request.given
 
     def say(self, say: Any, token: Token) -> str:
         from trellis.expr.operators import text_of

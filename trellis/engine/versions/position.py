@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trellis.engine.nodes import ACTS
 from trellis.engine.state import State, Token
 from trellis.engine.versions.names import Versions
 from trellis.engine.versions.texts import Reads
@@ -9,8 +10,8 @@ from trellis.model.actions import CallTool
 from trellis.model.graph import Join, Node
 
 _BUSY = {
-    "ask": "asks", "do": "has a call to make", "all": "has branches at work", "each": "has items at work",
-    "wait": "waits for states",
+    "ask": "asks", "do": "has a call to make", "all": "has branches at work",
+    "race": "has branches at work", "each": "has items at work", "wait": "waits for states",
 }  # fmt: skip
 _LOCALS = {"error": "by `catch`", "signal": "by `upon`"}
 
@@ -68,7 +69,7 @@ def _is_in_place(versions: Versions, state: State, token: Token, old: Node, new:
 
 def _check_work(versions: Versions, state: State, token: Token, old: Node, new: Node) -> None:
     path, findings = token.path, versions.findings
-    if new.verb != old.verb:
+    if ACTS[new.verb] is not ACTS[old.verb]:
         findings.blocked(
             f"node '{path}' {_BUSY.get(old.verb, 'is at work')}, and what takes its place is `{new.verb}`, not "
             f"`{old.verb}`; let the run leave it first, or keep the verb"

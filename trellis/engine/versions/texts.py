@@ -45,7 +45,7 @@ def undo_reads(node: Node) -> set[str]:
 def written(node: Node) -> Iterator[str]:
     """The fields that a node writes itself."""
     if node.ask is not None:
-        yield node.ask.field
+        yield from node.ask.fields
     if node.save is not None:
         yield node.save
     yield from node.set

@@ -145,7 +145,7 @@ class _Walk:
 
     def _acted(self, node: Node) -> bool:
         """Whether the field is written once the work of the node has succeeded."""
-        if self.field == node.save or (node.ask is not None and self.field == node.ask.field):
+        if self.field == node.save or (node.ask is not None and self.field in node.ask.fields):
             return True
         return self._joined(node, [self._gain(body.region, body.start) for body in node.bodies])
 

@@ -1,0 +1,165 @@
+"""An approval on the command line: who may give it is asked, by prompt, line or `trellis answer`; nobody else is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Here
+
+LIVE = """\
+trellis: 1
+name: live
+start: live
+fields: {verdict: {type: approval, optional: true}}
+nodes:
+  live:
+    say: Go live?
+    ask: {approve: verdict, by: [ana, ben]}
+    to: [{if: verdict.ok, to: $end}, {to: $fail}]
+"""
+NEEDED = "input needed: live asks for verdict (approve, reject, back; by ana, ben); "
+
+
+@pytest.fixture
+def live(here: Here) -> Here:
+    (here.folder / "live.yaml").write_text(LIVE)
+    (here.folder / "two.yaml").write_text(LIVE.replace("name: live", "name: two").replace("ben]", "ben], quorum: 2"))
+    (here.folder / "late.yaml").write_text(
+        LIVE.replace("name: live", "name: late").replace("  to:", "  timeout: 1ms\n    to:")
+    )
+    return here
+
+
+def lines(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_who_is_not_named_uses_up_no_answer_and_is_told(live: Here) -> None:
+    asked = "Go live?\n? live  verdict (approve, reject, back; by ana, ben)\n"
+    done = live("run", "live.yaml", "--id", "r", typed="approve\n")
+    assert done == (
+        7, asked, NEEDED + "say who answers with --as\nrun r stays open; continue with: trellis resume r\n",
+    )  # fmt: skip
+    done = live("resume", "r", "--as", "eve", typed="approve\n")
+    assert done == (
+        7, asked, NEEDED + "'eve' is no approver\nrun r stays open; continue with: trellis resume r --as eve\n",
+    )  # fmt: skip
+    done = live("resume", "r", "--as", "ben", typed="maybe\nreject: not today\n")
+    assert (done.code, done.out.splitlines()[1:]) == (
+        1,
+        [
+            "? live  verdict (approve, reject, back; by ana, ben): maybe",
+            "? live  choose one of: approve, reject, back; verdict (approve, reject, back; by ana, ben): reject: not today",
+            "failed at live: node 'live' went to $fail",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (
+            ["approve"],
+            7,
+            "✗ asked again: nobody says who answers; approvers: ana, ben; verdict (approve, reject, back; by ana, ben)\n",
+        ),
+        (
+            ["approve", "--as", "an"],
+            7,
+            (
+                "✗ asked again: 'an' is no approver; approvers: ana, ben; did you mean 'ana'?; "
+                "verdict (approve, reject, back; by ana, ben)\n"
+            ),
+        ),
+        (
+            ["perhaps", "--as", "ana"],
+            7,
+            "✗ asked again: choose one of: approve, reject, back; verdict (approve, reject, back; by ana, ben)\n",
+        ),
+    ],
+)
+def test_an_answer_of_somebody_else_leaves_the_run_as_it_is(live: Here, words: list[str], code: int, told: str) -> None:
+    live("run", "live.yaml", "--id", "r")
+    before = json.loads(live("runs", "show", "r", "--json").out)
+    for _ in range(2):
+        done = live("answer", "r", "live", *words)
+        assert (done.code, done.out + done.err) == (code, told)
+    after = json.loads(live("runs", "show", "r", "--json").out)
+    assert (after["last"], after["fields"]) == (before["last"], before["fields"])
+
+
+def test_the_journal_says_who_answered_when_and_why(live: Here) -> None:
+    live("run", "live.yaml", "--id", "r")
+    assert "trellis answer r live VALUE --as WHO" in live("runs", "show", "r").out
+    assert (
+        live("answer", "r", "live", "approve: all is green", "--as", "ana").out
+        == "✓ taken; the run has ended: completed\n"
+    )
+    shown = json.loads(live("runs", "show", "r", "--json").out)
+    event = shown["last"][-1]
+    verdict = {"ok": True, "choice": "approve", "reason": "all is green", "by": "ana", "at": event["at"]}
+    assert event == {
+        "seq": 2, "at": event["at"], "type": "answer_given", "node": "live", "value": "approve: all is green", "by": "ana",
+    }  # fmt: skip
+    assert shown["fields"] == {"verdict": verdict}
+    assert live("answer", "r", "live", "reject", "--as", "ben").code == 2
+
+
+def test_json_lines_carry_kind_options_and_who_may(live: Here) -> None:
+    done = live("run", "two.yaml", "--id", "r", "--output", "json", "--as", "ana", typed="yes: fine\nyes\n")
+    asked = [
+        {key: line[key] for key in line if key not in ("v", "seq", "at", "run", "type", "node", "field")}
+        for line in lines(done.out)
+        if line["type"] == "ask"
+    ]
+    question = {"kind": "approve", "options": ["approve", "reject", "back"], "by": ["ana", "ben"], "quorum": 2}
+    assert asked == [question | {"given": []}, question | {"given": ["ana"]}]
+    assert done.err == (
+        "input needed: live asks for verdict (approve, reject, back; by ana, ben; 1 of 2, from ana); 'ana' has approved\n"
+        "run r stays open; continue with: trellis resume r --as ana\n"
+    )
+    assert live("answer", "r", "live", "approve", "--as", "ana") == (
+        7,
+        (
+            "✗ asked again: 'ana' has approved; 1 of 2 so far; "
+            "verdict (approve, reject, back; by ana, ben; 1 of 2, from ana)\n"
+        ),
+        "",
+    )
+    done = live("resume", "r", "--as", "ben", "--output", "json", typed="y\n")
+    fields = lines(done.out)[-1]["fields"]["verdict"]
+    assert (fields["by"], fields["reason"], fields["ok"]) == ("ana, ben", "fine", True)
+
+
+def test_unanswered_means_rejected(live: Here) -> None:
+    done = live("run", "late.yaml", "--output", "json")
+    told = lines(done.out)
+    assert done.code == 1
+    verdict = told[-1]["fields"]["verdict"]
+    assert {**verdict, "at": ""} == {"ok": False, "choice": "reject", "reason": "unanswered", "by": None, "at": ""}
+    assert [line["type"] for line in told][-5:] == [
+        "ask", "timer.fired", "fields.changed", "node.left", "run.finished",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals here")
+def test_a_person_says_y_n_or_back_and_why(live: Here) -> None:
+    from tests.cli.console import Console
+
+    person = Console("run", "two.yaml", "--id", "r", "--as", "ben", cwd=Path(live.folder), NO_COLOR="1")
+    assert person.expect("]: ") == "Go live?\nverdict [y/n/back: reason; 0 of 2]: "
+    person.type("1\n")
+    assert person.expect("]: ") == "1\n✗ choose one of: approve, reject, back\nverdict [y/n/back: reason; 0 of 2]: "
+    person.type("Y: looks fine\n")
+    assert person.end()[0] == 7
+    again = Console("resume", "r", "--as", "ana", cwd=Path(live.folder), NO_COLOR="1")
+    assert again.expect("]: ") == "Go live?\nverdict [y/n/back: reason; 1 of 2, from ben]: "
+    again.type("back: paint it\n")
+    assert again.end()[0] == 1
+    shown = json.loads(live("runs", "show", "r", "--json").out)["fields"]["verdict"]
+    assert (shown["choice"], shown["reason"], shown["by"]) == ("back", "paint it", "ana")
