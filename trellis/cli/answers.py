@@ -25,7 +25,7 @@ class WrittenAnswers:
         node = question["node"]
         if question.get("again") and self._sheet.names(question["field"]):
             node = question["field"]
-        return self._sheet.take(node) if self._sheet.has(node) else None
+        return self._sheet.take(node, question["kind"]) if self._sheet.has(node) else None
 
     def lacking(self, node: str) -> str:
         """Why there is no answer for `node`."""

@@ -35,12 +35,15 @@ class AnswerSheet:
         """Whether there is an answer for this node."""
         return self._taken.get(self._who(node), 0) < len(self._for(node))
 
-    def take(self, node: str) -> Value:
-        """The next answer for this node, as a person would type it. Only after `has`."""
+    def take(self, node: str, kind: str) -> Value:
+        """The next answer for this node, as a person would type it to a question of this kind. Only after `has`."""
         who = self._who(node)
         place = self._taken.get(who, 0)
         self._taken[who] = place + 1
-        return typed(self._for(node)[place])
+        given = self._for(node)[place]
+        if kind == "form" and isinstance(given, dict):
+            return {name: typed(part) for name, part in given.items()}
+        return typed(given)
 
     def names(self, node: str) -> bool:
         """Whether there are answers by node, and some that are meant for this one, taken or not."""
@@ -69,9 +72,7 @@ class AnswerSheet:
 
 
 def typed(value: Value) -> Value:
-    """A written value as a person would have typed it: `7` may answer a question for a text. So is each of a map."""
-    if isinstance(value, dict):
-        return {name: part if isinstance(part, dict) else typed(part) for name, part in value.items()}
+    """A written value as a person would have typed it: `7` may answer a question for a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
@@ -126,7 +127,7 @@ async def feed(run: Run, answers: AnswerSheet, by: str = "") -> None:
         if line["type"] == "ask":
             node = line["node"]
             if answers.has(node):
-                await run.answer(node, answers.take(node), by=by)
+                await run.answer(node, answers.take(node, line["kind"]), by=by)
             else:
                 lacking[node] = line.get("reason", "")
         asking = [request.node for request in run.questions]
