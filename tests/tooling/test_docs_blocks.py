@@ -110,5 +110,5 @@ def test_a_graph_is_validated_and_can_be_run_by_the_next_block(faults_of: Check)
     assert faults_of(HELLO + "\n```console\n$ trellis run hello.yaml\n…Hello…\n```\n") == []
     broken = HELLO.replace("to: $end", "to: nowhere")
     (fault,) = faults_of(broken)
-    assert fault.startswith("2: `trellis validate` ends with 3:\nhello.yaml:6:")
+    assert fault.startswith("2: `trellis validate` says:\nhello.yaml:6:")
     assert faults_of(broken.replace("```yaml\n", "```yaml refused\n", 1)) == []
