@@ -98,6 +98,7 @@ class Playing:
         self._tools: dict[str, list[tuple[str, Any]]] = {}
         self._asleep: set[str] = set()
         self._words = Words()
+        self._heard = asyncio.Event()
         self.lines: list[Line] = []
         self.said: list[str] = []
         self.loud: list[str] = []
@@ -165,6 +166,7 @@ class Playing:
     async def _listen(self, run: Run) -> None:
         async for line in run.events():
             self.lines.append(line)
+            self._heard.set()
             text = self._words.say(line)
             if text is not None and line["type"] == "say":
                 self.said.append(text)
@@ -206,7 +208,8 @@ class Playing:
             calls = (pending.request for pending in run.state.open.values())
             at_work = [call for call in calls if isinstance(call, CallTool) and call.id not in self._asleep]
             if any(call.tool not in self._tools for call in at_work):
-                await asyncio.sleep(0.001)  # a real one: in a thread, or a process
+                self._heard.clear()
+                await self._heard.wait()  # of a real one, in a thread or a process
             still = 0 if at_work or told != len(self.lines) else still + 1
             told = len(self.lines)
 
