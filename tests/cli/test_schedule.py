@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import pytest
 
 from tests.cli.conftest import Here
 from tests.cli.test_runs import validator
+from tests.servers import postgres_place as postgres_place
+from tests.servers import postgres_url as postgres_url
+from tests.servers import redis_url as redis_url
+from tests.servers import with_setting
+from tests.stores.redis_places import redis_place as redis_place
 from trellis.hosts.records import skipped_graph
 from trellis.model.graph import Graph
+from trellis.schedules.facts import moment
 
 BEAT = """\
 trellis: 1
@@ -25,6 +32,12 @@ nodes:
   choose: {to: [{if: kind == "held", to: hold}, {to: done}]}
   hold: {ask: {text: x}, to: done}
   done: {end: {status: ok, result: kind}}
+"""
+TICK = """\
+trellis: 1
+name: tick
+schedules: {each: {every: 1s, overlap: allow}}
+nodes: {a: {end: ok}}
 """
 DAILY = """\
 trellis: 1
@@ -120,6 +133,30 @@ def test_two_workers_start_one_run_for_each_firing_and_say_what_they_skipped(her
     assert {line["reason"] for line in told if line["type"] == "schedule.skipped"} == {held[1]["reason"]}
     table = here("schedule", "ls", "--graph", "beat", "--limit", "1").out.splitlines()
     assert (len(table), table[0].split()) == (2, ["run", "outcome", "why"])
+
+
+@pytest.mark.parametrize("server", ["postgres_place", "redis_place"])
+def test_a_worker_on_a_server_that_is_killed_leaves_no_firing_out_and_none_is_started_twice(
+    here: Here, server: str, request: pytest.FixtureRequest
+) -> None:
+    from tests.cli.test_worker import worker
+
+    Path("tick.yaml").write_text(TICK, "utf-8")
+    url = with_setting(request.getfixturevalue(server), "lease", "1")
+    with (
+        worker(here.folder, "tick.yaml", "--store", url) as one,
+        worker(here.folder, "tick.yaml", "--store", url) as two,
+    ):
+        first = one.until("schedule.fired") if secrets.randbelow(2) else two.until("schedule.fired")
+        one.process.kill()
+        for _ in range(3):
+            two.until("schedule.fired")
+        two.until("run.finished")
+        assert two.stop() == 0
+    listed = json.loads(here("schedule", "ls", "--store", url, "--json").out)
+    assert first["run"] in {line["run"] for line in listed}
+    seconds = sorted(moment(line["run"]) or 0.0 for line in listed)
+    assert [second - seconds[0] for second in seconds] == [float(passed) for passed in range(len(seconds))]
 
 
 def test_the_record_of_a_skipped_firing_is_a_graph_that_every_version_reads() -> None:
