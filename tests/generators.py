@@ -290,7 +290,7 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
     kind = random.choice(kinds)
     node: Data = {}
     if kind == "say" or random.random() < 0.2:
-        node["say"] = _text(random, local)
+        node["say"] = _saying(random, local)
     if kind == "ask":
         asked = random.choice(sorted(ASKED))
         node["ask"] = {asked: ASKED[asked]}
@@ -376,3 +376,13 @@ def _body(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Da
 def _text(random: Random, local: tuple[str, ...]) -> str:
     texts = ["plain", "s is {{ s }} of {{ env }}", "{{ m }}", "{{{{ {{ xs }}", *(f"{{{{ {name} }}}}" for name in local)]
     return random.choice(texts)
+
+
+def _saying(random: Random, local: tuple[str, ...]) -> Any:
+    """What a node says: one text, one in two languages, or a list of which some may not hold."""
+    if random.random() < 0.7:
+        return _text(random, local)
+    worded: Any = {"en": _text(random, local), "pt": _text(random, local)}
+    if random.random() < 0.5:
+        return worded
+    return [_text(random, local), {"if": random.choice(CONDITIONS), "say": worded}][random.choice([0, 1]) :]

@@ -46,6 +46,12 @@ SAID: list[tuple[TrellisError, str, int]] = [
         ),
         2,
     ),
+    (errors.InvalidLocale("pt_BR", "pt-BR"), "'pt_BR' is no language tag (did you mean 'pt-BR'?)", 2),
+    (
+        errors.InvalidLocale("x" * 41),
+        f"'{'x' * 37}...' is no language tag (write a tag such as en or pt-BR)",
+        2,
+    ),
     (
         errors.InvalidRunId("-r"),
         "'-r' is no id of a run: 1 to 200 characters that can be printed, the first of them no '-'",

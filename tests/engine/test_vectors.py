@@ -58,7 +58,7 @@ from trellis.model.graph import Graph
 VECTORS = Path(__file__).parent.parent / "vectors" / "engine"
 
 EVENTS: dict[str, dict[str, str]] = {
-    "start": {"root": "root"},
+    "start": {"root": "root", "locale": "locale"},
     "complete": {"value": "value"},
     "fail": {"code": "code", "message": "message", "retryable": "retryable", "noise": "noise"},
     "fire": {"noise": "noise"},
@@ -342,7 +342,7 @@ def test_vector(case: dict[str, Any]) -> None:
 
 
 def test_every_line_of_the_turn_has_three_vectors() -> None:
-    assert {int(name[:2]) for name in FILES} == {*range(1, 16)}
+    assert {int(name[:2]) for name in FILES} >= {*range(1, 16)}
     assert {name for name, file in FILES.items() if len(file) < 3} == set()
 
 

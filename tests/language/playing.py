@@ -8,7 +8,7 @@ A step is one line, `WORD NAME: VALUE`, its value YAML:
     answer NODE as WHO: VALUE                              tool NAME takes 10s: VALUE
     signal NAME: {key: VALUE}                              tool NAME echoes          it gives its arguments
     later: 1h                 so much time passes
-    cancel: why
+    cancel: why               locale: pt-BR             the language of the run
 
 `"x" * 1000` and `[1] * 1000` are long values. A tool that no step speaks of gives null, but for a process, and a function in a file of the page: these are real.
 """
@@ -39,7 +39,7 @@ from trellis.testing.clocks import ManualClock
 
 Line = dict[str, Any]
 STEP = re.compile(r"(?P<word>\w+)(?: (?P<name>[\w.\[\]-]+))?(?: (?P<more>[^:]+))?(?:: (?P<value>.*))?", re.DOTALL)
-BEFORE = ("set", "allow", "tool")
+BEFORE = ("set", "allow", "locale", "tool")
 SPINS = 100
 """How often everything else may go on before a run that said nothing is taken to be at rest."""
 LOUD = ("tool.returned", "timer.fired", "undo.done", "error", "run.finished", "run.child")
@@ -115,6 +115,7 @@ class Playing:
     async def _scene(self, steps: list[tuple[str, str, str, Any]]) -> None:
         fields = {name: value for word, name, _, value in steps if word == "set"}
         allow = next((value for word, _, _, value in steps if word == "allow"), ["process"])
+        locale = [value for word, _, _, value in [("locale", "", "", ""), *steps] if word == "locale"][-1]
         for word, name, how, value in steps:
             if word == "tool":
                 self._tools.setdefault(name, []).append((how, value))
@@ -128,7 +129,7 @@ class Playing:
             dispatcher.register(name, self._tool(name), effect=graph.definition.tools[name].effect)
         async with Host(dispatcher=dispatcher, clock=self._clock, allow=allow) as host:
             try:
-                run = await host.start(graph, fields, id=self._path.stem)
+                run = await host.start(graph, fields, id=self._path.stem, locale=locale)
             except TrellisError as error:
                 self._tell(f"error: {error}")
                 return

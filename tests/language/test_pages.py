@@ -72,7 +72,7 @@ def test_bad_input_is_answered_as_the_page_says(example: Example, row: Row, tmp_
 def _played(example: Example, row: Row, path: Path) -> Playing:
     played = Playing(path, tuple(example.files))
     if row.steps and not row.more:
-        begun = tuple(step for step in example.steps if step.startswith(("tool ", "set ", "allow")))
+        begun = tuple(step for step in example.steps if step.startswith(("tool ", "set ", "allow", "locale")))
         told = [step.split()[1] for step in row.steps if step.startswith("tool ")]
         played.play((*(step for step in begun if step.split()[1] not in told), *row.steps))
     else:

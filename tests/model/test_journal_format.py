@@ -28,7 +28,9 @@ from trellis.model.events import (
 )
 
 EVENTS: tuple[Event, ...] = (
-    RunStarted(1.5, "r", "0a" * 32, {"n": 1, "deep": [{"é": None}]}, request="q", secrets={"tok": "sealed"}),
+    RunStarted(
+        1.5, "r", "0a" * 32, {"n": 1, "deep": [{"é": None}]}, request="q", secrets={"tok": "sealed"}, locale="pt-BR"
+    ),
     ActionCompleted(2.0, "r:1:0", {"of": [True, 0.5]}, secrets={"tok": "sealed"}, by="ana"),
     ActionFailed(2.0, "r:1:0", "timeout", "it took too long", retryable=False, noise=0.25, by="ana"),
     AnswerGiven(2.0, "review", "yes", by="ana", id="m-1", secrets={"tok": "sealed"}),

@@ -15,11 +15,15 @@ from trellis.cli.places import root_of
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="A start value: JSON if it fits, or text."
 )
 @click.option("--id", "run_id", metavar="ID", help="The id of the run; one that exists is continued.")
+@click.option(
+    "--locale", metavar="TAG", default="", help="The language to speak, such as pt-BR, where texts are in several."
+)
 @session_options
 def command(
     file: str,
     settings: tuple[str, ...],
     run_id: str | None,
+    locale: str,
     store: str | None,
     answers: str | None,
     output: str,
@@ -38,4 +42,4 @@ def command(
     graph = load(file, tools=())
     fields = read_settings(settings, graph.definition.fields, graph.name)
     options = Options(store, answers, output, allow, root_of(file), by=by)
-    return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id), options)
+    return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id, locale=locale), options)

@@ -6,7 +6,7 @@ Lowering never stops: what is wrong is lowered to its best guess or left out, an
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from trellis.compiler.sites import Declared, Mention, Phase, Region, Role, Site,
 from trellis.compiler.sources import Source
 from trellis.compiler.states import gather
 from trellis.model.graph import Body, Call, Definition, Edge, Migrate, Node, Undo, Verb, Wait
+from trellis.model.saying import Part, Saying, Worded
 from trellis.model.states import EXCEPTION, DeclaredState
 from trellis.model.types import Type
 from trellis.model.values import Value
@@ -124,8 +125,7 @@ class _Lowering:
         verb: Verb = next((verb for verb in _VERBS if verb in data), "pass")
         given: dict[str, Any] = {}
         if "say" in data:
-            given["say"] = data["say"]
-            self.template(texts, data["say"], (*steps, "say"), "enter")
+            given["say"] = self.saying(texts, data["say"], (*steps, "say"))
         if verb == "do":
             given["do"] = self.called(texts, data, steps, "enter")
         elif verb == "ask":
@@ -184,6 +184,23 @@ class _Lowering:
                 body = self.body(f"{node.id}.{name}", node.id, (*steps, node.verb, name), written, region.locals)
                 made.append(Body(name, body.id, body.start))
         site.node = replace(node, bodies=tuple(made))
+
+    def saying(self, texts: list[Text], data: Any, steps: Steps) -> Saying:
+        """`say`: a text, one in several languages, or a list of such."""
+        if not isinstance(data, list):
+            self.template(texts, data, steps, "enter")
+            return cast("Worded", data)
+        said = []
+        for place, written in enumerate(data):
+            here = (*steps, place)
+            part = written if isinstance(written, dict) else {"say": written}
+            when = part.get("if")
+            if when is not None:
+                when = parts.expression(when)
+                texts.append(Text("expression", when, (*here, "if"), "enter", BOOLEAN))
+            self.template(texts, part["say"], here if isinstance(written, str) else (*here, "say"), "enter")
+            said.append(Part(part["say"], when))
+        return tuple(said)
 
     def called(self, texts: list[Text], data: dict[str, Any], steps: Steps, phase: Phase) -> Call:
         """`do` and `with`, here or in an undo."""

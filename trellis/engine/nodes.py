@@ -150,21 +150,15 @@ def _start_timers(turn: Turn, token: Token, linked: LinkedNode) -> Token:
 
 
 def _say(turn: Turn, token: Token, linked: LinkedNode) -> str:
+    """Say what the node has to say in the language of the run, and give it; empty where none of it holds."""
     assert linked.say is not None
-    said = linked.say(scope(turn, token))
-    text = mask(said) if isinstance(said, str) else _as_text(said)
-    turn.emit(RenderContent(id=turn.next_id(), idempotency_key=turn.key(token), node=token.path, text=str(text)))
+    said = linked.say(scope(turn, token), turn.before.locale)
+    if said is None:
+        return ""
+    text = str(mask(said))
+    turn.emit(RenderContent(id=turn.next_id(), idempotency_key=turn.key(token), node=token.path, text=text))
     turn.note("say", {"node": token.path, "text": text})
-    return str(text)
-
-
-def _as_text(value: Value) -> str:
-    """A text that is one `{{ }}` alone keeps its type; said, it is a text all the same."""
-    if value is None:
-        raise Fault("expression", "the text to say is not set")
-    from trellis.expr.operators import text_of
-
-    return text_of(value)
+    return text
 
 
 def _pass(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from trellis.errors import ExpressionError
 from trellis.model.graph import Definition, Field, Graph, Node
+from trellis.model.saying import Saying, best
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 Scope = Mapping[str, Value]
 Evaluate = Callable[[Scope], Value]
+Say = Callable[[Scope, str], str | None]
 
 
 class LinkedEdge:
@@ -51,7 +54,7 @@ class LinkedNode:
 
     def __init__(self, node: Node, program: Program) -> None:
         self.node = node
-        self.say = program.template(node.say) if node.say is not None else None
+        self.say = program.saying(node.say) if node.say is not None else None
         self.tool = program.template(node.do.tool) if node.do and "{{" in node.do.tool else None
         self.args = program.value(node.do.args) if node.do else None
         self.undo_tool = program.template(node.undo.call.tool) if node.undo and "{{" in node.undo.call.tool else None
@@ -105,6 +108,22 @@ class Program:
         """The closure of a text with `{{ }}`."""
         return self._memo("template", text)
 
+    def saying(self, saying: Saying) -> Say:
+        """What a node says to the names that it reads and the locale of the run; None where no part of it holds."""
+        if isinstance(saying, str):
+            say = self.template(saying)
+            return lambda names, _locale: _text(say(names), saying)
+        if isinstance(saying, dict):
+            worded = {tag: self.saying(text) for tag, text in saying.items()}
+            return lambda names, locale: worded[best(worded, locale)](names, locale)
+        lines = [(None if part.when is None else self.expression(part.when), self.saying(part.say)) for part in saying]
+
+        def say_those(names: Scope, locale: str) -> str | None:
+            said = [say(names, locale) for when, say in lines if when is None or when(names)]
+            return "\n".join(text for text in said if text is not None) if said else None
+
+        return say_those
+
     def value(self, data: dict[str, Value]) -> Evaluate | None:
         """The closure of a map whose texts may hold `{{ }}`; None where it holds nothing at all."""
         if not data:
@@ -132,6 +151,21 @@ class Program:
                 compiled = compile_expression(text)
             evaluate = self._compiled[kind, text] = compiled.evaluate
         return evaluate
+
+
+def _text(said: Value, template: str) -> str:
+    """What is said, as text: a template that is one `{{ }}` alone keeps its type. Raises ExpressionError for null."""
+    if isinstance(said, str):
+        return said
+    if said is None:
+        raise ExpressionError(template, "what it would say is not set")
+    from trellis.expr.faults import Fault
+    from trellis.expr.operators import text_of
+
+    try:
+        return text_of(said)
+    except Fault as fault:
+        raise ExpressionError(template, str(fault)) from None
 
 
 def _has_template(data: Value) -> bool:

@@ -33,12 +33,14 @@ def start(graph: Graph, event: RunStarted) -> Step:
         {},
         {},
         {},
+        locale=event.locale,
     )
     turn = Turn(program, empty, event.at)
     turn.write_fields(fields)
     turn.keep(event.secrets)
     shown = {name: MASK if name in program.secrets else value for name, value in shown_fields(fields).items()}
-    turn.note("run.started", {"graph": graph.hash, "name": graph.name, "fields": shown})
+    facts = {"graph": graph.hash, "name": graph.name, "fields": shown}
+    turn.note("run.started", {**facts, "locale": event.locale} if event.locale else facts)
     first = program.definition.start
     if turn.states is not None:
         turn.states.begin(turn, first)

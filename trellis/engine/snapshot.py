@@ -13,7 +13,7 @@ from trellis.engine.chain import Chain
 from trellis.engine.state import State
 from trellis.engine.tally import Tally
 
-FORMAT = 2
+FORMAT = 3
 """Grows whenever a state means something else than before, or looks otherwise."""
 
 

@@ -197,6 +197,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     clock: dict[str, int] = {}
     heard: tuple[str, ...] = ()
     secrets: dict[str, str] = {}
+    locale: str = ""
+    """As in RunStarted."""
 
     @property
     def closed(self) -> bool:

@@ -248,6 +248,7 @@ class Turn:
             before.clock if states is None else states.clock,
             self.heard,
             self.secrets,
+            before.locale,
         )
         return Step(state, tuple(self.requests), tuple(self.trace))
 

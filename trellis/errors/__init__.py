@@ -9,6 +9,7 @@
     │   ├── UnknownRun        no run has that id
     │   ├── RunConflict       that id belongs to a run of another graph
     │   ├── StartedOtherwise  that id belongs to a run with other start values
+    │   ├── InvalidLocale     a text that is no language tag
     │   ├── InvalidRunId      a text that cannot be the id of a run
     │   ├── InvalidRequestId  a text that cannot be the id of the request that starts one
     │   ├── RunClosed         the run has ended
@@ -85,6 +86,7 @@ from trellis.errors.runs import AnswerNeeded as AnswerNeeded
 from trellis.errors.runs import FieldsNeeded as FieldsNeeded
 from trellis.errors.runs import HostClosed as HostClosed
 from trellis.errors.runs import InvalidField as InvalidField
+from trellis.errors.runs import InvalidLocale as InvalidLocale
 from trellis.errors.runs import InvalidRequestId as InvalidRequestId
 from trellis.errors.runs import InvalidRunId as InvalidRunId
 from trellis.errors.runs import NoTransactions as NoTransactions

@@ -36,6 +36,14 @@ class StartedOtherwise(UsageError):
         )
 
 
+class InvalidLocale(UsageError):
+    def __init__(self, locale: str, guess: str = "") -> None:
+        self.locale, self.guess = locale, guess
+        shown = locale if len(locale) <= 40 else locale[:37] + "..."
+        hint = f"did you mean '{guess}'?" if guess else "write a tag such as en or pt-BR"
+        super().__init__(f"'{shown}' is no language tag ({hint})")
+
+
 class InvalidRunId(UsageError):
     def __init__(self, run: str) -> None:
         self.run = run

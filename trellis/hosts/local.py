@@ -49,6 +49,7 @@ from trellis.model.events import Adopted, RunStarted
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
 from trellis.model.redaction import Redactor
+from trellis.model.saying import read_locale
 from trellis.model.values import Value
 from trellis.stores import open_store
 from trellis.stores.base import RunRow, Snapshot, Store
@@ -128,33 +129,36 @@ class Host:
         *,
         id: str | None = None,
         request_id: str = "",
+        locale: str = "",
     ) -> Run:
         """Start a run, recorded when this returns. With an id that exists, continue that run.
 
         `request_id`: the sender's own, for a start that may be sent twice: the second one gives the run of the first.
-        Raises FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId, InvalidRequestId, TooManyRuns,
-        RunConflict (the id belongs to a run of another definition, or of another request), StartedOtherwise (to one
+        `locale`: the language that the run speaks, as a BCP 47 tag; empty: for each text the first that it is written
+        in. Raises InvalidLocale, FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId,
+        InvalidRequestId, TooManyRuns, RunConflict (the id belongs to a run of another definition, or of another request), StartedOtherwise (to one
         with other start values), RunOwned, StoreError.
         """
         name = checked_id(id) if id is not None else _new_id(graph.name)
         checked_request(request_id)
+        locale = read_locale(locale) if locale else ""
         given, secrets = start_values(graph, fields or {})
         async with self._admission.of(name):
             row = await self._store.row(name) if id is not None else None
             if row is None:
-                row, live = await self._begin(name, graph, given, secrets, request_id)
+                row, live = await self._begin(name, graph, given, secrets, request_id, locale)
                 if live is not None:
                     return Run(live, self)
         async with self._admission.of(row.run):
-            return await self._again(row, graph, given, secrets, request_id)
+            return await self._again(row, graph, given, secrets, request_id, locale)
 
     async def _begin(
-        self, name: str, graph: Graph, given: dict[str, Value], secrets: dict[str, str], request_id: str
+        self, name: str, graph: Graph, given: dict[str, Value], secrets: dict[str, str], request_id: str, locale: str
     ) -> tuple[RunRow, LiveRun | None]:
         """Begin a run. The row of another one, and None, where it was begun before under this id or request."""
         router = self._router(graph)
         kept = sealed(self._vault, name, secrets)
-        event = RunStarted(self._clock.now(), name, graph.hash, given, request=request_id, secrets=kept)
+        event = RunStarted(self._clock.now(), name, graph.hash, given, request=request_id, secrets=kept, locale=locale)
         step = start(graph, event)
         self._must_serve(name)
         async with self._owning(name):
@@ -330,12 +334,18 @@ class Host:
         return replied(await self._driver.ask(live, event, Version(graph, router)))
 
     async def _again(
-        self, row: RunRow, graph: Graph, given: Mapping[str, Value], secrets: Mapping[str, str], request: str
+        self,
+        row: RunRow,
+        graph: Graph,
+        given: Mapping[str, Value],
+        secrets: Mapping[str, str],
+        request: str,
+        locale: str,
     ) -> Run:
         begun = await beginning(self._store, row.run)
         if begun.graph != graph.hash or (request and begun.request != request):
             raise RunConflict(row.run, graph.name, row.name, begun.graph, graph.hash)
-        same_start(graph, begun, given)
+        same_start(graph, begun, given, locale)
         return Run(await self._go_on(row, secrets), self)
 
     async def _go_on(self, row: RunRow, secrets: Mapping[str, str]) -> LiveRun:

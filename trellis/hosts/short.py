@@ -88,8 +88,10 @@ def run(
     store: str = "memory://",
     id: str | None = None,
     by: str = "",
+    locale: str = "",
 ) -> Outcome:
-    """Run a graph, or the file of one, to its end. `by` says who answers. Not to be called where an event loop runs.
+    """Run a graph, or the file of one, to its end. `by` says who answers, `locale` in which language the
+    run speaks. Not to be called where an event loop runs.
 
     Raises AnswerNeeded at a question without an answer and without a timeout; SignalNeeded where all that is left waits
     for states; InvalidGraph, and what `Host.start` does.
@@ -110,7 +112,7 @@ def run(
 
     async def to_the_end() -> Outcome:
         async with Host(store, dispatcher, allow=allow) as host:
-            started = await host.start(graph, fields, id=id)
+            started = await host.start(graph, fields, id=id, locale=locale)
             await feed(started, sheet, by)
             return await started.result()
 

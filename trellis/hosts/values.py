@@ -53,12 +53,14 @@ def start_values(graph: Graph, given: Mapping[str, Value]) -> tuple[dict[str, Va
     return fields, secrets
 
 
-def same_start(graph: Graph, begun: RunStarted, given: Mapping[str, Value]) -> None:
-    """Raises StartedOtherwise where a value that is given now is not the one that the run was started with."""
+def same_start(graph: Graph, begun: RunStarted, given: Mapping[str, Value], locale: str) -> None:
+    """Raises StartedOtherwise where a value or locale that is given now is not the one that the run was started with."""
     program = program_of(graph)
     first = start_fields(program, begun.fields)
     now = start_fields(program, {**begun.fields, **given})
     other = [name for name in given if now[name] != first.get(name)]
+    if locale and locale.lower() != begun.locale.lower():
+        other.append("locale")
     if other:
         raise StartedOtherwise(begun.run, other)
 

@@ -53,7 +53,7 @@ class Rule:
         self.enum: tuple[Any, ...] = ()
         self.pattern: re.Pattern[str] | None = None
         self.form = ""
-        """What the pattern asks for; without it, the pattern is that of a name."""
+        """What the pattern asks for, or those of the keys of a map; without it, the pattern is that of a name."""
         self.parse: Any = None
         self.minimum: float | None = None
         self.maximum: float | None = None

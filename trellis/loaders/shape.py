@@ -238,7 +238,8 @@ class _Walk:
             self.problem("E201", f"unknown key {shown(key)} of {rule.noun}", QUOTE, key, key=True)
         elif rule.members and (rule.member or not rule.properties):
             pattern, noun = rule.members[0][0].pattern, rule.member or rule.noun
-            self.problem("E208", f"{shown(key)} is no name for {noun}", _name_hint(pattern), key, key=True)
+            hint = rule.hints.get(key) or rule.form or _name_hint(pattern)
+            self.problem("E208", f"{shown(key)} is no name for {noun}", hint, key, key=True)
         else:
             self.problem("E201", f"unknown key {shown(key)} of {rule.noun}", _key_hint(rule, key), key, key=True)
 

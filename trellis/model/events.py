@@ -26,6 +26,8 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     """The id of the request that started it."""
     secrets: dict[str, str] = {}
     """Field -> its value under encryption, where a key is known; `fields` holds the seal."""
+    locale: str = ""
+    """The language that people are spoken to in, as a BCP 47 tag; empty: the first that the author wrote."""
 
 
 class ActionCompleted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="action_completed"):

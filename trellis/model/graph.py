@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trellis.model.saying import Saying
 from trellis.model.states import DeclaredState
 from trellis.model.values import Value, digest
 
@@ -141,7 +142,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     verb: Verb
     region: str = ""
-    say: str | None = None
+    say: Saying | None = None
     ask: Ask | None = None
     do: Call | None = None
     bodies: tuple[Body, ...] = ()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Definition, Graph, Node, static_id
+from trellis.model.saying import first
 
 LONGEST = 60
 """Characters of an author's text that a label shows."""
@@ -186,7 +187,7 @@ def _shape(node: Node) -> str:
         states = [*(f"+{state}" for state in node.adds), *(f"-{state}" for state in node.removes)]
         words.append(f"set {', '.join([*node.set, *states])}")
     if node.say is not None:
-        words.append(node.say)
+        words.append(first(node.say))
     return _SHAPES[node.verb].format("<br/>".join(escape(_short(word)) for word in words))
 
 

@@ -32,7 +32,7 @@ def check(view: View) -> Iterator[Problem]:
 def _passes_on(site: Site, text: Text) -> bool:
     """Whether a text of a node is an argument of a call, or said, which shows a mask."""
     below = text.steps[len(site.steps) :]
-    return below[0] in ("say", "with") or below[:2] == ("undo", "with")
+    return text.kind == "template" and (below[0] in ("say", "with") or below[:2] == ("undo", "with"))
 
 
 def _computed(view: View, text: Text, secret: frozenset[str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from trellis.engine.apply import settle
 from trellis.engine.chain import Chain
 from trellis.engine.nodes import asked
+from trellis.engine.program import Say
 from trellis.engine.state import (
     ErrorFacts,
     Joining,
@@ -218,17 +219,15 @@ class _Mover:
             )
         return request.given
 
-    def say(self, say: Any, token: Token) -> str:
-        from trellis.expr.operators import text_of
-
+    def say(self, say: Say, token: Token) -> str:
         try:
-            said = say({**self.fields, **token.locals})
+            said = say({**self.fields, **token.locals}, self.before.locale)
         except ExpressionError as error:
             self.versions.findings.blocked(
                 f"node '{token.path}' asks, and what the new version says there cannot be said now: {error}"
             )
             return ""
-        return str(mask(said)) if isinstance(said, str) or said is None else text_of(said)
+        return "" if said is None else str(mask(said))
 
     def timer(self, timer: Timer) -> Timer:
         return timer if timer.entry == 0 else replace(timer, path=self.path(timer.path))

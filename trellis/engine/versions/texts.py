@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from trellis.model.graph import Call, Definition, Node
+from trellis.model.saying import conditions, texts
 from trellis.model.values import Value
 
 
@@ -15,7 +16,8 @@ class Reads:
 
     def __init__(self, node: Node, definition: Definition) -> None:
         self.enter = {
-            *_template(node.say),
+            *(name for text in texts(node.say) for name in _template(text)),
+            *(name for text in conditions(node.say) for name in _expression(text)),
             *_call(node.do),
             *(_expression(node.each.items) if node.each is not None else ()),
         }

@@ -1,0 +1,53 @@
+"""E224, W310: a text has each language once, and is there in every language that another text of the graph has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trellis.compiler.sites import Site, Steps, View
+from trellis.model.problems import Problem
+from trellis.model.saying import languages, parts
+
+
+def check(view: View) -> Iterator[Problem]:
+    """An error for a language that a text has twice; a warning for each text that lacks one that others have."""
+    spoken: dict[str, tuple[str, Site]] = {}
+    for site in view.sites.values():
+        for tag in languages(site.node.say):
+            spoken.setdefault(_language(tag), (tag, site))
+    if not spoken:
+        return
+    for site in view.sites.values():
+        for worded, steps in _worded(site):
+            known: dict[str, str] = {}
+            for tag in worded:
+                if tag.lower() in known:
+                    message = f"'{tag}' and '{known[tag.lower()]}' are one language"
+                    yield view.problem("E224", message, (*steps, tag), key=True, hint="remove one of the two")
+                known.setdefault(tag.lower(), tag)
+            lacking = [found for language, found in spoken.items() if language not in map(_language, worded)]
+            if lacking and not view.torn(*steps):
+                yield _lacks(view, site, worded, steps, lacking)
+
+
+def _worded(site: Site) -> Iterator[tuple[dict[str, str], Steps]]:
+    """Each text of a node that is in several languages, and where it stands."""
+    written = site.data.get("say")
+    for place, part in enumerate(parts(site.node.say)):
+        if isinstance(part.say, dict):
+            steps: Steps = (*site.steps, "say")
+            yield part.say, (*steps, place, "say") if isinstance(written, list) else steps
+
+
+def _language(tag: str) -> str:
+    """What is asked for by every way to speak it: `pt` of `pt-BR`."""
+    return tag.partition("-")[0].lower()
+
+
+def _lacks(view: View, site: Site, worded: dict[str, str], steps: Steps, lacking: list[tuple[str, Site]]) -> Problem:
+    tag, other = lacking[0]
+    names = " and ".join(f"'{name}'" for name, _ in lacking)
+    message = (
+        f"{site.shown} does not say this in {names}, as {other.shown} does: '{next(iter(worded))}' is said instead"
+    )
+    return view.problem("W310", message, steps, key=True, hint=f"add {tag}: …", severity="warning")
