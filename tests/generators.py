@@ -61,6 +61,11 @@ ASKED = {
     "date": "day",
     "form": "",
 }
+WAITS = (
+    ("signal", "later"), ("signal", "fault"), ("time", "3s"), ("time", "0s"), ("until", "1970-01-01T00:00:20Z"),
+    ("until", "{{ default(day, 'soon') }}"), ("until", "{{ m }}"), ("if", "m == 1"), ("if", "len(xs) > 2 or 1 / m > 1"),
+)  # fmt: skip
+"""What a node may wait for. The expressions may fail, and not every text is a moment."""
 DEEPEST = 3
 """How many bodies may hold each other."""
 STATES = tuple("ABCDEFG")
@@ -219,7 +224,7 @@ def _use_states(random: Random, node: Data, names: tuple[str, ...]) -> None:
     if not _works(node) and "end" not in node and random.random() < 0.3:
         node["wait"] = {"states": random.sample(names, min(len(names), random.randint(1, 2)))}
         _with_time(random, node)
-    if (_works(node) or "wait" in node) and random.random() < 0.2:
+    if _works(node) and random.random() < 0.2:
         node.setdefault("upon", {})["states"] = {random.choice(names): random.choice(["$end", "$rollback"])}
 
 
@@ -275,16 +280,17 @@ def _lead_on(random: Random, node: Data, before: list[str], later: list[str], de
             codes = random.sample(CODES, random.randint(1, 2))
             node["catch"] = {code: random.choice(ways) for code in codes}
         if random.random() < 0.3:
-            node["upon"] = {random.choice(["interrupt", "fault", "later"]): random.choice(ways)}
+            signals = [name for name in ("interrupt", "fault", "later") if name != node.get("wait", {}).get("signal")]
+            node["upon"] = {random.choice(signals): random.choice(ways)}
 
 
 def _works(node: Data) -> bool:
-    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each"))
+    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each", "wait"))
 
 
 def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Data:
     """A node without a way on: what it says, does, saves and sets."""
-    kinds = ["say", "ask", "do", "do", "set"]
+    kinds = ["say", "ask", "do", "do", "set", "wait"]
     if depth < DEEPEST:
         kinds += ["all", "race", "each"]
     kind = random.choice(kinds)
@@ -301,6 +307,11 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
         _with_time(random, node)
     elif kind == "do":
         _do(random, node, local)
+    elif kind == "wait":
+        node["wait"] = dict([random.choice(WAITS)])
+        if "signal" in node["wait"] and random.random() < 0.5:
+            node["save"] = "out"
+        _with_time(random, node)
     elif kind in ("all", "race"):
         node[kind] = {
             name: _body(random, f"{prefix}{name}", depth + 1, local) for name in ("x", "y", "z")[: random.randint(1, 3)]

@@ -45,6 +45,9 @@ def test_what_is_due_is_told_from_now() -> None:
         ({"for": "undo", "tool": "t", "attempt": 1, "key": "k"}, "is undone by t, attempt 1"),
         ({"for": "retry", "tool": "t", "attempt": 1, "due": timestamp(NOW + 9)}, "calls t again in 9s"),
         ({"for": "states", "states": ["Ready", "Up"]}, "waits for Ready, Up"),
+        ({"for": "signal", "signal": "paid"}, "waits for signal paid"),
+        ({"for": "condition", "if": "votes >= 2"}, "waits until votes >= 2 holds"),
+        ({"for": "time", "due": timestamp(NOW + 7205)}, "goes on in 2h"),
         ({"for": "bodies", "done": 1, "failed": 0, "running": 2, "total": 3}, "1 of 3 done"),
         ({"for": "bodies", "done": 1, "failed": 1, "running": 1, "total": 3}, "1 of 3 done, 1 failed"),
         (

@@ -32,7 +32,7 @@ def test_a_run_that_nothing_can_move_on_says_so(project: Path) -> None:
     (project / "w.yaml").write_text(WAITING.replace("WAYS, ", "").replace("  c: {set: {add: [Ready]}, to: $end}\n", ""))
     done = trellis("run", "w.yaml", "--id", "r", cwd=project)
     assert done.code == 7
-    told = "input needed: run 'r' waits at 'b' for Ready: nothing in the graph can activate that now"
+    told = "input needed: run 'r' waits at 'b' for Ready: nothing in the graph can bring that now"
     assert done.err.splitlines()[0] == told
 
 

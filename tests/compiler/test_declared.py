@@ -230,7 +230,7 @@ nodes:
   n: {wait: {states: [A]}, say: hi, timeout: 1s, deadline: 1m, set: {fields: {x: 1}}, catch: {timeout: $fail}, upon: {interrupt: $end}, save: x, retry: {max_attempts: 2}, with: {}, undo: {do: t}, join: all, to: $end}
 """
     assert [line.partition(" (")[0] for line in problems(text)] == [
-        "4:137: E217 `save` goes with `do`, `all`, `race` or `each`, and 'n' has `wait`",
+        "4:137: E217 'n' waits for no signal, so there is nothing to save",
         "4:146: E217 `retry` goes with `do`, and 'n' has `wait`",
         "4:172: E217 `with` goes with `do`, and 'n' has `wait`",
         "4:182: E217 `undo` goes with `do`, `ask`, `all`, `race` or `each`, and 'n' has `wait`",

@@ -16,14 +16,14 @@ nodes:
   e: {end: ok, to: a}
 """
     assert problems(text) == [
-        "4:16: E217 `save` goes with `do`, `all`, `race` or `each`, and 'a' only says something (remove `save`)",
+        "4:16: E217 `save` goes with `do`, `all`, `race`, `each` or `wait`, and 'a' only says something (remove `save`)",
         "4:25: E217 `retry` goes with `do`, and 'a' only says something (remove `retry`)",
         "4:51: E217 `undo` goes with `do`, `ask`, `all`, `race` or `each`, and 'a' only says something (remove `undo`)",
         "4:66: E217 `timeout` goes with `do`, `ask`, `all`, `race`, `each` or `wait`, and 'a' only says something (remove `timeout`)",
         "4:79: E217 `deadline` goes with `do`, `ask`, `all`, `race`, `each` or `wait`, and 'a' only says something (remove `deadline`)",
         "4:93: E217 `upon` goes with `do`, `ask`, `all`, `race`, `each` or `wait`, and 'a' only says something (remove `upon`)",
         "4:115: E217 `join` goes with `all` or `each`, and 'a' only says something (remove `join`)",
-        "5:23: E217 `save` goes with `do`, `all`, `race` or `each`, and 'b' has `ask` (the answer goes to the field that `ask` names)",
+        "5:23: E217 `save` goes with `do`, `all`, `race`, `each` or `wait`, and 'b' has `ask` (the answer goes to the field that `ask` names)",
         "5:32: E217 `retry` goes with `do`, and 'b' has `ask` (a refused answer is asked again without it)",
         "5:58: E217 `with` goes with `do`, and 'b' has `ask` (remove `with`)",
         "6:26: E217 `retry` goes with `do`, and 'c' has `all` (put it into the branches)",

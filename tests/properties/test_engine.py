@@ -58,6 +58,8 @@ def legal(state: State, draw: Any) -> list[Event]:
             )
     events += [TimerFired(max(timer.due, at), name) for name, timer in state.timers.items()]
     events.append(SignalReceived(at, "interrupt"))
+    events.append(SignalReceived(at, "later"))
+    events.append(SignalReceived(at, "fault", {"why": "so"}))
     return events
 
 
@@ -136,7 +138,16 @@ def settled(graph: Graph, state: State) -> None:
         return
     for token in state.tokens.values():
         node = graph.definition.nodes[token.node]
-        assert node.wait is None or not set(node.wait.states) <= set(state.active), "a wait is over, and stays"
+        wait = node.wait
+        if wait is not None and wait.states:
+            assert not set(wait.states) <= set(state.active), "a wait is over, and stays"
+        if wait is not None and wait.condition is not None:
+            holds = program_of(graph).node(token.node).holds
+            assert holds is not None and not holds({**state.fields, **token.locals}), (
+                "an expression holds, and is waited for"
+            )
+        if wait is not None and wait.signal:
+            assert all(kept.name != wait.signal for kept in state.buffer), "a signal is kept, and waited for"
         assert not set(node.upon_states) & set(state.active), "a route leads away, and is not taken"
 
 

@@ -15,12 +15,13 @@ from trellis.engine.state import Open, Token
 from trellis.hosts.lines import timestamp
 from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph, Node, static_id
+from trellis.model.graph import Wait as WaitFor
 from trellis.model.secrets import mask
 from trellis.stores.base import RunRow
 
 Wait = dict[str, Any]
-"""`node` (its path), `for` (answer, call, undo, uncertain, retry, states, bodies, nothing), and what there is to know
-of it; `limits` are its timers."""
+"""`node` (its path), `for` (answer, call, undo, uncertain, retry, states, signal, time, condition, bodies, nothing), and
+what there is to know of it; `limits` are its timers."""
 
 
 def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
@@ -58,7 +59,7 @@ def _pending(pending: Open) -> Wait:
 
 def _resting(node: Node, state: State, token: Token) -> Wait:
     if node.wait is not None:
-        return {"for": "states", "states": [name for name in node.wait.states if name not in state.active]}
+        return _awaited(node.wait, state, token)
     join = token.join
     if join is not None:
         done, failed = len(join.done or ()), len(join.failed or ())
@@ -72,9 +73,20 @@ def _resting(node: Node, state: State, token: Token) -> Wait:
     return {"for": "nothing"}
 
 
+def _awaited(wait: WaitFor, state: State, token: Token) -> Wait:
+    if wait.signal:
+        return {"for": "signal", "signal": wait.signal}
+    if wait.condition is not None:
+        return {"for": "condition", "if": wait.condition}
+    due = [state.timers[name].due for name in token.timers if state.timers[name].purpose == "wait"]
+    if due:
+        return {"for": "time", "due": timestamp(due[0])}
+    return {"for": "states", "states": [name for name in wait.states if name not in state.active]}
+
+
 def _limits(state: State, token: Token) -> Wait:
     timers = [state.timers[name] for name in token.timers if name in state.timers]
-    found = [{"purpose": each.purpose, "due": timestamp(each.due)} for each in timers if each.purpose != "retry"]
+    found = [{"purpose": each.purpose, "due": timestamp(each.due)} for each in timers if each.purpose in _LIMITS]
     return {"limits": found} if found else {}
 
 
@@ -104,6 +116,7 @@ def told(wait: Wait, now: float) -> str:
     return "; ".join(parts)
 
 
+_LIMITS = ("timeout", "deadline")
 _DEADLINE = "its deadline was", "its deadline is"
 
 
@@ -123,6 +136,12 @@ def _what(wait: Wait, now: float) -> str:
         return f"calls {wait.get('tool', 'again')} again {until(seconds(wait['due']), now)}"
     if kind == "states":
         return f"waits for {', '.join(wait['states']) or 'nothing more'}"
+    if kind == "signal":
+        return f"waits for signal {wait['signal']}"
+    if kind == "condition":
+        return f"waits until {one_line(wait['if'])} holds"
+    if kind == "time":
+        return f"goes on {until(seconds(wait['due']), now)}"
     if kind == "bodies":
         failed = f", {wait['failed']} failed" if wait["failed"] else ""
         enough = f", {wait['enough']} will do" if "enough" in wait else ""
@@ -152,7 +171,7 @@ def _briefly(row: RunRow, nodes: Mapping[str, Node]) -> Iterator[str]:
         elif node.ask is not None:
             yield f"{path} asks {', '.join(node.ask.fields)}"
         elif node.wait is not None:
-            yield f"{path} waits for {', '.join(node.wait.states)}"
+            yield f"{path} waits" if node.wait.timed else f"{path} waits for {one_line(node.wait.shown)}"
         elif node.do is not None:
             yield f"{path} is uncertain" if row.wake is None else f"{path} calls {node.do.tool}"
         elif not node.bodies or len(row.position) == 1:

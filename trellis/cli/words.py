@@ -95,6 +95,8 @@ class Words:
         return None if line["node"] in self._undoing else self.good(line["node"])
 
     def _waits(self, line: Line) -> str | None:
+        if line["purpose"] == "wait":
+            return f"{self._mark('wait', 'yellow')} {line['node']} goes on in {between(line['at'], line['due'])}"
         if line["purpose"] != "retry":
             return None
         last = self._attempts.get(line["node"])

@@ -136,8 +136,7 @@ class _Lowering:
             if end.result is not None:
                 texts.append(Text("expression", end.result, (*steps, "end", "result"), "route"))
         elif verb == "wait":
-            names = data["wait"].get("states") or ()
-            given["wait"] = Wait(self.members("wait", names, (*steps, "wait", "states")))
+            given["wait"] = self.wait(texts, data["wait"], (*steps, "wait"))
         elif verb in ("all", "race", "each"):
             given["join"] = parts.join(data)
             if verb == "each":
@@ -216,6 +215,21 @@ class _Lowering:
         if "do" not in data:
             return None
         return Undo(self.called(texts, data, steps, "done"), parts.retry(data), parts.seconds(data, "timeout"))
+
+    def wait(self, texts: list[Text], data: dict[str, Any], steps: Steps) -> Wait:
+        """`wait`: one form of it."""
+        given: dict[str, Any] = {}
+        if data.get("states"):
+            given["states"] = self.members("wait", data["states"], (*steps, "states"))
+        if "time" in data:
+            given["time"] = parts.seconds(data, "time")
+        if "until" in data:
+            given["until"] = data["until"]
+            self.template(texts, data["until"], (*steps, "until"), "enter")
+        if "if" in data:
+            given["condition"] = text = parts.expression(data["if"])
+            texts.append(Text("expression", text, (*steps, "if"), "enter", BOOLEAN))
+        return Wait(signal=data.get("signal", ""), **given)
 
     def writes(self, texts: list[Text], data: dict[str, Value], steps: Steps) -> dict[str, str]:
         """`set.fields`: each expression gives what its field takes."""

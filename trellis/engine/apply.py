@@ -64,23 +64,21 @@ def settle(turn: Turn) -> Step:
                 continue
             name, *facts = agenda.pop()
             WORK[name](turn, *facts)
-        if states is not None and _settled_states(turn):
+        if (states is not None or turn.stirred) and _reacted(turn):
             continue
         if not (turn.buffer and take_buffered(turn)):
             return turn.step()
 
 
-def _settled_states(turn: Turn) -> bool:
-    """Whether the declared states gave the turn more to do."""
+def _reacted(turn: Turn) -> bool:
+    """Whether what waits for states or fields gave the turn more to do."""
     from trellis.engine.reactions import react
 
     states = turn.states
-    if states is None:
-        return False
-    if states.moved:
+    if states is not None and states.moved:
         bodies.begin(turn)
         return True
-    return react(turn, states)
+    return react(turn)
 
 
 def _completed(program: Program, state: State, event: ActionCompleted) -> Turn | Step:
@@ -162,6 +160,8 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
     token = change(turn, token, timers=tuple(name for name in token.timers if name != event.timer))
     if timer.purpose == "retry":
         attempts.again(turn, token)
+    elif timer.purpose == "wait":
+        turn.later("proceed", token.path, token.entry)
     elif timer.purpose == "timeout" and token.call is not None:
         attempts.timed_out(turn, token)
     elif approvals.lapses(turn, token):

@@ -93,8 +93,8 @@ def enter(
     turn.write_tokens()[path] = token
     turn.note("node.entered", {"node": path})
     turn.later("act", path, token.entry)
-    if linked.reacts and turn.states is not None:
-        turn.states.stirred = True
+    if linked.reacts:
+        turn.stirred = True
 
 
 def over_limit(turn: Turn, node: str, path: str) -> ErrorFacts | None:

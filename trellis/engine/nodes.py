@@ -13,6 +13,7 @@ from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
 from trellis.errors import ExpressionError
 from trellis.model.actions import RenderContent, RequestInput
+from trellis.model.dates import read_moment
 from trellis.model.graph import END, Ask, AskKind
 from trellis.model.secrets import mask
 from trellis.model.types import VERDICTS
@@ -68,7 +69,7 @@ def _write_form(turn: Turn, token: Token, ask: Ask, answers: Value) -> None:
 
 
 def proceed(turn: Turn, path: str, entry: int) -> None:
-    """The states that the node waited for are there."""
+    """What the node waited for has come."""
     token = turn.tokens.get(path)
     if token is None or token.entry != entry:
         return
@@ -83,8 +84,7 @@ def proceed(turn: Turn, path: str, entry: int) -> None:
 def back(turn: Turn, path: str, target: str, setting: Setting, failures: tuple[object, ...]) -> None:
     """What an edge with `undo: true` had to undo is undone, as far as it could be."""
     token = turn.tokens[path]
-    if turn.states is not None:
-        turn.states.stirred = True  # nobody could go on meanwhile
+    turn.stirred = True  # nobody could go on meanwhile
     if failures:
         raise_error(turn, token, "undo_failed", f"{len(failures)} of what completed could not be undone")
         return
@@ -165,8 +165,24 @@ def _pass(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     _leave(turn, token, linked)
 
 
-def _wait(_turn: Turn, _token: Token, _linked: LinkedNode, _text: str) -> None:
-    """Nothing: waits are looked at when all has settled."""
+def _wait(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
+    """Set the timer that ends the wait. Without one there is nothing to do: waits are looked at when all has settled."""
+    wait = linked.node.wait
+    assert wait is not None
+    if linked.until is not None:
+        try:
+            due = read_moment(linked.until(scope(turn, token)))
+        except ValueError as error:
+            raise Fault("invalid", f"node '{token.path}' waits until: {error}") from error
+    elif wait.time is not None:
+        due = turn.at + wait.time
+    else:
+        return
+    if due <= turn.at:
+        _leave(turn, token, linked)
+        return
+    timer = turn.set_timer("wait", due, token.path, token.entry, turn.key(token), 1)
+    change(turn, token, timers=(*token.timers, timer))
 
 
 def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:

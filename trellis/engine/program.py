@@ -48,8 +48,8 @@ class LinkedNode:
     """One node with its texts compiled."""
 
     __slots__ = (
-        "args", "edges", "items", "node", "reacts", "remembered", "result", "say", "set", "sets", "simple_to", "timed",
-        "tool", "undo_args", "undo_tool",
+        "args", "edges", "holds", "items", "node", "reacts", "remembered", "result", "say", "set", "sets", "simple_to",
+        "takes", "timed", "tool", "undo_args", "undo_tool", "until",
     )  # fmt: skip
 
     def __init__(self, node: Node, program: Program) -> None:
@@ -71,13 +71,18 @@ class LinkedNode:
         self.simple_to = first.to if first is not None and first.when is None and not first.undo else None
         self.timed = node.timeout is not None or node.deadline is not None
         self.remembered = node.id in program.marked
-        self.reacts = node.wait is not None or bool(node.upon_states)
+        wait = node.wait
+        self.until = program.template(wait.until) if wait is not None and wait.until is not None else None
+        self.holds = program.expression(wait.condition) if wait is not None and wait.condition is not None else None
+        self.reacts = bool(node.upon_states) or (wait is not None and bool(wait.states or wait.condition))
+        self.takes = node.upon if wait is None or not wait.signal else {**node.upon, wait.signal: ""}
+        """Signal -> where it leads; the one that the node waits for leads nowhere."""
 
 
 class Program:
     """The linked nodes and fields of one definition."""
 
-    __slots__ = ("_compiled", "_nodes", "declared", "definition", "fields", "marked", "secrets")
+    __slots__ = ("_compiled", "_nodes", "declared", "definition", "fields", "marked", "secrets", "watches")
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
@@ -85,6 +90,8 @@ class Program:
         self._nodes: dict[str, LinkedNode] = {}
         self.marked = frozenset(edge.to for node in definition.nodes.values() for edge in node.to if edge.undo)
         self.secrets = frozenset(name for name, field in definition.fields.items() if field.secret)
+        self.watches = any(node.wait is not None and node.wait.condition for node in definition.nodes.values())
+        """Whether some node waits for what the fields say."""
         self.fields = {name: LinkedField(name, field, self) for name, field in definition.fields.items()}
         self.declared = self._declared() if definition.states else None
 

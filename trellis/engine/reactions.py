@@ -1,4 +1,4 @@
-"""What waits for states goes on once everything else has settled: first along routes, then out of waits.
+"""What waits for states or fields goes on once everything else has settled: first along routes, then out of waits.
 
 A state is not used up: every token whose route names it leaves. A wait is looked at anew after each that went on,
 since what went on may have changed the states.
@@ -6,38 +6,56 @@ since what went on may have changed the states.
 
 from __future__ import annotations
 
-from trellis.engine.routes import go, root_token
+from trellis.engine.routes import go, raise_error, root_token
 from trellis.engine.signals import in_document_order
 from trellis.engine.state import Token
 from trellis.engine.states import Active
 from trellis.engine.turn import Turn
+from trellis.engine.writes import scope
+from trellis.errors import ExpressionError
 
 
-def react(turn: Turn, active: Active) -> bool:
+def react(turn: Turn) -> bool:
     """Let go on what can; False where nothing can."""
     if turn.status != "running":
         return False
-    if active.written:
-        active.follow(turn)
-    if active.moved:
-        return True
-    if turn.rollback is not None or not active.stirred:
+    active = turn.states
+    if active is not None:
+        if active.written:
+            active.follow(turn)
+        if active.moved:
+            return True
+    if turn.rollback is not None or not turn.stirred:
         return False
     program = turn.program
     reacting = [token for token in turn.tokens.values() if program.node(token.node).reacts]
     tokens = in_document_order(program, turn.tokens, reacting)
-    leaving = _leaving(turn, active, tokens)
-    active.fresh = 0
-    if leaving:
-        _leave(turn, leaving)
-        return True
+    if active is not None:
+        leaving = _leaving(turn, active, tokens)
+        active.fresh = 0
+        if leaving:
+            _leave(turn, leaving)
+            return True
     for token in tokens:
-        wait = program.node(token.node).node.wait
-        if wait is not None and all(map(active.holds, wait.states)):
+        try:
+            over = _is_over(turn, token)
+        except ExpressionError as error:
+            raise_error(turn, token, "expression", str(error))
+            return True
+        if over:
             turn.later("proceed", token.path, token.entry)
             return True
-    active.stirred = False
+    turn.stirred = False
     return False
+
+
+def _is_over(turn: Turn, token: Token) -> bool:
+    """Whether what the node waits for is true now. Raises ExpressionError."""
+    linked = turn.program.node(token.node)
+    if linked.holds is not None:
+        return bool(linked.holds(scope(turn, token)))
+    wait, active = linked.node.wait, turn.states
+    return wait is not None and bool(wait.states) and active is not None and all(map(active.holds, wait.states))
 
 
 def _leaving(turn: Turn, active: Active, tokens: list[Token]) -> list[tuple[Token, str]]:

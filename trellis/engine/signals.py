@@ -1,4 +1,4 @@
-"""A signal reaches exactly one taker: the innermost node that has a route for it, else the graph's own route."""
+"""A signal reaches exactly one taker: the innermost node that has a route or waits for it, else the graph's own route."""
 
 from __future__ import annotations
 
@@ -45,23 +45,29 @@ def receive(program: Program, state: State, event: SignalReceived) -> Turn | Ste
 
 
 def deliver(turn: Turn, name: str, data: dict[str, Value]) -> bool:
-    """Move the one taker of this signal along its route; False where there is none."""
+    """Let the one taker of this signal go on, along its route or out of its wait; False where there is none."""
     found = taker(turn.program, turn.tokens, name) if turn.rollback is None else None
     if found is None:
         return False
     token, target = found
     turn.note("signal", {"name": name, "data": data, "node": token.path})
-    go(turn, token, target, {"signal": {"name": name, "data": data}})
+    if target:
+        go(turn, token, target, {"signal": {"name": name, "data": data}})
+    else:
+        turn.later("complete", token.path, token.entry, data)
     return True
 
 
 def taker(program: Program, tokens: dict[str, Token], name: str) -> tuple[Token, str] | None:
-    """The token that takes a signal, and where it goes: the innermost, of several the first in the document."""
-    routed = [token for token in tokens.values() if name in program.node(token.node).node.upon]
+    """The token that takes a signal, and where it goes: the innermost, of several the first in the document.
+
+    One that waits for the signal goes where it goes when it has completed, and the target is empty.
+    """
+    routed = [token for token in tokens.values() if name in program.node(token.node).takes]
     if routed:
         places = {token.path: _place(program, tokens, token) for token in routed}
         found = min(routed, key=lambda token: (-len(places[token.path]), places[token.path]))
-        return found, program.node(found.node).node.upon[name]
+        return found, program.node(found.node).takes[name]
     target = program.definition.upon.get(name)
     if target is None:
         return None

@@ -85,7 +85,7 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     """A timer that was asked for: when, what for, and the visit that set it (`entry` 0: the rollback)."""
 
     due: float
-    purpose: Literal["timeout", "deadline", "retry"]
+    purpose: Literal["timeout", "deadline", "retry", "wait"]
     path: str
     entry: int
 
@@ -211,7 +211,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def waiting(self) -> bool:
-        """Whether nothing is under way, asked or timed: all there is waits for states, and only a signal helps."""
+        """Whether nothing is under way, asked or timed: all there is are waits, and only a signal helps."""
         return not (self.closed or self.open or self.timers)
 
 

@@ -21,6 +21,8 @@ Fields = dict[str, Value]
 class Teller(Protocol):
     """What is needed of a turn: its fields, and where to tell what has changed."""
 
+    stirred: bool
+
     @property
     def fields(self) -> Fields: ...
 
@@ -31,7 +33,7 @@ class Teller(Protocol):
 class Active:
     """The declared states of one run while one event is applied. Only runs of graphs that declare some have it."""
 
-    __slots__ = ("clock", "config", "declared", "fresh", "moved", "stirred", "written")
+    __slots__ = ("clock", "config", "declared", "fresh", "moved", "written")
 
     def __init__(self, declared: Declared, state: State) -> None:
         relations = declared.relations
@@ -42,8 +44,6 @@ class Active:
         """Exits and enters of each change, until what these states do is begun."""
         self.fresh = 0
         """The states, as a mask, that were entered since the routes were looked at."""
-        self.stirred = False
-        """Some wait or route may have something to go by now."""
         self.written = False
         """Fields were written since the auto states had their turn."""
 
@@ -89,7 +89,7 @@ class Active:
         for number, by in change.ticks:
             clock[names[number]] = clock.get(names[number], 0) + by
         self.fresh |= sum(map(bits.__getitem__, change.enters))
-        self.stirred = declared.reacts
+        turn.stirred = turn.stirred or declared.reacts
         if declared.places:
             self.moved.append((change.exits, change.enters))
         added, removed = _shown(declared, change.enters), _shown(declared, change.exits)

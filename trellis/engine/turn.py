@@ -66,6 +66,7 @@ class Turn:
         "states",
         "status",
         "steps",
+        "stirred",
         "trace",
         "undo",
         "undo_failures",
@@ -102,6 +103,8 @@ class Turn:
         self.heard, self.secrets = state.heard, state.secrets
         self.states: Active | None = None if program.declared is None else _active(program.declared, state)
         """The declared states; None where the graph has none."""
+        self.stirred = False
+        """Some wait or route may have something to go by now."""
 
     # What is read is shared with the state before; what is written is copied first.
 
@@ -111,6 +114,8 @@ class Turn:
 
     def write_fields(self, fields: dict[str, Value]) -> None:
         self._fields = fields
+        if self.program.watches:
+            self.stirred = True
 
     @property
     def tokens(self) -> dict[str, Token]:
@@ -191,9 +196,12 @@ class Turn:
         return f"{self.before.root}/{token.path}/{token.entry}"
 
     def start_timer(self, purpose: Any, delay: float, path: str, entry: int, key: str, attempt: int) -> str:
-        """Ask for a timer; its id."""
+        """Ask for a timer that fires after so many seconds; its id."""
+        return self.set_timer(purpose, self.at + delay, path, entry, key, attempt)
+
+    def set_timer(self, purpose: Any, due: float, path: str, entry: int, key: str, attempt: int) -> str:
+        """Ask for a timer that fires at this moment; its id."""
         name = self.next_id()
-        due = self.at + delay
         self.write_timers()[name] = Timer(due, purpose, path, entry)
         self.emit(
             StartTimer(id=name, idempotency_key=key, node=path, due=due, purpose=purpose, attempt=attempt),

@@ -152,14 +152,14 @@ class AnswerNeeded(UsageError):
 
 
 class SignalNeeded(UsageError):
-    """`waits` names the nodes that wait, each with the states that it lacks; `hopeless`: no signal is taken either."""
+    """`waits` names the nodes that wait, each with what it lacks; `hopeless`: no signal is taken either."""
 
     exit_code = 7
 
     def __init__(self, run: str, waits: Mapping[str, Sequence[str]], *, hopeless: bool = False) -> None:
         self.run, self.waits, self.hopeless = run, waits, hopeless
         waiting = "; ".join(f"at '{node}' for {', '.join(states)}" for node, states in waits.items())
-        why = "nothing in the graph can activate that now" if hopeless else "only a signal can move it on"
+        why = "nothing in the graph can bring that now" if hopeless else "only a signal can move it on"
         super().__init__(f"run '{run}' waits {waiting}: {why}")
 
 

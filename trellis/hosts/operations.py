@@ -19,6 +19,7 @@ from trellis.hosts.lines import Line, Scribe, entered
 from trellis.hosts.rows import UPDATED_S, checked_id, first_row
 from trellis.hosts.vault import Vault, rebound
 from trellis.model.codec import decode_event, encode_event
+from trellis.model.dates import NO_DATE
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
@@ -38,8 +39,6 @@ from trellis.stores.base import RunRow, Store
 
 EXPORT = 1
 """The version of the export format."""
-NO_DATE = 253_402_300_800.0
-"""The year 10000 begins, in seconds since 1970; no date can be written from then on."""
 
 
 class Replayed(NamedTuple):

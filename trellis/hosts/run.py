@@ -98,7 +98,7 @@ class Run:
     def stuck(self) -> bool:
         """Whether only somebody outside can move the run on.
 
-        It waits for an answer that no time limit ends, or for nothing but states, and no call is under way meanwhile.
+        It waits for an answer that no time limit ends, or for nothing that time brings, and no call is under way meanwhile.
         """
         state = self._live.state
         asked: list[RequestInput | CallTool] = [*self.questions, *self.uncertain]
@@ -108,17 +108,19 @@ class Run:
 
     @property
     def hopeless(self) -> bool:
-        """Whether the run only waits for states, and takes no signal: nothing that is in its graph brings them."""
+        """Whether the run only waits, and takes no signal: nothing that is in its graph brings what it waits for."""
         declared = self._live.graph.definition.signals
         return self._live.state.waiting and not any(self.takes(name) for name in (*declared, INTERRUPT))
 
     @property
     def waits(self) -> dict[str, list[str]]:
-        """The nodes that wait for states, by path, each with the states that are not active yet."""
+        """The nodes that wait, by path, each with what it waits for; of states, those that are not active yet."""
         state, nodes = self._live.state, self._live.graph.definition.nodes
         waits = [(token.path, nodes[token.node].wait) for token in state.tokens.values()]
         return {
-            path: [name for name in wait.states if name not in state.active] for path, wait in waits if wait is not None
+            path: [name for name in wait.states if name not in state.active] or [wait.shown]
+            for path, wait in waits
+            if wait is not None
         }
 
     def takes(self, signal: str) -> bool:

@@ -94,7 +94,7 @@ def run(
     run speaks. Not to be called where an event loop runs.
 
     Raises AnswerNeeded at a question without an answer and without a timeout; SignalNeeded where all that is left waits
-    for states; InvalidGraph, and what `Host.start` does.
+    for what no time brings; InvalidGraph, and what `Host.start` does.
     """
     import asyncio
 

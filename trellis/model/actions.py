@@ -92,7 +92,7 @@ class StartTimer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     node: str
     due: float
     purpose: str
-    """timeout, deadline or retry."""
+    """timeout, deadline, retry or wait."""
     attempt: int = 1
 
 

@@ -1,4 +1,4 @@
-"""A date as a person types it: `2030-01-31`; where a time is kept, its beginning in UTC, or a whole time as it is."""
+"""Dates as a person types them, `2030-01-31`, and moments as data has them: what they are as text and as a number."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from trellis.model.types import Type, epoch_seconds, found
 from trellis.model.values import Value
 
 EXAMPLE = "2030-01-31"
+NO_DATE = 253_402_300_800.0
+"""The year 10000 begins, in seconds since 1970; no date can be written from then on."""
 
 
 def read_date(declared: Type, value: object) -> Value:
@@ -27,3 +29,16 @@ def is_date(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def read_moment(value: Value) -> float:
+    """Seconds since 1970 of an ISO 8601 time with a zone, or of a number of them. Raises ValueError, saying what to write."""
+    if isinstance(value, str):
+        seconds = epoch_seconds(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise ValueError(f"expected a time such as 2030-01-31T09:30:00Z, found {found(value)}")
+    if not seconds < NO_DATE:  # nor is it one where it is not a number
+        raise ValueError(f"expected a time before the year 10000, found {found(value)}")
+    return seconds

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trellis.model.durations import format_duration
 from trellis.model.saying import Saying
 from trellis.model.states import DeclaredState
 from trellis.model.values import Value, digest
@@ -123,10 +124,35 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     start: str
 
 
-class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a node waits for: all of `states` to be active."""
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True, rename={"condition": "if"}):
+    """What a node waits for, one of these."""
 
     states: tuple[str, ...] = ()
+    """All of them are active."""
+    signal: str = ""
+    """The signal is there; what it carries is what the node gives."""
+    time: float | None = None
+    """So many seconds have passed."""
+    until: str | None = None
+    """The moment has come that this text gives."""
+    condition: str | None = None
+    """The expression holds."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether a timer ends it."""
+        return self.time is not None or self.until is not None
+
+    @property
+    def shown(self) -> str:
+        """What is waited for, in a few words."""
+        if self.signal:
+            return f"signal {self.signal}"
+        if self.time is not None:
+            return format_duration(self.time)
+        if self.condition is not None:
+            return f"if {self.condition}"
+        return ", ".join(self.states) if self.until is None else f"until {self.until}"
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -182,7 +182,7 @@ def _shape(node: Node) -> str:
     elif node.verb == "end" and node.end is not None:
         words.append(f"end {node.end.status}")
     elif node.verb == "wait" and node.wait is not None:
-        words.append(f"wait {', '.join(node.wait.states)}")
+        words.append(f"wait {node.wait.shown}")
     elif node.verb == "pass" and (node.set or node.adds or node.removes):
         states = [*(f"+{state}" for state in node.adds), *(f"-{state}" for state in node.removes)]
         words.append(f"set {', '.join([*node.set, *states])}")

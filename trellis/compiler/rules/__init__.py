@@ -20,6 +20,7 @@ from trellis.compiler.rules import (
     languages,
     loops,
     migrations,
+    moments,
     one_name,
     parallel_writes,
     questions,
@@ -37,6 +38,7 @@ from trellis.compiler.rules import (
     tools,
     undoing,
     unset,
+    vain_waits,
 )
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
@@ -74,6 +76,8 @@ RULES: tuple[Rule, ...] = (
     impossible_sets.check,
     rivals.check,
     awaited.check,
+    moments.check,
+    vain_waits.check,
     migrations.check,
     schedules.check,
 )

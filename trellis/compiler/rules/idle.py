@@ -11,7 +11,7 @@ from trellis.model.problems import Problem
 BELONGS: dict[str, tuple[Verb, ...]] = {
     "with": ("do",),
     "retry": ("do",),
-    "save": ("do", "all", "race", "each"),
+    "save": ("do", "all", "race", "each", "wait"),
     "undo": ("do", "ask", "all", "race", "each"),
     "timeout": ("do", "ask", "all", "race", "each", "wait"),
     "deadline": ("do", "ask", "all", "race", "each", "wait"),
@@ -46,6 +46,10 @@ def check(view: View) -> Iterator[Problem]:
         for key, verbs in BELONGS.items():
             if key in site.data and site.node.verb not in verbs and not view.lost(*site.steps):
                 yield _misplaced(view, site, key, verbs)
+        wait = site.node.wait
+        if wait is not None and not wait.signal and "save" in site.data and not view.torn(*site.steps):
+            message = f"{site.shown} waits for no signal, so there is nothing to save"
+            yield view.problem("E217", message, (*site.steps, "save"), key=True, hint="remove `save`")
         if site.node.verb == "end" and "to" in site.data:
             message = f"{site.shown} ends the run, so its `to` is never taken"
             yield view.problem("E217", message, (*site.steps, "to"), key=True, hint="remove one of the two")

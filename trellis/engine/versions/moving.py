@@ -67,8 +67,8 @@ def move(old: Graph, new: Graph, state: State, event: Adopted) -> Step:
                 # It was told before, so a turn that leaves it cancels it as any other.
                 turn.requests.append(request)
                 turn.note("ask", asked(request))
+    turn.stirred = True
     if turn.states is not None:
-        turn.states.stirred = True
         turn.states.written = old.definition.states != new.definition.states
     return settle(turn)
 

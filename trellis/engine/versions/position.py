@@ -7,11 +7,11 @@ from trellis.engine.state import State, Token
 from trellis.engine.versions.names import Versions
 from trellis.engine.versions.texts import Reads
 from trellis.model.actions import CallTool
-from trellis.model.graph import Join, Node
+from trellis.model.graph import Join, Node, Wait
 
 _BUSY = {
     "ask": "asks", "do": "has a call to make", "all": "has branches at work",
-    "race": "has branches at work", "each": "has items at work", "wait": "waits for states",
+    "race": "has branches at work", "each": "has items at work", "wait": "waits",
 }  # fmt: skip
 _LOCALS = {"error": "by `catch`", "signal": "by `upon`"}
 
@@ -77,6 +77,11 @@ def _check_work(versions: Versions, state: State, token: Token, old: Node, new: 
         return
     if old.verb == "do":
         _check_call(versions, state, token, new)
+    if old.wait is not None and new.wait is not None and old.wait.timed is not new.wait.timed:
+        findings.blocked(
+            f"node '{path}' waits for {_awaited(old.wait)}, and what takes its place for {_awaited(new.wait)}; let the run "
+            "leave it first, or keep what it waits for"
+        )
     if token.join is not None:
         _check_bodies(versions, token, old, new)
     running = {state.timers[name].purpose for name in token.timers}
@@ -93,6 +98,10 @@ def _check_work(versions: Versions, state: State, token: Token, old: Node, new: 
             "version; give its `retry` a `max_attempts`"
         )
     _check_locals(versions, token, old, new)
+
+
+def _awaited(wait: Wait) -> str:
+    return "a time" if wait.timed else wait.shown
 
 
 def _check_call(versions: Versions, state: State, token: Token, new: Node) -> None:

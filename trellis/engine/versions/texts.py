@@ -20,10 +20,12 @@ class Reads:
             *(name for text in conditions(node.say) for name in _expression(text)),
             *_call(node.do),
             *(_expression(node.each.items) if node.each is not None else ()),
+            *(_template(node.wait.until) if node.wait is not None else ()),
         }
         self.done = {
             *undo_reads(node),
             *(name for text in node.set.values() for name in _expression(text)),
+            *(_expression(node.wait.condition) if node.wait is not None else ()),  # read until it holds
         }
         for name in written(node):
             field = definition.fields.get(name)
