@@ -141,7 +141,7 @@ def test_a_secret_that_no_store_keeps_is_asked_for_again_unseen(project: Path) -
     person.type("abc\n")
     person.expect("n: ")
     person.type("1\n")
-    assert person.end() == (0, "1\n→ use  measure  attempt 1\n✓ use\ncompleted: 305\n")
+    assert person.end() == (0, "1\n✓ use  measure  n=305\ncompleted: 305\n")
     assert "sesam" not in person.screen
 
 
@@ -268,7 +268,11 @@ def test_words_of_a_branch_go_above_the_prompt_of_another(project: Path) -> None
     person.expect("✓ both.work\n")
     assert person.expect("go [y/n]: ") == "go [y/n]: "
     person.type("y\n")
-    assert person.end() == (0, "y\ncompleted\n")
+    code, rest = person.end()
+    assert (code, [line.split("  ")[0] for line in rest.splitlines()]) == (
+        0,
+        ["y", "✓ both", "├ ✓ person", "└ ✓ work", "completed"],
+    )
 
 
 def test_prompts_of_a_json_run_do_not_stand_among_its_lines(kinds: Path) -> None:

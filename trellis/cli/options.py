@@ -27,6 +27,8 @@ class Options(NamedTuple):
     existing: str | None = None
     by: str = ""
     """Who answers."""
+    headless: bool = False
+    """Nobody is there: nothing is asked, stdin is not read."""
 
     def how_to_resume(self, run: str) -> str:
         """What becomes of `run`, which is still open, and the command that continues it."""
@@ -71,11 +73,12 @@ _OPTIONS = (
     click.option(
         "--answers", metavar="FILE", help="Answers as YAML or JSON, a list or a map by node; stdin is not read then."
     ),
+    click.option("--headless", is_flag=True, help="Nobody is there: no question is put, stdin is not read."),
     click.option(
         "--output",
         type=click.Choice(["auto", "text", "json"]),
         default="auto",
-        help="json: an object per line, for programs; text and auto: words for people.",
+        help="auto: words for people, and a tree on a terminal; text: no tree; json: an object per line, for programs.",
     ),
     allow_option,
     click.option("--as", "by", metavar="WHO", default="", help="Who answers; the journal keeps it, approvals need it."),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from collections.abc import Sequence
+from threading import RLock
 from typing import Any
 
 _PLAIN = "\ud800"
@@ -17,11 +20,75 @@ _STEERING: dict[int, str] = {
 _SHOWN = _STEERING | {ord(_PLAIN): "\x1b[0m"} | {ord(text): f"\x1b[3{ord(text) & 7}m" for text in _COLORS.values()}
 
 
+class Region:
+    """Lines at the end of a terminal that are drawn again and again; whatever else is written goes above them.
+
+    One for all streams of a terminal.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()  # tools print from their threads
+        self.lines: tuple[int, ...] = ()
+        """How many columns each line takes that is drawn now."""
+        self.fresh = True
+        """Whether what is written next begins a line."""
+
+    def erasing(self, width: int) -> str:
+        """What takes the cursor to the first line and clears all from there on; of a window that is narrower now too."""
+        lines, self.lines = self.lines, ()
+        tall = sum(max(-(-columns // width), 1) for columns in lines)
+        return f"\r\x1b[{tall}A\x1b[J" if tall else ""
+
+
 class Terminal(io.TextIOWrapper):
     """A terminal that is written to. Control characters are shown as `\ufffd`; only what `painted` gave has a color."""
 
+    region: Region | None = None
+
     def write(self, text: str, /) -> int:
-        return super().write(text.translate(_SHOWN))
+        region = self.region
+        if region is None:
+            return super().write(text.translate(_SHOWN))
+        with region.lock:
+            if text:
+                before = region.erasing(self.columns())
+                region.fresh = text.endswith("\n")
+                return super().write(before + text.translate(_SHOWN))
+        return 0
+
+    def draw(self, lines: Sequence[str], columns: Sequence[int]) -> None:
+        """Draw the lines of the region anew, each of so many columns; none takes it away. Raises OSError."""
+        region = self.region
+        if region is None:
+            return
+        with region.lock:
+            if not region.fresh:
+                return
+            before = region.erasing(self.columns())
+            # No line wraps, however wide the terminal takes a character to be.
+            body = "".join(f"{line.translate(_SHOWN)}\n" for line in lines)
+            if before or body:
+                super().write(f"{before}\x1b[?7l{body}\x1b[?7h" if body else before)
+                self.flush()
+            region.lines = tuple(columns)
+
+    def columns(self) -> int:
+        """How many the terminal has now."""
+        return size_of(self)[0]
+
+
+def size_of(stream: Any) -> tuple[int, int]:
+    """Columns and lines of a terminal, 80 and 24 where it does not tell."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        size = os.terminal_size((0, 0))
+    return size.columns or _number("COLUMNS", 80), size.lines or _number("LINES", 24)
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 10_000 else default
 
 
 def on_terminal(stream: Any) -> Any:

@@ -12,9 +12,17 @@ from trellis.cli.places import root_here
 @click.command("resume", short_help=COMMANDS["resume"])
 @click.argument("run_id", metavar="ID")
 @session_options
-def command(run_id: str, store: str | None, answers: str | None, output: str, allow: tuple[str, ...], by: str) -> int:
+def command(
+    run_id: str,
+    store: str | None,
+    answers: str | None,
+    output: str,
+    allow: tuple[str, ...],
+    by: str,
+    headless: bool,
+) -> int:
     """Go on with the run ID; one that has ended says again how. Ends as `trellis run` does."""
     from trellis.cli.session import hold
 
-    options = Options(store, answers, output, allow, root_here(), existing=run_id, by=by)
+    options = Options(store, answers, output, allow, root_here(), existing=run_id, by=by, headless=headless)
     return hold(lambda host, secrets: host.resume(run_id, secrets=secrets), options)

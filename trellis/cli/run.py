@@ -29,6 +29,7 @@ def command(
     output: str,
     allow: tuple[str, ...],
     by: str,
+    headless: bool,
 ) -> int:
     """Run the graph in FILE.
 
@@ -41,5 +42,5 @@ def command(
 
     graph = load(file, tools=())
     fields = read_settings(settings, graph.definition.fields, graph.name)
-    options = Options(store, answers, output, allow, root_of(file), by=by)
+    options = Options(store, answers, output, allow, root_of(file), by=by, headless=headless)
     return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id, locale=locale), options)

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from trellis.cli.output import Terminal, painted, put_data
 from trellis.cli.words import Line, Words, glyphs_for
+from trellis.hosts.run import Run
 
 
 class OutputLost(Exception):
@@ -28,6 +29,12 @@ class TextScreen:
         self._prompt = ""
         self._left = False
         self._prompts = sys.stdout if sys.stdout.isatty() else sys.stderr
+
+    def follow(self, run: Run) -> None:
+        """That run is shown from now on."""
+
+    def rest(self) -> None:
+        """Nothing more comes from the run."""
 
     def show(self, line: Line) -> None:
         """Say one event line, if people are told it. Questions are said by whoever answers them."""
@@ -54,8 +61,11 @@ class TextScreen:
             self._left = False
             self._write(self._prompts, self._prompt)
 
-    def close_prompt(self, end: str = "") -> None:
-        """The prompt was answered, or its question is gone: `end` takes the cursor to the next line."""
+    def close_prompt(self, end: str = "", *, typing: bool = False) -> None:  # noqa: ARG002
+        """The prompt was answered, or its question is gone: `end` takes the cursor to the next line.
+
+        `typing`: somebody may still be typing at it.
+        """
         if self._prompt and not self._left:
             self._write(self._prompts, end)
         self._prompt = ""
@@ -70,7 +80,7 @@ class TextScreen:
 
     @staticmethod
     def _write(stream: TextIO, text: str) -> None:
-        with _losing(stream):
+        with losing(stream):
             stream.write(text)
             stream.flush()
 
@@ -86,7 +96,7 @@ class JsonScreen(TextScreen):
         self._prompts = sys.stderr
 
     def show(self, line: Line) -> None:
-        with _losing(sys.stdout):
+        with losing(sys.stdout):
             put_data(self._encode(line) + b"\n")
 
     def put(self, text: str) -> None:
@@ -99,7 +109,7 @@ class JsonScreen(TextScreen):
         """Nothing: the line was written when the question was asked."""
 
 
-class _losing:  # noqa: N801
+class losing:  # noqa: N801
     """Turns what goes wrong with a stream into OutputLost."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -121,5 +131,12 @@ def _is_device(stream: TextIO) -> bool:
 
 def words_for(stream: TextIO) -> Words:
     """Words with the marks and the colors that a stream can show."""
-    colored = isinstance(stream, Terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    colored = steerable(stream) and not os.environ.get("NO_COLOR")
     return Words(glyphs_for(stream.encoding), paint=painted if colored else None)
+
+
+def steerable(stream: TextIO) -> bool:
+    """Whether it is a terminal that can move its cursor and show colors."""
+    if not isinstance(stream, Terminal) or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.platform != "win32" or any(os.environ.get(name) for name in ("WT_SESSION", "ANSICON", "TERM"))

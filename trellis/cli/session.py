@@ -16,7 +16,8 @@ from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
 from trellis.cli.options import Options
 from trellis.cli.output import harmless
 from trellis.cli.places import command_line, not_kept, open_kept
-from trellis.cli.screen import JsonScreen, OutputLost, TextScreen
+from trellis.cli.screen import OutputLost, TextScreen
+from trellis.cli.screens import screen_for
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
@@ -48,7 +49,7 @@ Begin = Callable[[Host, Mapping[str, str]], Awaitable[Run]]
 
 def hold(begin: Begin, options: Options) -> int:
     """Begin a run, or go on with one, and stay with it. Gives the exit code; raises TrellisError."""
-    screen = JsonScreen() if options.output == "json" else TextScreen()
+    screen = screen_for(options.output)
     answers = answers_for(options, screen)
     way = WayBack(options)
     log, silence = logging.getLogger("trellis"), logging.NullHandler()
@@ -256,6 +257,7 @@ class Session:
 
     async def stay(self) -> int:
         """Show and answer until the run ends, needs input that does not come, or is to stop. Gives the exit code."""
+        self._screen.follow(self._run)
         tasks = [asyncio.ensure_future(work) for work in (self._show(), self._answer(), self._stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -264,6 +266,7 @@ class Session:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             restore(self._answers)
+            self._screen.rest()
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome

@@ -23,11 +23,26 @@ class Answers(Protocol):
     def lacking(self, node: str) -> str: ...
 
 
+class Nobody:
+    """Answers nothing, and reads nothing."""
+
+    interactive = False
+
+    async def answer(self, question: Line) -> None:
+        """None: there is no answer."""
+
+    def lacking(self, node: str) -> str:  # noqa: ARG002
+        """Why there is no answer for `node`."""
+        return "nobody answers (--headless)"
+
+
 def answers_for(options: Options, screen: TextScreen) -> Answers:
     """Whoever answers a command of these options. Raises UsageError where the file is none of answers."""
     if options.answers is not None:
         from trellis.cli.answers import read_answers
 
         return read_answers(options.answers)
+    if options.headless:
+        return Nobody()
     lines = TypedLines()
     return TerminalAnswers(lines, screen) if sys.stdin is not None and sys.stdin.isatty() else PipedAnswers(lines)

@@ -47,6 +47,16 @@ def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
     return [shown_wait(wait) for wait in found]
 
 
+def wait_of(graph: Graph, state: State, path: str) -> Wait | None:
+    """What the node at `path` waits for, where it waits for nothing that is open; None where there is no such node."""
+    token = state.tokens.get(path)
+    if token is None or token.request in state.open:
+        return None
+    return shown_wait(
+        {"node": path, **_resting(graph.definition.nodes[token.node], state, token), **_limits(state, token)}
+    )
+
+
 def _pending(pending: Open) -> Wait:
     request = pending.request
     if isinstance(request, RequestInput):

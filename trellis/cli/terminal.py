@@ -60,7 +60,7 @@ class TerminalAnswers:
             text = await self._lines.next(label if edits else None)
             end = "\n" if hidden or text is None else ""
         finally:
-            self._screen.close_prompt(end)
+            self._screen.close_prompt(end, typing=self._lines.waiting)
         return text
 
     def restore(self) -> None:

@@ -24,6 +24,7 @@ class Glyphs(NamedTuple):
     wait: str
     ask: str = "?"
     signal: str = "!"
+    left: str = "-"
 
 
 FINE = Glyphs("→", "✓", "✗", "↶", "…")
@@ -52,7 +53,7 @@ class Words:
         paint: Callable[[str, str], str] | None = None,
     ) -> None:
         self.glyphs = glyphs
-        self._paint = paint or (lambda text, _: text)
+        self.paint = paint or (lambda text, _: text)
         self._undoing: set[str] = set()
         self._undone: list[str] = []
         self._attempts: dict[str, int] = {}
@@ -80,7 +81,7 @@ class Words:
         return f"{self._mark('failed', 'red')} {text}"
 
     def _mark(self, name: str, color: str) -> str:
-        return self._paint(getattr(self.glyphs, name), color)
+        return self.paint(getattr(self.glyphs, name), color)
 
     def _called(self, line: Line) -> str | None:
         if line["node"] in self._undoing and line["attempt"] == 1:
@@ -144,7 +145,7 @@ class Words:
             told = ["" if error["code"] == _IMPLIED.get(status) else error["code"], error["message"]]
         if line.get("result") is not None:
             told.append(compact(line["result"]))
-        return ": ".join((self._paint(word, color), *(one_line(part) for part in told if part)))
+        return ": ".join((self.paint(word, color), *(one_line(part) for part in told if part)))
 
 
 _MILD = ("cancelled", "rolled_back")

@@ -1,0 +1,152 @@
+"""A run on a terminal: what it says stays, and below it stands a tree of what its nodes do, drawn again as they do it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+from trellis.cli.cells import cells
+from trellis.cli.output import Region, Terminal, size_of
+from trellis.cli.rows import Painter, Room
+from trellis.cli.screen import TextScreen, losing
+from trellis.cli.tree import Tree
+from trellis.cli.words import Line
+from trellis.hosts.run import Run
+from trellis.model.graph import Node, static_id
+
+DELAY_S = 0.2
+"""A node that is done before then is not drawn."""
+EVERY_S = 0.1
+IN_TREE = ("tool.called", "tool.returned", "timer.set", "undo.started")
+"""Kinds of lines that the tree shows, and that are not said besides."""
+
+
+class LiveScreen(TextScreen):
+    """Draws only on stdout. While a question is open the tree stands still above it, and news are said in lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run: Run | None = None
+        self._tree = Tree(self._node)
+        self._painter = Painter(self.words, self._progress, self._waits)
+        self._region = Region()
+        self._timer: asyncio.TimerHandle | None = None
+        self._typing = False
+        self._continued: Any = None
+        self._loop: asyncio.AbstractEventLoop
+
+    def follow(self, run: Run) -> None:
+        self._run, self._loop = run, asyncio.get_running_loop()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, Terminal):
+                stream.region = self._region
+        if sys.platform != "win32":
+            self._continued = signal.signal(signal.SIGCONT, self._again)
+        for path, token in run.state.tokens.items():  # of a run that is gone on with; lines tell only of what is new
+            facts: Line = {"node": path}
+            self._tree.fold({"type": "node.entered", **facts}, monotonic())
+            if token.call is not None and token.request:
+                called = {"tool": token.call.tool, "attempt": token.attempt}
+                self._tree.fold({"type": "tool.called", **facts, **called}, monotonic())
+        self._plan()
+
+    def rest(self) -> None:
+        if self._run is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        if sys.platform != "win32" and self._continued is not None:
+            signal.signal(signal.SIGCONT, self._continued)
+        try:
+            self._draw()
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, Terminal):
+                    stream.region = None
+            self._run = None
+
+    def show(self, line: Line) -> None:
+        prompted = bool(self._prompt)
+        root = self._tree.root
+        finished = self._tree.fold(line, monotonic())
+        lines = []
+        if finished is not None and finished.acted and not (prompted and root is finished and not finished.rows):
+            lines += self._painter.finished(finished, self._room().width)
+        text = self.words.say(line)
+        if text is not None and (prompted or line["type"] not in IN_TREE):
+            lines.append(text)
+        if lines:
+            self.put("\n".join(lines))
+
+    def put(self, text: str) -> None:
+        super().put(text)
+        self._plan()
+
+    def ask(self, above: str, prompt: str, *, shown: bool = True) -> None:
+        self._draw()
+        self._region.lines = ()  # they stay
+        super().ask(above, prompt, shown=shown)
+
+    def close_prompt(self, end: str = "", *, typing: bool = False) -> None:
+        super().close_prompt(end, typing=typing)
+        self._typing = typing
+        self._region.fresh = True  # whoever typed has ended the line
+        self._plan()
+
+    def _plan(self) -> None:
+        if self._timer is None and self._run is not None:
+            self._timer = self._loop.call_later(EVERY_S, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._draw()
+        self._plan()
+
+    def _draw(self) -> None:
+        """Draw the tree as it is now, if no prompt is in its way."""
+        stream = sys.stdout
+        if self._prompt or self._typing or self._run is None or not isinstance(stream, Terminal):
+            return
+        now, room = monotonic(), self._room()
+        root = self._tree.root
+        lasting = bool(self._tree.undone) or (root is not None and now - root.since >= DELAY_S)
+        lines = self._painter.live(self._tree, now, room) if lasting else []
+        if not lines and not self._region.lines:
+            return
+        with losing(stream):
+            stream.draw(lines, [cells(line) for line in lines])
+
+    def _room(self) -> Room:
+        columns, lines = size_of(sys.stdout)
+        return Room(columns - 1, max(lines - 2, 1))
+
+    def _node(self, path: str) -> Node | None:
+        return self._run.graph.definition.nodes.get(static_id(path)) if self._run is not None else None
+
+    def _progress(self, path: str) -> tuple[int, int, int] | None:
+        token = self._run.state.tokens.get(path) if self._run is not None else None
+        if token is None or token.join is None:
+            return None
+        return len(token.join.done or ()), len(token.join.failed or ()), token.join.total
+
+    def _waits(self, path: str) -> str:
+        from trellis.cli.standing import told, wait_of
+        from trellis.hosts.clock import SystemClock
+
+        assert self._run is not None
+        wait = wait_of(self._run.graph, self._run.state, path)
+        return told(wait, SystemClock().now()) if wait is not None and wait["for"] != "nothing" else ""
+
+    def _again(self, _number: int, _frame: FrameType | None) -> None:
+        """The process was stopped (Ctrl-Z) and goes on: others wrote to the terminal meanwhile."""
+        self._loop.call_soon_threadsafe(self._back)
+
+    def _back(self) -> None:
+        self._region.lines, self._region.fresh = (), True
+        if self._prompt:
+            self._left = True
+            self.prompt_again()
