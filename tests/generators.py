@@ -302,6 +302,8 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
         node["ask"] = {asked: ASKED[asked]}
         if asked == "form":
             node["ask"] = {"form": random.sample(["s", "env", "ok", "m", "rate", "some", "day"], random.randint(1, 4))}
+        if asked == "text" and random.randint(0, 1):
+            node["ask"] |= {"lines": True}
         if asked == "approve":
             node["ask"] |= random.choice([{}, {"by": ["ana"]}, {"by": ["ana", "ben"], "quorum": 2}, {"quorum": 2}])
         _with_time(random, node)

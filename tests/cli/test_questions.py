@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Here
+from tests.cli.console import Console
 
 PARTY = """\
 trellis: 1
@@ -187,3 +188,52 @@ def test_a_terminal_asks_for_one_field_of_a_form_after_the_other(order: Here) ->
         person.type(f"{typed}\n")
         person.expect(next_prompt)
     assert person.end()[0] == 0
+
+
+NOTES = """\
+trellis: 1
+name: notes
+start: what
+fields: {what: {type: string}, who: {type: string}}
+nodes:
+  what: {ask: {text: what, lines: true, default: nothing}, to: who}
+  who: {ask: {text: who}, to: done}
+  done: {end: {status: ok, result: "[what, who]"}}
+"""
+
+
+def test_a_text_of_several_lines_is_typed_up_to_a_dot(here: Here) -> None:
+    (here.folder / "notes.yaml").write_text(NOTES)
+    done = here("run", "notes.yaml", typed="one\n\n two\n.\nana\n")
+    assert done == (
+        0,
+        (
+            "? what  what (lines, up to one that is only .; default nothing): one two\n"
+            "? who  who: ana\n"
+            'completed: ["one\\n\\n two","ana"]\n'
+        ),
+        "",
+    )
+    (here.folder / "written.yaml").write_text('what: "a\\n.\\nb"\nwho: ben\n')
+    assert here("run", "notes.yaml", "--answers", "written.yaml").out.endswith('["a\\n.\\nb","ben"]\n')
+    assert here("run", "notes.yaml", typed=".\nana\n").out.endswith('["nothing","ana"]\n')
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals here")
+def test_a_person_ends_several_lines_with_a_dot_or_ctrl_d(here: Here) -> None:
+    (here.folder / "notes.yaml").write_text(NOTES)
+    label = "what (lines; a line with only . ends) [nothing]:\n> "
+    person = Console("run", "notes.yaml", cwd=here.folder, NO_COLOR="1")
+    assert person.expect(label) == label
+    person.type("one\n")
+    person.expect("> ")
+    person.type("two\n")
+    person.expect("> ")
+    person.type("\x04")
+    person.expect("who: ")
+    person.type("ana\n")
+    assert person.end() == (0, 'ana\ncompleted: ["one\\ntwo","ana"]\n')
+    person = Console("run", "notes.yaml", cwd=here.folder)
+    person.expect(label)
+    person.type("\x04")
+    assert person.end()[0] == 7

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trellis.cli.typed import TypedLines, Unfit
+from trellis.cli.typed import PipedAnswers, TypedLines, Unfit
 
 
 def read(data: bytes, count: int) -> list[str | Unfit | None]:
@@ -74,3 +74,29 @@ def test_a_line_that_nobody_waited_for_any_more_goes_to_the_next_who_does() -> N
     with pytest.MonkeyPatch.context() as patch, os.fdopen(read_end) as stdin:
         patch.setattr(sys, "stdin", stdin)
         assert asyncio.run(take()) == ["first", "second", None]
+
+
+LINES = {"node": "n", "field": "f", "kind": "text", "lines": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        (b"a\n\nb\n.\nc\n", ["a\n\nb", "c", None]),
+        (b".\na", ["", "a", None]),
+        (b"a\n. \n ..\n", ["a\n. \n ..", None]),
+        (b"\n", ["", None]),
+        (b"", [None]),
+        (b"a\n\xe9\nb\n.\nc\n.\n", [Unfit("not UTF-8: byte 0xe9"), "c", None]),
+        ((b"x" * 1023 + b"\n") * 1024 + b".\nc\n", ["\n".join(["x" * 1023] * 1024), "c", None]),
+        ((b"x" * 1023 + b"\n") * 1025 + b".\nc\n", [Unfit("longer than 1 MiB"), "c", None]),
+    ],
+)
+def test_a_text_of_several_lines_ends_at_a_dot(data: bytes, texts: list[str | Unfit | None]) -> None:
+    async def take() -> list[str | Unfit | None]:
+        answers = PipedAnswers(TypedLines())
+        return [await answers.answer(LINES) for _ in texts]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+        assert asyncio.run(take()) == texts

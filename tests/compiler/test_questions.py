@@ -92,6 +92,18 @@ nodes:
     ]
 
 
+def test_only_a_text_has_several_lines() -> None:
+    text = """start: a
+fields: {s: {type: string, optional: true}, n: {type: integer, optional: true}}
+nodes:
+  a: {ask: {text: s, lines: true}, to: b}
+  b: {ask: {int: n, lines: true}, to: $end}
+"""
+    assert problems(text) == [
+        "5:21: E214 `lines` says nothing to a question of kind int: it goes with text (remove `lines`)",
+    ]
+
+
 def test_several_choices_fill_a_list_and_a_date_what_can_hold_one() -> None:
     text = """start: a
 fields:

@@ -9,8 +9,8 @@ import msgspec
 
 from trellis.cli.output import harmless
 from trellis.cli.screen import TextScreen
-from trellis.cli.typed import TypedLines, Unfit, prepare_editing
-from trellis.cli.words import Line, Words, once_more, plain, so_far, usual
+from trellis.cli.typed import TypedLines, Unfit, prepare_editing, several
+from trellis.cli.words import END, Line, Words, once_more, plain, so_far, usual
 from trellis.model.values import Value
 
 
@@ -36,10 +36,28 @@ class TerminalAnswers:
             reason = None
         return answers
 
+    async def _several(self, question: Line) -> str | Unfit | None:
+        """Lines, each with a prompt of its own, up to a dot or Ctrl-D. None where there is none of them, but Ctrl-D."""
+        above, label = prompt(question, self._screen.words)
+        above += f"{label.rstrip()}\n"
+
+        async def line() -> str | Unfit | None:
+            nonlocal above
+            text = await self._line(above, MORE, edits=self._edits)
+            above = ""
+            return text
+
+        text = await several(line)
+        if text is not None:
+            self._lines.go_on()
+        return text
+
     async def answer(self, question: Line) -> Value | Unfit:
         """What the person typed; None at the end of the input (Ctrl-D). Cancelled, the prompt is taken away."""
         if question["kind"] == "form":
             return await self._form(question)
+        if question.get("lines"):
+            return await self._several(question)
         secret = question["kind"] == "secret"
         if secret and self._lines.editing:  # for a question that is gone; what is typed into it can be seen
             await self._line("", "press Enter first: ", edits=False)
@@ -87,11 +105,14 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
         may = f" [{'Y' if default is True else 'y'}/{'N' if default is False else 'n'}]"
     else:
         may = f" [{usual(question)}]" if default is not None else ""
-    how = _HOW.get(kind, "")
+    how = LINES if question.get("lines") else _HOW.get(kind, "")
     label = once_more(question) if question.get("again") else f"{question['field']}{how}{may}"
     return "".join(f"{line}\n" for line in above), f"{harmless(label)}: "
 
 
+MORE = "> "
+"""The prompt of each line of a text of several."""
+LINES = f" (lines; a line with only {END} ends)"
 _HOW = {"secret": " (not shown)", "multi": " (several, as 1, 2)", "date": " (YYYY-MM-DD)"}
 
 

@@ -11,8 +11,10 @@ import asyncio
 import io
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+
+from trellis.cli.words import END
 
 CHUNK = 65_536
 LONGEST = 2**20
@@ -46,6 +48,10 @@ class TypedLines:
         """Whether the line that is being read can be edited: what is typed is shown."""
         return self._waiting and self._prompt is not None
 
+    def go_on(self) -> None:
+        """Read on after an end: that of a terminal (Ctrl-D) ended one text only."""
+        self._ended = False
+
     async def next(self, prompt: str | None = None) -> str | Unfit | None:
         """The next line, None at the end of the input. Cancelled, it leaves the line to the next call.
 
@@ -77,8 +83,24 @@ class TypedLines:
                 loop.call_soon_threadsafe(self._lines.put_nowait, text)
             except RuntimeError:  # the loop is closed: nobody asks any more
                 return
-            if text is None:
-                return
+
+
+async def several(next_line: Callable[[], Awaitable[str | Unfit | None]]) -> str | Unfit | None:
+    """A text of several lines, up to one that is only a dot, or to the end of the input; None where it had ended.
+
+    One that holds an unfit line, or is too long, is refused as a whole when it has been read.
+    """
+    lines: list[str] = []
+    size, unfit, line = 0, None, await next_line()
+    if line is None:
+        return None
+    while line is not None and line != END:
+        if unfit is None:
+            size += 0 if isinstance(line, Unfit) else len(line.encode()) + 1
+            unfit = line if isinstance(line, Unfit) else _too_long() if size > LONGEST + 1 else None
+            lines.append(str(line))
+        line = await next_line()
+    return unfit or "\n".join(lines)
 
 
 def prepare_editing() -> bool:
@@ -157,9 +179,9 @@ class PipedAnswers:
     def __init__(self, lines: TypedLines) -> None:
         self._lines = lines
 
-    async def answer(self, question: dict[str, Any]) -> str | Unfit | None:  # noqa: ARG002
-        """The next line; None at the end of the input."""
-        return await self._lines.next()
+    async def answer(self, question: dict[str, Any]) -> str | Unfit | None:
+        """The next line, or the lines of a text of several; None at the end of the input."""
+        return await (several(self._lines.next) if question.get("lines") else self._lines.next())
 
     def lacking(self, node: str) -> str:  # noqa: ARG002
         """Why there is no answer for `node`."""

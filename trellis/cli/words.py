@@ -10,6 +10,8 @@ import msgspec
 from trellis.cli.output import harmless
 
 Line = dict[str, Any]
+END = "."
+"""A line that ends a text of several lines."""
 LONGEST = 400
 """Characters of a message that a line shows; `--output json` has all of it."""
 
@@ -191,6 +193,7 @@ def wanted(question: Line) -> str:
         return "; ".join(map(wanted, question["form"]))
     options = ", ".join(map(plain, question.get("options", ())))
     may = "any of " * (question["kind"] == "multi") + options if options else _KINDS.get(question["kind"], "")
+    may = f"lines, up to one that is only {END}" if question.get("lines") else may
     default = f"default {usual(question)}" if "default" in question else ""
     by = f"by {', '.join(question['by'])}" if "by" in question else ""
     both = "; ".join(filter(None, (may, default, by, so_far(question))))

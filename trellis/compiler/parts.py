@@ -135,6 +135,7 @@ def ask(data: dict[str, Any], fields: dict[str, Field]) -> Ask | None:
         default=written.get("default"),
         by=tuple(written.get("by") or ()),
         quorum=written.get("quorum", 1),
+        lines=written.get("lines", False),
     )
 
 

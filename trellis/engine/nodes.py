@@ -200,6 +200,7 @@ def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
         by=ask.by,
         quorum=ask.quorum,
         form=ask.form,
+        lines=ask.lines,
     )
     turn.emit(request, "ask", asked(request))
     token = change(turn, token, request=request.id)
@@ -230,6 +231,8 @@ def _question(kind: AskKind, asks: Ask | RequestInput) -> dict[str, Value]:
         facts["options"] = list(options)
     if asks.default is not None:
         facts["default"] = asks.default
+    if asks.lines:
+        facts["lines"] = True
     return facts
 
 

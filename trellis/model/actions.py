@@ -66,6 +66,8 @@ class RequestInput(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, ta
     """Who has approved so far, in order."""
     form: tuple[Ask, ...] = ()
     """The questions of a form, whose own `field` is empty; its answer is a map by field."""
+    lines: bool = False
+    """The text may have several lines."""
 
 
 class CallTool(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="CALL_TOOL", tag_field="kind"):

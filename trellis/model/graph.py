@@ -93,6 +93,8 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of an approval: how many have to approve. One who does not decides alone."""
     form: tuple[Ask, ...] = ()
     """The questions that a form asks as one."""
+    lines: bool = False
+    """Of a text: it may have several lines."""
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ TAKES = {
 BETTER = {**FILLS, "approval": "approve"}
 APART = {"options": ("date", "form", "approve"), "default": ("form", "approve")}
 """Key -> the kinds of questions that it says nothing to."""
-ONLY = {"by": ("approve",), "quorum": ("approve",)}
+ONLY = {"by": ("approve",), "quorum": ("approve",), "lines": ("text",)}
 """Key -> the kinds of questions that it goes with."""
 
 

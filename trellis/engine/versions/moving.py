@@ -202,6 +202,7 @@ class _Mover:
             quorum=ask.quorum,
             given=self.given(request, token, ask),
             form=ask.form,
+            lines=ask.lines,
         )
 
     def given(self, request: RequestInput, token: Token, ask: Ask) -> tuple[Given, ...]:
