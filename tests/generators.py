@@ -224,6 +224,7 @@ def _use_states(random: Random, node: Data, names: tuple[str, ...]) -> None:
     if not _works(node) and "end" not in node and random.random() < 0.3:
         node["wait"] = {"states": random.sample(names, min(len(names), random.randint(1, 2)))}
         _with_time(random, node)
+        _with_reminders(random, node)
     if _works(node) and random.random() < 0.2:
         node.setdefault("upon", {})["states"] = {random.choice(names): random.choice(["$end", "$rollback"])}
 
@@ -306,7 +307,11 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
             node["ask"] |= {"lines": True}
         if asked == "approve":
             node["ask"] |= random.choice([{}, {"by": ["ana"]}, {"by": ["ana", "ben"], "quorum": 2}, {"quorum": 2}])
+            if random.random() < 0.4:
+                more: Data = {"by": ["eve"]} if "by" in node["ask"] else {"say": "{{ m }} waits"}
+                node["escalate"] = [{"after": "2s", "do": "u"}, {"after": "3s", **more}]
         _with_time(random, node)
+        _with_reminders(random, node)
     elif kind == "do":
         _do(random, node, local)
     elif kind == "wait":
@@ -314,6 +319,7 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
         if "signal" in node["wait"] and random.random() < 0.5:
             node["save"] = "out"
         _with_time(random, node)
+        _with_reminders(random, node)
     elif kind in ("all", "race"):
         node[kind] = {
             name: _body(random, f"{prefix}{name}", depth + 1, local) for name in ("x", "y", "z")[: random.randint(1, 3)]
@@ -363,6 +369,12 @@ def _with_time(random: Random, node: Data) -> None:
     for key, length in (("timeout", "5s"), ("deadline", "1m")):
         if random.random() < 0.3:
             node[key] = length
+
+
+def _with_reminders(random: Random, node: Data) -> None:
+    if random.random() < 0.3:
+        told = [{"do": random.choice(TOOLS), "with": {"n": "{{ m }}"}}, {"say": "{{ 7 // m }}"}]
+        node["remind"] = {"every": "1s", "max": random.randint(0, 2), **random.choice(told)}
 
 
 def _join(random: Random, node: Data, most: int) -> None:

@@ -264,3 +264,18 @@ def test_a_program_that_cannot_be_started_says_why(tmp_path: Path) -> None:
         "the command line of 'echo' is too long; its arguments are on stdin as well"
     )
     assert attempt(command(tmp_path, "a\0b"), "tool") == invalid("'a?b' cannot be started: embedded null byte")
+
+
+def test_whatever_comes_on_stderr_is_a_beat_and_what_comes_on_stdout_is_the_value(tmp_path: Path) -> None:
+    beats: list[object] = []
+
+    class Heard(type(call("tool")), frozen=True):  # type: ignore[misc]
+        def heartbeat(self, details: object = None) -> None:
+            beats.append(details)
+
+    request = call("tool")
+    heard = Heard(**{name: getattr(request, name) for name in request.__struct_fields__})
+    loud, quiet = shell(tmp_path, "echo 40 of 100 >&2; echo done"), shell(tmp_path, "echo done")
+    assert (value(play(loud.dispatch(heard))), bool(beats)) == ("done", True)
+    beats.clear()
+    assert (value(play(quiet.dispatch(heard))), beats) == ("done", [])

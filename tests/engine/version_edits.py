@@ -110,7 +110,22 @@ def rewritten(document: Data, random: Random) -> Data:
     for node in [node for _, region in regions(edited) for node in region["nodes"].values()]:
         if random.random() < 0.5:
             continue
-        gone = random.choice(["timeout", "deadline", "retry", "undo", "commit", "catch", "upon", "save", "set", "say"])
+        gone = random.choice(
+            [
+                "timeout",
+                "deadline",
+                "retry",
+                "undo",
+                "commit",
+                "catch",
+                "upon",
+                "save",
+                "set",
+                "say",
+                "remind",
+                "escalate",
+            ]
+        )
         node.pop(gone, None)
         if isinstance(node.get("do"), str) and random.random() < 0.2:
             node["do"] = random.choice(TOOLS)

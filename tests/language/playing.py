@@ -7,6 +7,7 @@ A step is one line, `WORD NAME: VALUE`, its value YAML:
     answer NODE: VALUE        as it is typed               tool NAME hangs           it never ends
     answer NODE as WHO: VALUE                              tool NAME takes 10s: VALUE
     signal NAME: {key: VALUE}                              tool NAME echoes          it gives its arguments
+                                                           tool NAME beats 20s 5s: VALUE   after so long, so long, gives
     later: 1h                 so much time passes
     cancel: why               locale: pt-BR             the language of the run
 
@@ -154,12 +155,16 @@ class Playing:
             elif how == "fails":
                 code, _, words = str(value).partition(" ")
                 raise ActionError(code, words)
-            elif how.startswith("takes "):
-                self._asleep.add(request.id)
-                over = asyncio.Event()
-                self._clock.alarm(parse_duration(how.removeprefix("takes ")), over.set)
-                await over.wait()
-                self._asleep.discard(request.id)
+            elif how.startswith(("takes ", "beats ")):
+                word, *lengths = how.split()
+                for length in lengths:
+                    self._asleep.add(request.id)
+                    over = asyncio.Event()
+                    self._clock.alarm(parse_duration(length), over.set)
+                    await over.wait()
+                    self._asleep.discard(request.id)
+                    if word == "beats":
+                        request.heartbeat()
             return args if how == "echoes" else value
 
         return tool
@@ -184,8 +189,9 @@ class Playing:
                 case "answer":
                     typed = value if isinstance(value, str | dict | list) else json.dumps(value)
                     if not await run.answer(name, typed, by=how.removeprefix("as ")):
-                        (question,) = [asked for asked in run.questions if asked.node == name]
-                        self._tell(f"asked again: {question.reason}")
+                        await self._rest(run)
+                        again = [line for line in self.lines if line["type"] == "ask" and line["node"] == name]
+                        self._tell(f"asked again: {again[-1]['reason']}")
                 case "signal":
                     await run.signal(name, **(value or {}))
                 case "cancel":

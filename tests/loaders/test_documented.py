@@ -33,7 +33,8 @@ def test_every_code_of_the_reader_is_in_the_list_of_problems() -> None:
 
 def test_every_key_of_the_schema_is_in_the_reference() -> None:
     keys = {key for schema in maps(SCHEMA) for key in schema.get("properties", {}) if isinstance(key, str)}
-    words = documented("format.md", r"[\w-]+")
+    pages = [f"language/{path.name}" for path in (ROOT / "docs/language").glob("*.md")]
+    words = set().union(*(documented(page, r"[\w-]+") for page in ("format.md", *pages)))
     assert keys - words == set()
 
 

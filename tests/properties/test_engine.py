@@ -89,11 +89,15 @@ def unbroken(graph: Graph, step: Step) -> None:
         assert not token.parent or token.parent in state.tokens
         assert not token.request or token.request in state.open or token.call is not None
         assert all(name in state.timers for name in token.timers)
+        assert all(state.open[name].beside for name in token.beside)
     for name, timer in state.timers.items():
         owner = state.tokens.get(timer.path)
         if timer.entry:
             assert owner is not None and owner.entry == timer.entry and name in owner.timers
     for pending in state.open.values():
+        if pending.beside:
+            assert not pending.uncertain, "nobody waits for the outcome of a reminder"
+            assert pending.request.id in state.tokens[pending.request.node].beside
         if isinstance(pending.request, RequestInput) or not (pending.cancelling or pending.request.undo):
             assert pending.request.node in state.tokens
     if state.closed:

@@ -16,7 +16,7 @@ from trellis.cli.places import command_line
 from trellis.cli.screen import words_for
 from trellis.cli.settings import read_data
 from trellis.cli.words import one_line, wanted
-from trellis.engine.nodes import asked
+from trellis.engine.questions import asked
 from trellis.errors import UsageError
 from trellis.hosts.commands import Answer, Signal
 from trellis.model.actions import RequestInput

@@ -8,8 +8,8 @@ from typing import Any
 from trellis.cli.redacting import shown_wait
 from trellis.cli.words import compact, one_line, wanted
 from trellis.engine import State
-from trellis.engine.nodes import asked
 from trellis.engine.program import program_of
+from trellis.engine.questions import asked
 from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Open, Token
 from trellis.hosts.lines import timestamp
@@ -20,8 +20,8 @@ from trellis.model.secrets import mask
 from trellis.stores.base import RunRow
 
 Wait = dict[str, Any]
-"""`node` (its path), `for` (answer, call, undo, uncertain, retry, states, signal, time, condition, bodies, nothing), and
-what there is to know of it; `limits` are its timers."""
+"""`node` (its path), `for` (answer, call, remind, escalate, undo, uncertain, retry, states, signal, time, condition, bodies,
+nothing), and what there is to know of it; `limits` are its timers."""
 
 
 def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
@@ -62,7 +62,7 @@ def _pending(pending: Open) -> Wait:
     if isinstance(request, RequestInput):
         facts = {key: value for key, value in asked(request).items() if key != "node"}
         return {"for": "answer", **facts, **({"prompt": request.prompt} if request.prompt else {})}
-    kind = "uncertain" if pending.uncertain else "undo" if request.undo else "call"
+    kind = "uncertain" if pending.uncertain else "undo" if request.undo else pending.beside or "call"
     facts = {"for": kind, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key}
     return {**facts, "args": mask(request.args), **({"left": True} if pending.cancelling else {})}
 
@@ -96,7 +96,7 @@ def _awaited(wait: WaitFor, state: State, token: Token) -> Wait:
 
 def _limits(state: State, token: Token) -> Wait:
     timers = [state.timers[name] for name in token.timers if name in state.timers]
-    found = [{"purpose": each.purpose, "due": timestamp(each.due)} for each in timers if each.purpose in _LIMITS]
+    found = [{"purpose": each.purpose, "due": timestamp(each.due)} for each in timers if each.purpose in _AHEAD]
     return {"limits": found} if found else {}
 
 
@@ -119,15 +119,20 @@ def told(wait: Wait, now: float) -> str:
     parts = [_what(wait, now)]
     for limit in wait.get("limits", ()):
         due = seconds(limit["due"])
-        over, ahead = ("its time was up", "times out") if limit["purpose"] == "timeout" else _DEADLINE
+        over, ahead = _AHEAD[limit["purpose"]]
         parts.append(f"{ahead if due > now else over} {until(due, now)}")
     if "since" in wait:
         parts.append(f"since {span(now - seconds(wait['since']))}")
     return "; ".join(parts)
 
 
-_LIMITS = ("timeout", "deadline")
-_DEADLINE = "its deadline was", "its deadline is"
+_AHEAD = {
+    "timeout": ("its time was up", "times out"),
+    "deadline": ("its deadline was", "its deadline is"),
+    "remind": ("to be reminded of", "reminds"),
+    "escalate": ("to be escalated", "escalates"),
+}
+"""Purpose of a timer -> what is said before the time when it is over, and when it is ahead."""
 
 
 def _what(wait: Wait, now: float) -> str:
@@ -138,6 +143,8 @@ def _what(wait: Wait, now: float) -> str:
     if kind == "call":
         verb = "was left, and waits for" if wait.get("left") else "calls"
         return f"{verb} {wait['tool']}, attempt {wait['attempt']}"
+    if kind in ("remind", "escalate"):
+        return f"{kind}s by {wait['tool']}"
     if kind == "undo":
         return f"is undone by {wait['tool']}, attempt {wait['attempt']}"
     if kind == "uncertain":

@@ -88,10 +88,14 @@ class Words:
     def _called(self, line: Line) -> str | None:
         if line["node"] in self._undoing and line["attempt"] == 1:
             return None  # `undo.started` has said it
+        if "purpose" in line:
+            return f"{self._mark('call', 'blue')} {line['node']}  {line['tool']}  {BESIDE[line['purpose']]}"
         return f"{self._mark('call', 'blue')} {line['node']}  {line['tool']}  attempt {line['attempt']}"
 
     def _returned(self, line: Line) -> str | None:
         error = line.get("error")
+        if "purpose" in line:
+            return None if error is None else self.bad(f"{line['node']} {BESIDE[line['purpose']]} {_told(error)}")
         self._attempts[line["node"]] = line["attempt"]
         if error is not None:
             return self.bad(f"{line['node']} {_told(error)}")
@@ -127,7 +131,7 @@ class Words:
         return self.good(f"undid {line['node']}")
 
     def _error(self, line: Line) -> str:
-        return self.bad(one_line(str(line.get("message") or line.get("code") or "error")))
+        return self.bad(f"{line['node']} {BESIDE[line['purpose']]} {_told(line)}")
 
     def _finished(self, line: Line) -> str:
         status, error = line["status"], line.get("error")
@@ -241,6 +245,10 @@ def one_line(text: str) -> str:
     """A text of other programs on one line, cut where it is long."""
     line = harmless(" ".join(text.split()))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+BESIDE = {"remind": "reminder", "escalate": "escalation"}
+"""Purpose of a call beside a question -> what it is called."""
 
 
 def _told(error: Line) -> str:

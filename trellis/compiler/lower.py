@@ -15,7 +15,7 @@ from trellis.compiler.names import resolve, resolve_start, resolve_state
 from trellis.compiler.sites import Declared, Mention, Phase, Region, Role, Site, Steps, Text, View
 from trellis.compiler.sources import Source
 from trellis.compiler.states import gather
-from trellis.model.graph import Body, Call, Definition, Edge, Migrate, Node, Undo, Verb, Wait
+from trellis.model.graph import Body, Call, Definition, Edge, Escalation, Migrate, Node, Undo, Verb, Wait
 from trellis.model.saying import Part, Saying, Worded
 from trellis.model.states import EXCEPTION, DeclaredState
 from trellis.model.types import Type
@@ -142,13 +142,18 @@ class _Lowering:
             if verb == "each":
                 given["each"] = parts.each(data)
                 texts.append(Text("expression", given["each"].items, (*steps, "each", "in"), "enter", LIST))
-        for key in ("timeout", "deadline"):
+        for key in ("timeout", "deadline", "heartbeat"):
             if key in data:
                 given[key] = parts.seconds(data, key)
         if "retry" in data:
             given["retry"] = parts.retry(data)
         if "undo" in data:
             given["undo"] = self.undo(texts, data["undo"], (*steps, "undo"))
+        if "remind" in data:
+            call, said = self.beside(texts, data["remind"], (*steps, "remind"))
+            given["remind"] = parts.remind(data["remind"], call, said)
+        if "escalate" in data:
+            given["escalate"] = self.escalation(texts, data["escalate"], (*steps, "escalate"))
         if "save" in data:
             given["save"] = data["save"]
         if data.get("set"):
@@ -230,6 +235,19 @@ class _Lowering:
             given["condition"] = text = parts.expression(data["if"])
             texts.append(Text("expression", text, (*steps, "if"), "enter", BOOLEAN))
         return Wait(signal=data.get("signal", ""), **given)
+
+    def beside(self, texts: list[Text], data: dict[str, Any], steps: Steps) -> tuple[Call | None, Saying | None]:
+        """What is called or said beside a node that waits. It is read later, when what is set as it is entered still is."""
+        said = self.saying(texts, data["say"], (*steps, "say")) if "say" in data else None
+        return (self.called(texts, data, steps, "enter") if "do" in data else None), said
+
+    def escalation(self, texts: list[Text], data: Any, steps: Steps) -> tuple[Escalation, ...]:
+        """`escalate`: one step, or a list of them."""
+        made = []
+        for place, written in enumerate(data if isinstance(data, list) else [data]):
+            call, said = self.beside(texts, written, (*steps, place) if isinstance(data, list) else steps)
+            made.append(parts.escalation(written, call, said))
+        return tuple(made)
 
     def writes(self, texts: list[Text], data: dict[str, Value], steps: Steps) -> dict[str, str]:
         """`set.fields`: each expression gives what its field takes."""

@@ -13,15 +13,18 @@ from trellis.model.graph import (
     Call,
     Each,
     End,
+    Escalation,
     Field,
     Join,
     Limits,
     Migrate,
+    Remind,
     Retry,
     Schedule,
     Signal,
     Tool,
 )
+from trellis.model.saying import Saying
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value, canonical
 
@@ -137,6 +140,17 @@ def ask(data: dict[str, Any], fields: dict[str, Field]) -> Ask | None:
         quorum=written.get("quorum", 1),
         lines=written.get("lines", False),
     )
+
+
+def remind(data: dict[str, Any], call: Call | None, say: Saying | None) -> Remind | None:
+    """`remind`, where it says how often."""
+    every = seconds(data, "every")
+    return None if every is None else made(Remind, every=every, call=call, say=say, max=data.get("max", 0))
+
+
+def escalation(data: dict[str, Any], call: Call | None, say: Saying | None) -> Escalation:
+    """One step of `escalate`."""
+    return made(Escalation, after=seconds(data, "after") or 0.0, by=tuple(data.get("by") or ()), call=call, say=say)
 
 
 def _part(name: str, field: Field | None) -> Ask:

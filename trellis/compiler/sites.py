@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Literal
 
 from trellis.compiler.guesses import Guesses
 from trellis.compiler.language import Language
 from trellis.compiler.relations import Relations
 from trellis.model.documents import Document, Step
-from trellis.model.graph import Definition, Node
+from trellis.model.graph import Definition, Escalation, Node, Remind
 from trellis.model.problems import Problem, Severity
 from trellis.model.states import DeclaredState, StateDef
 from trellis.model.types import Type
@@ -130,6 +130,18 @@ class Site:
     def shown(self) -> str:
         """The node as messages name it."""
         return f"'{self.node.id}'"
+
+
+def notices(site: Site) -> Iterator[tuple[Remind | Escalation, dict[str, Any], Steps]]:
+    """What is done beside a node while it waits: as lowered, as written, and where."""
+    if site.node.remind is not None:
+        yield site.node.remind, site.data["remind"], (*site.steps, "remind")
+    written: Any = site.data.get("escalate")
+    for place, step in enumerate(site.node.escalate):
+        if isinstance(written, list):
+            yield step, written[place], (*site.steps, "escalate", place)
+        else:
+            yield step, written, (*site.steps, "escalate")
 
 
 class Unset:

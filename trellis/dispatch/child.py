@@ -32,11 +32,20 @@ class Child:
     """A process, leader of a group of its own, started in `folder` by being made, inside a running loop.
 
     `news` is settled once: "ended" when it has exited and its output is closed, "flooded" when stdout went over
-    MOST_STDOUT, "held" when it has exited and something it started keeps the output open. Raises OSError or
-    ValueError where it cannot be started. Whoever made it calls `close`.
+    MOST_STDOUT, "held" when it has exited and something it started keeps the output open. `heard` is called
+    whenever something has come on stderr. Raises OSError or ValueError where it cannot be started. Whoever made it calls `close`.
     """
 
-    def __init__(self, words: Sequence[str], *, folder: str, environment: Mapping[str, str], stdin: bytes) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        folder: str,
+        environment: Mapping[str, str],
+        stdin: bytes,
+        heard: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._heard = heard
         self._loop = asyncio.get_running_loop()
         self.news: asyncio.Future[News] = self._loop.create_future()
         self.stdout, self.stderr = bytearray(), bytearray()
@@ -122,6 +131,7 @@ class Child:
         self._output_closed(self._process.stdout.fileno())
 
     def _take_stderr(self, data: bytes) -> None:
+        self._heard()
         self.stderr += data
         del self.stderr[:-TAIL_STDERR]
 

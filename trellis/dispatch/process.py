@@ -49,7 +49,7 @@ class Process:
             return invalid(f"the command of '{request.tool}' does not fit its arguments: {error}")
         try:
             variables = _variables(request, stdin, own)
-            child = Child(words, folder=self._folder, environment=variables, stdin=stdin)
+            child = Child(words, folder=self._folder, environment=variables, stdin=stdin, heard=request.heartbeat)
         except (OSError, ValueError) as error:
             return _not_started(error, words, self._folder)
         try:

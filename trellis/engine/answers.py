@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trellis.engine import approvals
-from trellis.engine.nodes import asked
 from trellis.engine.program import Program
+from trellis.engine.questions import asked
 from trellis.engine.state import Refusal, State, Step
 from trellis.engine.turn import Turn
 from trellis.engine.writes import failed_check

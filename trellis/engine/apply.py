@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from trellis.engine import approvals, attempts, bodies, rollback
+from trellis.engine import approvals, attempts, bodies, reminders, rollback
 from trellis.engine.answers import answer
 from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.moves import change, finish
@@ -17,7 +17,7 @@ from trellis.engine.nodes import WORK
 from trellis.engine.program import Program, program_of
 from trellis.engine.routes import raise_error
 from trellis.engine.signals import receive, take_buffered
-from trellis.engine.state import ErrorFacts, Refusal, State, Step
+from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
 from trellis.model.actions import CallTool
@@ -90,8 +90,10 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     request = pending.request
     save = program.node(pending.token.node).node.save
     value = MASK if save in program.secrets and not request.undo else mask(event.value)
-    turn.note("tool.returned", _returned(request, "value", value))
-    if pending.cancelling:
+    turn.note("tool.returned", _returned(pending, request, "value", value))
+    if pending.beside:
+        reminders.over(turn, request)
+    elif pending.cancelling:
         _close_cancelling(turn, request)
         names = scope(turn, pending.token)
         rollback.push(turn, pending.token, names if save is None else {**names, save: event.value})
@@ -113,8 +115,10 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     turn = Turn(program, state, event.at, event.noise)
     request = pending.request
     error = {"code": event.code, "message": mask(event.message)}
-    turn.note("tool.returned", _returned(request, "error", error))
-    if pending.cancelling:
+    turn.note("tool.returned", _returned(pending, request, "error", error))
+    if pending.beside:
+        reminders.over(turn, request)
+    elif pending.cancelling:
         _close_cancelling(turn, request)
         if event.code == UNCERTAIN:
             rollback.push(turn, pending.token, scope(turn, pending.token))
@@ -162,6 +166,8 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
         attempts.again(turn, token)
     elif timer.purpose == "wait":
         turn.later("proceed", token.path, token.entry)
+    elif timer.purpose in reminders.FIRED:
+        reminders.FIRED[timer.purpose](turn, token, timer)
     elif timer.purpose == "timeout" and token.call is not None:
         attempts.timed_out(turn, token)
     elif approvals.lapses(turn, token):
@@ -207,13 +213,14 @@ def _close_cancelling(turn: Turn, request: CallTool) -> None:
         turn.later("unwind")
 
 
-def _returned(request: CallTool, key: str, outcome: Any) -> dict[str, Any]:
+def _returned(pending: Open, request: CallTool, key: str, outcome: Any) -> dict[str, Any]:
     return {
         "node": request.node,
         "tool": request.tool,
         "attempt": request.attempt,
         "key": request.idempotency_key,
         key: outcome,
+        **({"purpose": pending.beside} if pending.beside else {}),
     }
 
 

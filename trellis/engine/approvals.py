@@ -5,9 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trellis.engine.moves import change
+from trellis.engine.questions import asked
 from trellis.engine.state import Open, Token
 from trellis.engine.turn import Turn
 from trellis.model.actions import Given, RequestInput
+from trellis.model.graph import Ask, Escalation
 from trellis.model.problems import did_you_mean
 from trellis.model.types import VERDICTS, Type, found, read_text, timestamp
 from trellis.model.values import Value
@@ -61,6 +63,25 @@ def count(turn: Turn, pending: Open, verdict: dict[str, Value]) -> RequestInput:
     turn.write_open()[request.id] = replace(pending, request=request)
     turn.requests.append(request)  # it was told before, so a turn that leaves it cancels it as any other
     return request
+
+
+def widen(turn: Turn, token: Token, by: tuple[str, ...]) -> None:
+    """Others may approve from now on, too; the question stays open, under its id, and is told as it is now."""
+    pending = turn.open.get(token.request)
+    if pending is None or not isinstance(pending.request, RequestInput) or not pending.request.by:
+        return
+    request = replace(pending.request, by=tuple(dict.fromkeys((*pending.request.by, *by))))
+    if request != pending.request:
+        turn.write_open()[request.id] = replace(pending, request=request)
+        turn.requests.append(request)
+        turn.note("ask", asked(request))
+
+
+def approvers(ask: Ask, escalate: tuple[Escalation, ...], escalated: int) -> tuple[str, ...]:
+    """Who may approve once so many steps of `escalate` have been taken; empty: anybody."""
+    if not ask.by:
+        return ()
+    return tuple(dict.fromkeys((*ask.by, *(name for step in escalate[:escalated] for name in step.by))))
 
 
 def lapses(turn: Turn, token: Token) -> bool:

@@ -35,6 +35,7 @@ def begin(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
             tool=tool,
             run=turn.before.run,
             args=args,  # type: ignore[arg-type]
+            silence=linked.node.heartbeat,
         ),
         linked.node.timeout,
     )
@@ -45,8 +46,9 @@ def again(turn: Turn, token: Token) -> None:
     call = token.call
     assert call is not None
     number = token.attempt + 1
-    timeout = turn.program.node(token.node).node.timeout
-    _send(turn, change(turn, token, attempt=number), replace(call, id=turn.next_id(), attempt=number), timeout)
+    node = turn.program.node(token.node).node
+    request = replace(call, id=turn.next_id(), attempt=number, silence=node.heartbeat)
+    _send(turn, change(turn, token, attempt=number), request, node.timeout)
 
 
 def made(turn: Turn, pending: Open) -> None:

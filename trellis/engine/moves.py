@@ -172,6 +172,7 @@ def finish(turn: Turn, status: Status, result: Value = None) -> None:
 
 def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
     pending = turn.open.get(token.request) if token.request else None
+    disarm(turn, token)
     if pending is not None:
         request = pending.request
         awaited = awaiting and isinstance(request, CallTool) and turn.program.node(token.node).node.undo is not None
@@ -181,9 +182,17 @@ def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
         else:
             del turn.write_open()[request.id]
         turn.cancel(request, awaited=awaited)
-    turn.drop_timers(token.timers)
     del turn.write_tokens()[token.path]
     turn.note("node.left", {"node": token.path})
+
+
+def disarm(turn: Turn, token: Token) -> None:
+    """Nothing is timed any more for this visit, and nobody is reminded of it."""
+    turn.drop_timers(token.timers)
+    for name in token.beside:
+        pending = turn.write_open().pop(name, None)
+        if pending is not None:
+            turn.cancel(pending.request)
 
 
 def change(turn: Turn, token: Token, **changes: object) -> Token:

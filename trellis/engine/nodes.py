@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trellis.engine import attempts, joins, rollback
+from trellis.engine import attempts, joins, reminders, rollback
 from trellis.engine.moves import change, finish, shift, write
 from trellis.engine.program import LinkedNode
+from trellis.engine.questions import asked
 from trellis.engine.routes import follow, raise_error, remember_value
 from trellis.engine.state import NOTHING, ErrorFacts, Open, Setting, Status, Token
 from trellis.engine.turn import Turn
-from trellis.engine.writes import Fault, fitted, scope
+from trellis.engine.writes import Fault, fitted, said, scope
 from trellis.errors import ExpressionError
 from trellis.model.actions import RenderContent, RequestInput
 from trellis.model.dates import read_moment
-from trellis.model.graph import END, Ask, AskKind
-from trellis.model.secrets import mask
-from trellis.model.types import VERDICTS
+from trellis.model.graph import END, Ask
 from trellis.model.values import Value
 
 
@@ -146,16 +145,17 @@ def _start_timers(turn: Turn, token: Token, linked: LinkedNode) -> Token:
         timers = (*timers, turn.start_timer("deadline", node.deadline, token.path, token.entry, turn.key(token), 1))
     if node.timeout is not None and node.do is None:
         timers = (*timers, turn.start_timer("timeout", node.timeout, token.path, token.entry, turn.key(token), 1))
+    if node.remind is not None or node.escalate:
+        timers = (*timers, *reminders.start(turn, token, node))
     return change(turn, token, timers=timers)
 
 
 def _say(turn: Turn, token: Token, linked: LinkedNode) -> str:
     """Say what the node has to say in the language of the run, and give it; empty where none of it holds."""
     assert linked.say is not None
-    said = linked.say(scope(turn, token), turn.before.locale)
-    if said is None:
+    text = said(linked.say, turn, token)
+    if text is None:
         return ""
-    text = str(mask(said))
     turn.emit(RenderContent(id=turn.next_id(), idempotency_key=turn.key(token), node=token.path, text=text))
     turn.note("say", {"node": token.path, "text": text})
     return text
@@ -205,35 +205,6 @@ def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
     turn.emit(request, "ask", asked(request))
     token = change(turn, token, request=request.id)
     turn.write_open()[request.id] = Open(request, token)
-
-
-def asked(request: RequestInput) -> dict[str, Value]:
-    """The facts of an `ask` line."""
-    facts: dict[str, Value] = {"node": request.node}
-    if request.form:
-        facts |= {"kind": request.ask, "form": [_question(part.kind, part) for part in request.form]}
-    else:
-        facts |= _question(request.ask, request)
-    if request.reason:
-        facts["reason"] = request.reason
-    if request.by:
-        facts["by"] = list(request.by)
-    if request.quorum > 1:
-        facts["quorum"] = request.quorum
-        facts["given"] = [given.by for given in request.given]
-    return facts
-
-
-def _question(kind: AskKind, asks: Ask | RequestInput) -> dict[str, Value]:
-    facts: dict[str, Value] = {"field": asks.field, "kind": kind}
-    options = VERDICTS if kind == "approve" else asks.options
-    if options:
-        facts["options"] = list(options)
-    if asks.default is not None:
-        facts["default"] = asks.default
-    if asks.lines:
-        facts["lines"] = True
-    return facts
 
 
 def _end(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trellis.errors import ExpressionError
-from trellis.model.graph import Definition, Field, Graph, Node
+from trellis.model.graph import Call, Definition, Field, Graph, Node
 from trellis.model.saying import Saying, best
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value
@@ -44,12 +44,24 @@ class LinkedField:
         self.check = program.expression(field.check) if field.check is not None else None
 
 
+class LinkedNotice:
+    """What is called or said beside a node that waits."""
+
+    __slots__ = ("args", "call", "say", "tool")
+
+    def __init__(self, call: Call | None, say: Saying | None, program: Program) -> None:
+        self.call = call
+        self.tool = program.template(call.tool) if call and "{{" in call.tool else None
+        self.args = program.value(call.args) if call else None
+        self.say = program.saying(say) if say is not None else None
+
+
 class LinkedNode:
     """One node with its texts compiled."""
 
     __slots__ = (
-        "args", "edges", "holds", "items", "node", "reacts", "remembered", "result", "say", "set", "sets", "simple_to",
-        "takes", "timed", "tool", "undo_args", "undo_tool", "until",
+        "args", "edges", "escalate", "holds", "items", "node", "reacts", "remembered", "remind", "result", "say", "set",
+        "sets", "simple_to", "takes", "timed", "tool", "undo_args", "undo_tool", "until",
     )  # fmt: skip
 
     def __init__(self, node: Node, program: Program) -> None:
@@ -69,7 +81,10 @@ class LinkedNode:
         ]
         first = self.edges[0] if self.edges else None
         self.simple_to = first.to if first is not None and first.when is None and not first.undo else None
-        self.timed = node.timeout is not None or node.deadline is not None
+        self.remind = LinkedNotice(node.remind.call, node.remind.say, program) if node.remind else None
+        self.escalate = [LinkedNotice(step.call, step.say, program) for step in node.escalate]
+        waits = node.remind is not None or node.escalate
+        self.timed = bool(node.timeout is not None or node.deadline is not None or waits)
         self.remembered = node.id in program.marked
         wait = node.wait
         self.until = program.template(wait.until) if wait is not None and wait.until is not None else None

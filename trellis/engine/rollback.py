@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trellis.engine.chain import Chain
-from trellis.engine.moves import change, finish, leave_all
+from trellis.engine.moves import change, disarm, finish, leave_all
 from trellis.engine.program import Evaluate
 from trellis.engine.retries import delay_before
 from trellis.engine.state import ErrorFacts, Open, Rollback, Setting, Token, UndoEntry, UndoFailure
@@ -56,8 +56,8 @@ def begin(turn: Turn, error: ErrorFacts | None) -> None:
 
 def begin_back(turn: Turn, token: Token, target: str, setting: Setting) -> None:
     """Undo what completed since the last visit of `target`, then go there and make `setting` true."""
-    turn.drop_timers(token.timers)
-    token = change(turn, token, request="", timers=())
+    disarm(turn, token)
+    token = change(turn, token, request="", timers=(), beside=())
     turn.rollback = Rollback(since=turn.marks.get(target, 0), back=(token, target, setting))
     turn.later("unwind")
 

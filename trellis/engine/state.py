@@ -66,6 +66,15 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     """What the last acting node of this body gave."""
     caught: bool = False
     """The node was reached by `catch`."""
+    beside: tuple[str, ...] = ()
+    """The open calls that remind or escalate while the node waits."""
+    reminded: int = 0
+    escalated: int = 0
+    """How many steps of `escalate` have been taken in this visit."""
+
+
+Beside = Literal["remind", "escalate"]
+"""What goes on beside a node that waits."""
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
@@ -79,15 +88,21 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     """It is a call that may be made at most once, and its host went about making it."""
     uncertain: bool = False
     """Nobody knows whether the call was carried out; it waits for somebody who finds out."""
+    beside: Beside | Literal[""] = ""
+    """It is no work of its node but reminds of it or escalates it: what comes of it changes nothing."""
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False):
     """A timer that was asked for: when, what for, and the visit that set it (`entry` 0: the rollback)."""
 
     due: float
-    purpose: Literal["timeout", "deadline", "retry", "wait"]
+    purpose: Literal["timeout", "deadline", "retry", "wait", "remind", "escalate"]
     path: str
     entry: int
+
+
+IDLE = ("remind", "escalate")
+"""Purposes of timers that move no run on."""
 
 
 class UndoEntry(msgspec.Struct, frozen=True, gc=False):
@@ -212,7 +227,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     @property
     def waiting(self) -> bool:
         """Whether nothing is under way, asked or timed: all there is are waits, and only a signal helps."""
-        return not (self.closed or self.open or self.timers)
+        return not (self.closed or self.open or any(timer.purpose not in IDLE for timer in self.timers.values()))
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from trellis.engine.program import LinkedField
+from trellis.engine.program import LinkedField, Say
 from trellis.engine.state import NOTHING, Setting, Token
 from trellis.engine.turn import Turn
 from trellis.errors import ExpressionError
-from trellis.model.values import Value
+from trellis.model.secrets import mask
+from trellis.model.values import Value, canonical
 
 
 class Fault(Exception):
@@ -54,6 +55,12 @@ def scope(turn: Turn, token: Token, ahead: Setting = NOTHING) -> dict[str, Value
     return {**turn.fields, **token.locals} if token.locals else turn.fields
 
 
+def said(say: Say, turn: Turn, token: Token) -> str | None:
+    """What a text comes to in the language of the run, as people may see it; None where no part of it holds."""
+    text = say(scope(turn, token), turn.before.locale)
+    return None if text is None else str(mask(text))
+
+
 def _merged(linked: LinkedField, before: Value, value: Value) -> Value:
     if before is None:
         return value
@@ -73,5 +80,5 @@ def _merged(linked: LinkedField, before: Value, value: Value) -> Value:
 
 
 def _shown(value: Value) -> str:
-    text = repr(value)
+    text = repr(value) if isinstance(value, str | int | float) else canonical(value).decode()
     return text if len(text) <= 80 else text[:77] + "..."

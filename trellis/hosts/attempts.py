@@ -50,7 +50,7 @@ class Attempts:
             await asyncio.wait(self._tasks)
 
     async def _attempt(self, run: LiveRun, request: CallTool) -> None:
-        self._ended(run, request, await perform(run, request))
+        self._ended(run, request, await perform(run, request, self._clock))
 
     def _over(self, task: Task) -> None:
         run, request = self._tasks.pop(task)
@@ -64,15 +64,25 @@ class Attempts:
             self._post(run, event, None, secret)
 
 
-async def perform(run: LiveRun, request: CallTool, connection: Any = None) -> Response:
+async def perform(run: LiveRun, request: CallTool, clock: Clock, connection: Any = None) -> Response:
     """One attempt, with the secrets that its arguments stand for; in a transaction, with its connection."""
     call = request
     try:
         if run.has_secrets:
             args: Any = reveal(request.args, run.secrets)
             call = msgspec.structs.replace(request, args=args)
-        if connection is not None:
-            return await run.router.dispatch(call, connection)
-        return await run.router.dispatch(call)
+        if call.silence is not None:
+            from trellis.hosts.pulse import Pulse  # few calls have to beat
+
+            once = run.router.effect(call.tool) == "at_most_once"  # then nobody knows how far it had come
+            pulse = Pulse(clock, call.silence, retryable=not once)
+            return await pulse.watch(call, lambda heard: _dispatch(run, heard, connection))
+        return await _dispatch(run, call, connection)
     except Exception as error:  # noqa: BLE001 - whatever a foreign dispatcher raises is how the attempt ended
         return Failed("failed", f"{type(error).__name__}: {error}")
+
+
+async def _dispatch(run: LiveRun, call: CallTool, connection: Any) -> Response:
+    if connection is not None:
+        return await run.router.dispatch(call, connection)
+    return await run.router.dispatch(call)

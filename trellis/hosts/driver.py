@@ -96,7 +96,7 @@ class Driver:
         """Told of every run that has moved on and of which nothing is under way now; None: nobody cares."""
         self._attempts = Attempts(clock, vault, self.post)
         transacts = hasattr(store, "transaction")
-        self._transactions = Transactions(store, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
+        self._transactions = Transactions(store, clock, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
         self._inbox: deque[tuple[LiveRun, Event | None, Reply | None, Aside | None]] = deque()
         self._idle: list[asyncio.Future[None]] = []
         self._lane_count = getattr(store, "lanes", 1)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from trellis.engine import State, Step
-from trellis.engine.nodes import asked
 from trellis.engine.program import Program, program_of
+from trellis.engine.questions import asked
 from trellis.engine.replay import shown_fields
 from trellis.engine.state import shown_states
 from trellis.model.actions import RequestInput

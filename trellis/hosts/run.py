@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import msgspec
 
 from trellis.engine import State, Step
-from trellis.engine.nodes import asked
 from trellis.engine.program import program_of
+from trellis.engine.questions import asked
 from trellis.engine.signals import INTERRUPT, taker
-from trellis.engine.state import Refusal, shown_states
+from trellis.engine.state import IDLE, Refusal, shown_states
 from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
 from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields
 from trellis.hosts.live import LiveRun, Rested, heed
@@ -275,7 +275,7 @@ class Run:
 def _limited(state: State, node: str) -> bool:
     """Whether some time limit ends the question of `node`: its own, or one of a node around it."""
     token = state.tokens.get(node)
-    while token is not None and not token.timers:
+    while token is not None and all(state.timers[name].purpose in IDLE for name in token.timers):
         token = state.tokens.get(token.parent)
     return token is not None
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from trellis.hosts.attempts import perform
+from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
 from trellis.model.actions import CallTool
 
@@ -30,10 +31,11 @@ class Transactions:
     def __init__(
         self,
         store: TransactionalStore,
+        clock: Clock,
         commit: Callable[[LiveRun, CallTool, Response, Transaction], Any],
         free: Callable[[LiveRun, CallTool, BaseException | None], None],
     ) -> None:
-        self._store, self._commit, self._free = store, commit, free
+        self._store, self._clock, self._commit, self._free = store, clock, commit, free
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, run: LiveRun) -> None:
@@ -55,7 +57,7 @@ class Transactions:
         told: Any = None
         try:
             async with self._store.transaction() as work:
-                response = await perform(run, request, work.connection)
+                response = await perform(run, request, self._clock, work.connection)
                 told = await self._commit(run, request, response, work)
         except _TakenBack as back:
             told = back.told

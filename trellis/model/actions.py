@@ -83,6 +83,14 @@ class CallTool(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="C
     attempt: int = 1
     undo: bool = False
     """This call takes back what the node did."""
+    silence: float | None = None
+    """The longest silence, in seconds: within it the attempt has to beat, again and again. None: it need not."""
+
+    def heartbeat(self, details: Value = None) -> None:
+        """Say that the work goes on, from any thread; `details` are told should it then fall silent.
+
+        Where nobody listens for it, nothing happens.
+        """
 
 
 class StartTimer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="START_TIMER", tag_field="kind"):

@@ -102,6 +102,25 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
         return tuple(part.field for part in self.form) if self.form else (self.field,)
 
 
+class Remind(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is done again and again while a node waits: a call, or a text that is said. At most `max` times (0: no end)."""
+
+    every: float
+    call: Call | None = None
+    say: Saying | None = None
+    max: int = 0
+
+
+class Escalation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happens once nobody has decided for so long: others may approve too, and a call is made or a text said."""
+
+    after: float
+    """Seconds since the question was asked."""
+    by: tuple[str, ...] = ()
+    call: Call | None = None
+    say: Saying | None = None
+
+
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
     """When branches or items are enough: `all`, `count` of them, or `collect`. That of a `race` is a count of 1."""
 
@@ -196,6 +215,16 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline: float | None = None
     undo: Undo | None = None
     commit: bool = False
+    heartbeat: float | None = None
+    """Within so many seconds an attempt has to beat, again and again."""
+    remind: Remind | None = None
+    escalate: tuple[Escalation, ...] = ()
+    """Of an approval, in the order of `after`."""
+
+    @property
+    def notices(self) -> tuple[Remind | Escalation, ...]:
+        """What is done beside it while it waits for somebody."""
+        return self.escalate if self.remind is None else (self.remind, *self.escalate)
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -376,9 +405,9 @@ class Graph:
 
     @property
     def tools_called(self) -> Iterator[str]:
-        """Every tool name that some node or undo may call, with repetitions, in document order."""
+        """Every tool name that some node may call, also beside its work or to take it back, with repetitions, in document order."""
         for node in self.definition.nodes.values():
-            for call in (node.do, node.undo.call if node.undo else None):
+            for call in (node.do, node.undo.call if node.undo else None, *(each.call for each in node.notices)):
                 if call is not None:
                     yield from call.allow or (call.tool,)
 

@@ -15,6 +15,9 @@ BELONGS: dict[str, tuple[Verb, ...]] = {
     "undo": ("do", "ask", "all", "race", "each"),
     "timeout": ("do", "ask", "all", "race", "each", "wait"),
     "deadline": ("do", "ask", "all", "race", "each", "wait"),
+    "heartbeat": ("do",),
+    "remind": ("ask", "wait"),
+    "escalate": ("ask",),
     "upon": ("do", "ask", "all", "race", "each", "wait"),
     "join": ("all", "each"),
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from trellis.compiler.sites import Site, Steps, View
+from trellis.compiler.sites import Site, Steps, View, notices
 from trellis.model.problems import Problem
-from trellis.model.saying import languages, parts
+from trellis.model.saying import Saying, languages, parts
 
 
 def check(view: View) -> Iterator[Problem]:
     """An error for a language that a text has twice; a warning for each text that lacks one that others have."""
     spoken: dict[str, tuple[str, Site]] = {}
     for site in view.sites.values():
-        for tag in languages(site.node.say):
-            spoken.setdefault(_language(tag), (tag, site))
+        for part in (site.node, *site.node.notices):
+            for tag in languages(part.say):
+                spoken.setdefault(_language(tag), (tag, site))
     if not spoken:
         return
     for site in view.sites.values():
@@ -32,11 +34,15 @@ def check(view: View) -> Iterator[Problem]:
 
 def _worded(site: Site) -> Iterator[tuple[dict[str, str], Steps]]:
     """Each text of a node that is in several languages, and where it stands."""
-    written = site.data.get("say")
-    for place, part in enumerate(parts(site.node.say)):
-        if isinstance(part.say, dict):
-            steps: Steps = (*site.steps, "say")
-            yield part.say, (*steps, place, "say") if isinstance(written, list) else steps
+    for saying, written, steps in ((site.node.say, site.data.get("say"), (*site.steps, "say")), *_beside(site)):
+        for place, part in enumerate(parts(saying)):
+            if isinstance(part.say, dict):
+                yield part.say, (*steps, place, "say") if isinstance(written, list) else steps
+
+
+def _beside(site: Site) -> Iterator[tuple[Saying | None, Any, Steps]]:
+    for notice, written, steps in notices(site):
+        yield notice.say, written.get("say"), (*steps, "say")
 
 
 def _language(tag: str) -> str:

@@ -5,7 +5,7 @@ W309: what is asked for in secret is kept secret. What is kept secret is asked f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from trellis.compiler.parts import FILLS
 from trellis.compiler.sites import Site, Steps, View
@@ -124,18 +124,22 @@ def _keys(view: View, site: Site, ask: Ask, steps: Steps) -> Iterator[Problem]:
 
 def _approvers(view: View, site: Site, ask: Ask, steps: Steps) -> Iterator[Problem]:
     for place, name in enumerate(ask.by):
-        reason = ""
-        if "{{" in name:
-            reason = "names of approvers are written as they are, no text is made of data here"
-        elif name != name.strip() or not name:
-            reason = f"{found(name)} is no name: it is empty, or has blanks around it"
-        elif name in ask.by[:place]:
-            reason = f"{found(name)} is there twice"
+        reason = unfit_name(name, ask.by[:place])
         if reason:
             yield view.problem("E214", f"an approver of {site.shown}: {reason}", (*steps, "by", place))
-    if ask.by and ask.quorum > len(ask.by) and not view.lost(*steps, "by"):
-        message = f"{site.shown} waits for {ask.quorum} approvals, and names {len(ask.by)} who may give them"
+    everybody = {*ask.by, *(name for step in site.node.escalate for name in step.by)}
+    if ask.by and ask.quorum > len(everybody) and not (view.lost(*steps, "by") or view.torn(*site.steps, "escalate")):
+        message = f"{site.shown} waits for {ask.quorum} approvals, and names {len(everybody)} who may give them"
         yield view.problem("E214", message, (*steps, "quorum"), hint="name more approvers, or wait for fewer")
+
+
+def unfit_name(name: str, before: Collection[str]) -> str:
+    """Why this is no name of an approver beside those before it; empty where it is one."""
+    if "{{" in name:
+        return "names of approvers are written as they are, no text is made of data here"
+    if name != name.strip() or not name:
+        return f"{found(name)} is no name: it is empty, or has blanks around it"
+    return f"{found(name)} is there twice" if name in before else ""
 
 
 def _options(view: View, site: Site, ask: Ask, declared: Type, steps: Steps) -> Iterator[Problem]:

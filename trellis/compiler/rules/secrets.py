@@ -32,7 +32,9 @@ def check(view: View) -> Iterator[Problem]:
 def _passes_on(site: Site, text: Text) -> bool:
     """Whether a text of a node is an argument of a call, or said, which shows a mask."""
     below = text.steps[len(site.steps) :]
-    return text.kind == "template" and (below[0] in ("say", "with") or below[:2] == ("undo", "with"))
+    if below[0] in ("undo", "remind", "escalate"):
+        return text.kind == "template" and any(part in ("say", "with") for part in below[1:3])
+    return text.kind == "template" and below[0] in ("say", "with")
 
 
 def _computed(view: View, text: Text, secret: frozenset[str]) -> frozenset[str]:

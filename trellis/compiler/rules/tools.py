@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trellis.compiler.sites import Site, Steps, View
+from trellis.compiler.sites import Site, Steps, View, notices
 from trellis.model.graph import Call
 from trellis.model.problems import Problem
 
@@ -19,6 +19,9 @@ def check(view: View) -> Iterator[Problem]:
             yield from _call(view, site, node.do, site.data, site.steps, declared)
         if node.undo is not None:
             yield from _call(view, site, node.undo.call, site.data["undo"], (*site.steps, "undo"), declared)
+        for notice, data, steps in notices(site):
+            if notice.call is not None:
+                yield from _call(view, site, notice.call, data, steps, declared)
 
 
 def _call(

@@ -7,9 +7,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from trellis.engine.apply import settle
+from trellis.engine.approvals import approvers
 from trellis.engine.chain import Chain
-from trellis.engine.nodes import asked
 from trellis.engine.program import Say
+from trellis.engine.questions import asked
 from trellis.engine.state import (
     ErrorFacts,
     Joining,
@@ -198,7 +199,7 @@ class _Mover:
             prompt=prompt,
             options=ask.options,
             default=ask.default,
-            by=ask.by,
+            by=approvers(ask, new.node.escalate, token.escalated),
             quorum=ask.quorum,
             given=self.given(request, token, ask),
             form=ask.form,
@@ -210,8 +211,9 @@ class _Mover:
         if not request.given or ask.kind != "approve":
             return ()
         findings = self.versions.findings
+        by = approvers(ask, self.versions.new.nodes[token.node].escalate, token.escalated)
         for one in request.given:
-            if ask.by and one.by not in ask.by:
+            if by and one.by not in by:
                 findings.blocked(f"'{one.by}' has approved node '{token.path}', and is no approver of the new version")
         if len(request.given) >= ask.quorum:
             findings.blocked(

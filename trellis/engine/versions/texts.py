@@ -16,9 +16,9 @@ class Reads:
 
     def __init__(self, node: Node, definition: Definition) -> None:
         self.enter = {
-            *(name for text in texts(node.say) for name in _template(text)),
-            *(name for text in conditions(node.say) for name in _expression(text)),
-            *_call(node.do),
+            *(name for part in (node, *node.notices) for text in texts(part.say) for name in _template(text)),
+            *(name for part in (node, *node.notices) for text in conditions(part.say) for name in _expression(text)),
+            *(name for call in (node.do, *(each.call for each in node.notices)) for name in _call(call)),
             *(_expression(node.each.items) if node.each is not None else ()),
             *(_template(node.wait.until) if node.wait is not None else ()),
         }
