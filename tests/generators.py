@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+import networkx as nx  # noqa: F401 - the compiler loads it at the first loop, which would be charged to whichever test has it
 from hypothesis import strategies as st
 
 from trellis.compiler import Compiled, compile_document
@@ -202,7 +203,7 @@ def _reaction(random: Random, later: list[str]) -> Data:
         if random.random() < 0.4:
             _with_undo(random, node)
         if random.random() < 0.3:
-            node["catch"] = {random.choice(CODES): random.choice(["$end", "$fail", "$rollback"])}
+            node["catch"] = {random.choice(CODES): _way(random, node, ["$end", "$fail", "$rollback"], DEEPEST)}
         if random.random() < 0.4:
             node["save"] = "m" if random.random() < 0.5 else "out"
         _with_time(random, node)
@@ -279,10 +280,21 @@ def _lead_on(random: Random, node: Data, before: list[str], later: list[str], de
     if _works(node):
         if random.random() < 0.4:
             codes = random.sample(CODES, random.randint(1, 2))
-            node["catch"] = {code: random.choice(ways) for code in codes}
+            node["catch"] = {code: _way(random, node, ways, depth) for code in codes}
         if random.random() < 0.3:
             signals = [name for name in ("interrupt", "fault", "later") if name != node.get("wait", {}).get("signal")]
-            node["upon"] = {random.choice(signals): random.choice(ways)}
+            node["upon"] = {random.choice(signals): _way(random, node, ways, depth)}
+
+
+def _way(random: Random, node: Data, ways: list[str], depth: int) -> str | Data:
+    """A target, or a body, after which the node goes on: where that may be back, the body counts as the node does."""
+    if random.random() < 0.6:
+        return random.choice(ways)
+    body: Data = random.choice([{"say": "{{ m }}"}, {"do": "t"}, {"do": "u", "undo": {"do": "w"}}])
+    body = {**body, "set": {"fields": {"n": "n + 1"}}} if "n" in node.get("set", {}).get("fields", {}) else body
+    if depth < DEEPEST and random.random() < 0.4:
+        return {"start": "p", "nodes": {"p": {**body, "to": "q"}, "q": {"do": "v", "to": "$end"}}}
+    return body
 
 
 def _works(node: Data) -> bool:

@@ -86,7 +86,7 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {wait: {states: []}}", "f:4:14: E221 'states' is an empty list (give it at least one part)"),
     ("  a: {wait: {states: [A]}, do: t}", "f:4:28: E206 a node does one thing, found 'wait' and 'do'"),
     ("  a: {do: t, upon: {states: b}}", "f:4:29: E202 'states': expected map, found string 'b' (write {State: node})"),
-    ("  a: {do: t, upon: {states: {A: [b]}}}", "f:4:33: E202 'A': expected string, found list of 1 (write the name of a node, or $end, $fail, $rollback)"),
+    ("  a: {do: t, upon: {states: {A: [b]}}}", "f:4:33: E202 'A': expected string or map, found list of 1 (write the name of a node, or $end, $fail, $rollback)"),
     ("  a: {do: t, upon: {a b: c}}", f"f:4:21: E208 'a b' is no name for a signal ({DOTTED})"),
     ("  a: {do: t, heartbeat: 5}", "f:4:25: E207 'heartbeat': expected a duration, found 5: write 5s or 5ms"),
     ("  a: {ask: {text: x}, remind: {do: t}, to: $end}", "f:4:23: E203 missing key 'every' of `remind` (say how often, as in every: 8h)"),
@@ -127,7 +127,12 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {say: x, timeout: soon}", "f:4:24: E207 'timeout': 'soon' is no duration: write 500ms, 2s, 1h30m or PT1H30M"),
     ("  a: {say: x, deadline: 5 min}", "f:4:25: E207 'deadline': '5 min' is no duration: write 5m"),
     ("  a: {say: x, deadline: [5s]}", "f:4:25: E202 'deadline': expected string, found list of 1"),
-    ("  a: {say: x, catch: {timeout: {do: y}}}", "f:4:32: E202 'timeout': expected string, found map (write the name of a node, or $end, $fail, $rollback)"),
+    ("  a: {do: x, catch: {timeout: [y]}}", "f:4:31: E202 'timeout': expected string or map, found list of 1 (write the name of a node, or $end, $fail, $rollback)"),
+    (
+        "  a: {do: x, catch: {timeout: {do: y, to: b}}}",
+        "f:4:39: E201 unknown key 'to' of a body (a body of one node goes nowhere; write {start: …, nodes: …} for several)",
+    ),
+    ("  a: {do: x, upon: {interrupt: {}}}", f"f:4:21: E206 this body does nothing ({BODY})"),
     ("  a: {say: x, upon: {a b: c}}", f"f:4:22: E208 'a b' is no name for a signal ({DOTTED})"),
     ("  a: {end: okay}", "f:4:12: E209 'end': expected ok, failed or cancelled, found string 'okay' (did you mean 'ok'?)"),
     ("  a: {end: true}", "f:4:12: E202 'end': expected ok, failed, cancelled or map, found boolean true (quote it)"),
@@ -398,7 +403,7 @@ def test_ten_thousand_faults_are_told_and_the_rest_is_not() -> None:
         return list(map(str, reading_of(text).problems))
 
     faults = [
-        f"f:{number + 7}:{len(str(number)) + 10}: E202 'c{number}': expected string, found integer 1 (quote it)"
+        f"f:{number + 7}:{len(str(number)) + 10}: E202 'c{number}': expected string or map, found integer 1 (quote it)"
         for number in range(10_000)
     ]
     assert told(10_000) == faults

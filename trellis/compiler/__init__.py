@@ -93,7 +93,8 @@ def _compiled(view: View, *, whole: bool | None = None) -> Compiled:
     view.relations = Relations(view.definition.states, view.definition.nodes, view.required_nodes)
     flow = Flow(view)
     view.unset, view.unproved = unset(flow), unproved(flow)
-    problems = sorted(problem for rule in RULES for problem in rule(view))
+    # The ways on of a node are those of its handlers too, and their texts are looked at for each of them.
+    problems = sorted({problem for rule in RULES for problem in rule(view)})
     whole = not view.torn() and not view.open if whole is None else whole and not view.open
     if not whole or any(problem.severity == "error" for problem in problems):
         return Compiled(None, problems)

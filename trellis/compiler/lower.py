@@ -6,7 +6,7 @@ Lowering never stops: what is wrong is lowered to its best guess or left out, an
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from msgspec.structs import replace
 
@@ -15,7 +15,22 @@ from trellis.compiler.names import resolve, resolve_start, resolve_state
 from trellis.compiler.sites import Declared, Mention, Phase, Region, Role, Site, Steps, Text, View
 from trellis.compiler.sources import Source
 from trellis.compiler.states import gather
-from trellis.model.graph import Body, Call, Definition, Edge, Escalation, Migrate, Node, Undo, Verb, Wait
+from trellis.model.graph import (
+    BECOME,
+    CAUGHT,
+    END,
+    SIGNALLED,
+    Body,
+    Call,
+    Definition,
+    Edge,
+    Escalation,
+    Migrate,
+    Node,
+    Undo,
+    Verb,
+    Wait,
+)
 from trellis.model.saying import Part, Saying, Worded
 from trellis.model.states import EXCEPTION, DeclaredState
 from trellis.model.types import Type
@@ -43,6 +58,9 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
         view.fields.setdefault(str(lost), parts.ANY)
     lowering = _Lowering(view, fields)
     root = lowering.region("", "", (), data, frozenset())
+    catch, upon = lowering.routes(root, data, (), "catch"), lowering.routes(root, data, (), "upon")
+    upon_states = lowering.reactions(root, data, ())
+    lowering.handlers(lowering.met, root, Onward((Edge(END),)))
     states = {name: lowering.state(declared) for name, declared in view.states.items()}
     groups = {name: lowering.members("groups", group.members, group.steps) for name, group in view.groups.items()}
     nodes = {name: site.node for name, site in view.sites.items()}
@@ -64,9 +82,9 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
         fields=fields,
         signals=signals,
         tools={name: tool for name, tool in declared.items() if tool is not None},
-        catch=lowering.routes(root, data, (), "catch"),
-        upon=lowering.routes(root, data, (), "upon"),
-        upon_states=lowering.reactions(root, data, ()),
+        catch=catch,
+        upon=upon,
+        upon_states=upon_states,
         groups=groups,
         limits=parts.limits(data),
         **rare,
@@ -87,11 +105,23 @@ def _stem(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1].split(".", 1)[0] or "graph"
 
 
+Met = dict[str, tuple[Steps, dict[str, Any]]]
+
+
+class Onward(NamedTuple):
+    """The ways on from a node, and the texts that choose among them."""
+
+    edges: tuple[Edge, ...]
+    texts: tuple[Text, ...] = ()
+
+
 class _Lowering:
     """One walk over the nodes of a document, outermost first."""
 
     def __init__(self, view: View, fields: dict[str, Any]) -> None:
         self.view, self.fields = view, fields
+        self.met: Met = {}
+        """Bodies that stand where a target of the node may that is being lowered, by the ids of their nodes."""
 
     def region(self, name: str, owner: str, steps: Steps, data: dict[str, Any], local: frozenset[str]) -> Region:
         """Lower the nodes of the graph or of a body that has `nodes`."""
@@ -119,10 +149,10 @@ class _Lowering:
         self.node(name, region, steps, data)
         return region
 
-    def node(self, name: str, region: Region, steps: Steps, data: dict[str, Any]) -> None:
-        """Lower one node and then what is in its bodies."""
+    def node(self, name: str, region: Region, steps: Steps, data: dict[str, Any], onward: Onward | None = None) -> None:
+        """Lower one node, what is in its bodies, and its handlers. `onward`: its ways on are those of another one."""
         texts: list[Text] = []
-        verb: Verb = next((verb for verb in _VERBS if verb in data), "pass")
+        verb: Verb = "all" if "nodes" in data else next((verb for verb in _VERBS if verb in data), "pass")
         given: dict[str, Any] = {}
         if "say" in data:
             given["say"] = self.saying(texts, data["say"], (*steps, "say"))
@@ -163,23 +193,41 @@ class _Lowering:
             given["set"] = self.writes(texts, data["set"].get("fields") or {}, (*steps, "set", "fields"))
         if "to" in data:
             given["to"] = self.edges(texts, region, data["to"], (*steps, "to"))
+        if onward is not None and verb != "end":
+            given["to"] = onward.edges
+            texts += onward.texts
         for key in ("catch", "upon"):
             if data.get(key):
-                given[key] = self.routes(region, data, steps, key)
+                given[key] = self.routes(region, data, steps, key, name)
         if data.get("upon"):
-            given["upon_states"] = self.reactions(region, data, steps)
+            given["upon_states"] = self.reactions(region, data, steps, name)
         if data.get("commit"):
             given["commit"] = True
-        site = Site(Node(id=name, verb=verb, region=region.id, **given), data, steps, region, texts)
+        site = Site(
+            Node(id=name, verb=verb, region=region.id, **given), data, steps, region, texts, handles=onward is not None
+        )
         self.view.sites[name] = site
+        met, self.met = self.met, {}
         if verb in ("all", "race", "each"):
             self.bodies(site)
+        if met:
+            routing = [text for text in texts if text.phase == "route" and "to" in text.steps[len(steps) :]]
+            edges = (Edge(END),) if verb == "end" else site.node.to
+            self.handlers(met, region, onward or Onward(edges, tuple(routing)))
+
+    def handlers(self, met: Met, region: Region, onward: Onward) -> None:
+        """Lower the bodies that stand in the `catch` and `upon` of a node: nodes beside it, with its ways on."""
+        for name, (steps, data) in met.items():
+            self.node(name, region, steps, data, onward)
 
     def bodies(self, site: Site) -> None:
         """Lower the bodies of a node, and name them in it."""
         node, steps, region = site.node, site.steps, site.region
         made: list[Body] = []
-        if node.each is not None:
+        if "nodes" in site.data:
+            body = self.region(node.id, node.id, steps, site.data, region.locals)
+            made.append(Body("", body.id, body.start))
+        elif node.each is not None:
             local = region.locals | {node.each.item, "index"}
             body = self.body(f"{node.id}[]", node.id, (*steps, "each"), site.data["each"], local)
             made.append(Body("", body.id, body.start))
@@ -277,27 +325,34 @@ class _Lowering:
                     edges.append(Edge(to, when, bool(edge.get("undo", False))))
         return tuple(edges)
 
-    def routes(self, region: Region, data: dict[str, Any], steps: Steps, key: str) -> dict[str, str]:
+    def routes(self, region: Region, data: dict[str, Any], steps: Steps, key: str, owner: str = "") -> dict[str, str]:
         """`catch` or `upon`: code or signal -> target."""
-        routes = {}
-        for word, name in (data.get(key) or {}).items():
-            if isinstance(name, str):  # `states` of `upon` is no signal
-                to = resolve(self.view, region, name, (*steps, key, word))
+        routes, mark = {}, CAUGHT if key == "catch" else SIGNALLED
+        for word, way in (data.get(key) or {}).items():
+            if word != "states" or key == "catch":  # `states` of `upon` is no signal
+                to = self.way(region, way, (*steps, key, word), f"{owner}{mark}{word}")
                 if to is not None:
                     routes[word] = to
         return routes
 
-    def reactions(self, region: Region, data: dict[str, Any], steps: Steps) -> dict[str, str]:
+    def reactions(self, region: Region, data: dict[str, Any], steps: Steps, owner: str = "") -> dict[str, str]:
         """`upon.states`: state -> target."""
         written = (data.get("upon") or {}).get("states")
         routes = {}
-        for name, target in written.items() if isinstance(written, dict) else ():
+        for name, way in written.items() if isinstance(written, dict) else ():
             place = (*steps, "upon", "states", name)
-            to = resolve(self.view, region, target, place)
+            to = self.way(region, way, place, f"{owner}{BECOME}{name}")
             state = self.mention("upon", name, place, key=True)
             if to is not None and state is not None:
                 routes[state] = to
         return routes
+
+    def way(self, region: Region, written: str | dict[str, Any], steps: Steps, name: str) -> str | None:
+        """A target, or a body: then the node of this name, which is yet to be lowered."""
+        if isinstance(written, str):
+            return resolve(self.view, region, written, steps)
+        self.met[name] = steps, written
+        return name
 
     def members(self, role: Role, names: Collection[str], steps: Steps) -> tuple[str, ...]:
         """A list of states, each once, without what means none."""

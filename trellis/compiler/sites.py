@@ -116,10 +116,21 @@ class Region:
 class Site:
     """One node: as lowered, as written (`data` at `steps`), in its region, with its texts."""
 
-    __slots__ = ("data", "needs", "node", "region", "steps", "texts")
+    __slots__ = ("data", "handles", "needs", "node", "region", "steps", "texts")
 
-    def __init__(self, node: Node, data: dict[str, Any], steps: Steps, region: Region, texts: list[Text]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        data: dict[str, Any],
+        steps: Steps,
+        region: Region,
+        texts: list[Text],
+        *,
+        handles: bool = False,
+    ) -> None:
         self.node, self.data, self.steps, self.region, self.texts = node, data, steps, region, texts
+        self.handles = handles
+        """It is a body in a `catch` or an `upon`; its ways on are those of another node."""
         self.needs = [
             Text("expression", name, (*steps, "needs", place), "enter")
             for place, name in enumerate(data.get("needs", ()))

@@ -6,6 +6,7 @@ neither is begun.
 
 from __future__ import annotations
 
+from trellis.engine.declared import Declared
 from trellis.engine.moves import enter, leave, over_limit
 from trellis.engine.routes import fail
 from trellis.engine.turn import Turn
@@ -22,17 +23,17 @@ def begin(turn: Turn) -> None:
     waiting = len(turn.agenda)
     for exits, enters in moved:
         for number in exits:
-            _stop(turn, declared.entered.get(number))
+            _stop(turn, declared, declared.entered.get(number))
         for node in (*map(declared.exited.get, exits), *map(declared.entered.get, enters)):
-            if node is not None and not _started(turn, node):
+            if node is not None and not _started(turn, declared, node):
                 return
     # The agenda takes the newest first.
     turn.agenda[waiting:] = reversed(turn.agenda[waiting:])
 
 
-def _started(turn: Turn, node: str) -> bool:
+def _started(turn: Turn, declared: Declared, node: str) -> bool:
     """Enter the body anew; False where that was one too many, and the run has failed."""
-    _stop(turn, node)
+    _stop(turn, declared, node)
     over = over_limit(turn, node, node)
     if over is not None:
         fail(turn, over)
@@ -42,7 +43,8 @@ def _started(turn: Turn, node: str) -> bool:
     return True
 
 
-def _stop(turn: Turn, node: str | None) -> None:
-    token = turn.tokens.get(node) if node is not None else None
-    if token is not None:
-        leave(turn, token)
+def _stop(turn: Turn, declared: Declared, node: str | None) -> None:
+    for member in declared.members[node] if node is not None else ():
+        token = turn.tokens.get(member)
+        if token is not None:
+            leave(turn, token)

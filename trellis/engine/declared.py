@@ -28,7 +28,7 @@ class Guard:
 class Declared:
     """The declared states of one definition. States are numbers of `relations`."""
 
-    __slots__ = ("enter_if", "entered", "exit_if", "exited", "nodes", "places", "reacts", "relations")
+    __slots__ = ("enter_if", "entered", "exit_if", "exited", "members", "nodes", "places", "reacts", "relations")
 
     def __init__(self, definition: Definition, expression: Callable[[str], Holds]) -> None:
         states = definition.states
@@ -49,6 +49,8 @@ class Declared:
         self.exited: dict[int, str] = {}
         self.places: dict[str, int] = {}
         """Region of what a state does -> its place in the document, after all nodes of the root."""
+        self.members: dict[str, list[str]] = {}
+        """The same -> the nodes in it: that one, and its handlers."""
         for name, state in states.items():
             number = index[name]
             if state.enter_if is not None:
@@ -59,3 +61,7 @@ class Declared:
                 if node is not None:
                     bodies[number] = node
                     self.places[node] = len(self.places) + 1
+                    self.members[node] = []
+        for reacting in definition.nodes.values() if self.members else ():
+            if reacting.region in self.members:
+                self.members[reacting.region].append(reacting.id)

@@ -120,7 +120,7 @@ def _enter_bodies(turn: Turn, token: Token, node: Node, indices: range) -> None:
             local = {**token.locals, node.each.item: token.join.items[index], "index": index}
         else:
             body = node.bodies[index]
-            region = f"{token.path}.{body.name}"
+            region = f"{token.path}.{body.name}" if body.name else token.path
             local = token.locals
         over = over_visits(turn, body.start, token.path)
         if over is not None:

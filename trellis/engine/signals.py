@@ -86,8 +86,8 @@ def _place(program: Program, tokens: dict[str, Token], token: Token) -> list[int
     while token.parent:
         place.insert(0, token.index)
         token = tokens[token.parent]
-    declared = program.declared
-    place.insert(0, declared.places.get(token.node, 0) if declared is not None else 0)
+    declared, region = program.declared, program.node(token.node).node.region
+    place.insert(0, declared.places.get(region, 0) if declared is not None else 0)
     return place
 
 

@@ -6,6 +6,8 @@ equal graphs have equal hashes whatever their formatting. Durations are seconds.
 Node ids are static paths: `checks` at the root, `checks.http` for a branch whose body is one node,
 `checks.http.fetch` inside a branch that has nodes of its own, `fan[]` for the body of an `each`
 (`fan[].fetch` inside one with nodes). At run time `[]` becomes the index of the item: `fan[3]`.
+A body that `catch`, `upon` or `upon.states` of a node holds is a node beside it: `build~timeout`, `build@fault`,
+`build%Down`, and of the graph `~timeout`; inside one with nodes there is `build~timeout.first`.
 A region is the id of the body it belongs to; the root region is the empty text.
 """
 
@@ -28,6 +30,9 @@ FORMAT = 1
 END, FAIL, ROLLBACK = "$end", "$fail", "$rollback"
 TARGETS = (END, FAIL, ROLLBACK)
 """Targets that are no nodes; names cannot collide with them."""
+
+CAUGHT, SIGNALLED, BECOME = "~", "@", "%"
+"""What joins a node, and the error, signal or state of it that a body is for, in the id of that."""
 
 Verb = Literal["say", "ask", "do", "all", "race", "each", "wait", "end", "pass"]
 AskKind = Literal["text", "choice", "confirm", "int", "number", "secret", "multi", "date", "form", "approve"]
@@ -138,7 +143,7 @@ class Each(msgspec.Struct, frozen=True, omit_defaults=True, rename={"item": "as"
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A region of its own: `name` ("" for the body of an `each`), and the id of the node it starts at."""
+    """A region of its own: `name` ("" for that of an `each` or of a handler), and the id of the node it starts at."""
 
     name: str
     region: str

@@ -206,7 +206,7 @@ def _enough(node: Node) -> str:
 def _name(node: Node) -> str:
     """A node's own name: its id without the path of the body it is in."""
     name = node.id.removeprefix(node.region).removeprefix(".")
-    return name or node.id.rpartition(".")[2]
+    return name if name and name[0].isalnum() else node.region.rpartition(".")[2] + name
 
 
 def _short(text: str) -> str:

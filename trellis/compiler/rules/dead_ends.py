@@ -13,7 +13,7 @@ def check(view: View) -> Iterator[Problem]:
     """One problem for each node that, once done, has nowhere to go."""
     for site in view.sites.values():
         node = site.node
-        if node.to or node.verb == "end" or site.region.single:
+        if node.to or node.verb == "end" or site.region.single or site.handles:
             continue
         # What could not be read may have been the way on; and a typo is one problem, not two.
         if site.data.get("to") or may_lead(view, site.steps):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from trellis.engine.program import program_of
 from trellis.engine.versions.verdict import Findings
-from trellis.model.graph import Body, Definition, Graph, Node
+from trellis.model.graph import BECOME, CAUGHT, SIGNALLED, Body, Definition, Graph, Node
+
+_JOINTS = f".[{CAUGHT}{SIGNALLED}{BECOME}"
+"""What follows a name that others hang on."""
 
 
 class Versions:
@@ -55,7 +58,7 @@ class Versions:
             if now is not None:
                 return now + name[end:]
             end -= 1
-            while end > 0 and name[end] not in ".[":
+            while end > 0 and name[end] not in _JOINTS:
                 end -= 1
         return name
 
