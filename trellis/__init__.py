@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from trellis.errors import ActionError as ActionError
     from trellis.errors import InvalidGraph as InvalidGraph
     from trellis.errors import TrellisError as TrellisError
+    from trellis.hosts.approving import ASK as ASK
     from trellis.hosts.local import Host as Host
+    from trellis.hosts.proposals import Proposal as Proposal
     from trellis.hosts.run import Outcome as Outcome
     from trellis.hosts.short import run as run
     from trellis.machine import AsyncMachine as AsyncMachine
     from trellis.machine import Machine as Machine
     from trellis.machine import Result as Result
+    from trellis.model.actions import Denied as Denied
     from trellis.model.graph import Graph as Graph
     from trellis.project import load as load
 
@@ -47,6 +50,9 @@ __all__ = [
     "Machine",
     "AsyncMachine",
     "Result",
+    "Proposal",
+    "Denied",
+    "ASK",
     "ActionError",
     "InvalidGraph",
     "TrellisError",
@@ -63,6 +69,9 @@ _HOMES = {
     "Machine": "trellis.machine",
     "AsyncMachine": "trellis.machine",
     "Result": "trellis.machine",
+    "Proposal": "trellis.hosts.proposals",
+    "Denied": "trellis.model.actions",
+    "ASK": "trellis.hosts.approving",
     "ActionError": "trellis.errors",
     "InvalidGraph": "trellis.errors",
     "TrellisError": "trellis.errors",

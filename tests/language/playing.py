@@ -10,6 +10,7 @@ A step is one line, `WORD NAME: VALUE`, its value YAML:
                                                            tool NAME beats 20s 5s: VALUE   after so long, so long, gives
     later: 1h                 so much time passes
     cancel: why               locale: pt-BR             the language of the run
+    ask: tools                as with --ask-tools
 
 `"x" * 1000` and `[1] * 1000` are long values. A tool that no step speaks of gives null, but for a process, and a function in a file of the page: these are real.
 """
@@ -30,6 +31,7 @@ from tests.language.page import Example
 from trellis.cli.words import Words
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, TrellisError
+from trellis.hosts.approving import ask_always
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
 from trellis.model.actions import CallTool
@@ -40,7 +42,7 @@ from trellis.testing.clocks import ManualClock
 
 Line = dict[str, Any]
 STEP = re.compile(r"(?P<word>\w+)(?: (?P<name>[\w.\[\]-]+))?(?: (?P<more>[^:]+))?(?:: (?P<value>.*))?", re.DOTALL)
-BEFORE = ("set", "allow", "locale", "tool")
+BEFORE = ("set", "allow", "locale", "tool", "ask")
 SPINS = 100
 """How often everything else may go on before a run that said nothing is taken to be at rest."""
 LOUD = ("tool.returned", "timer.fired", "undo.done", "error", "run.finished", "run.child")
@@ -128,7 +130,8 @@ class Playing:
         dispatcher = Dispatcher()
         for name in self._tools:
             dispatcher.register(name, self._tool(name), effect=graph.definition.tools[name].effect)
-        async with Host(dispatcher=dispatcher, clock=self._clock, allow=allow) as host:
+        approve = ask_always if any(word == "ask" for word, _, _, _ in steps) else None
+        async with Host(dispatcher=dispatcher, clock=self._clock, allow=allow, approve=approve) as host:
             try:
                 run = await host.start(graph, fields, id=self._path.stem, locale=locale)
             except TrellisError as error:
@@ -213,7 +216,12 @@ class Playing:
         while still < SPINS:
             await asyncio.sleep(0)
             calls = (pending.request for pending in run.state.open.values())
-            at_work = [call for call in calls if isinstance(call, CallTool) and call.id not in self._asleep]
+            asked = {proposal.key for proposal in run.proposals}
+            at_work = [
+                call
+                for call in calls
+                if isinstance(call, CallTool) and call.id not in self._asleep and call.idempotency_key not in asked
+            ]
             if any(call.tool not in self._tools for call in at_work):
                 self._heard.clear()
                 await self._heard.wait()  # of a real one, in a thread or a process

@@ -27,6 +27,10 @@ class WrittenAnswers:
             node = question["field"]
         return self._sheet.take(node, question["kind"]) if self._sheet.has(node) else None
 
+    def give_back(self, question: Line, answer: object) -> None:  # noqa: ARG002
+        """The answer was not used: whoever asks next, in a map the same node, is given it."""
+        self._sheet.give_back(question["node"])
+
     def lacking(self, node: str) -> str:
         """Why there is no answer for `node`."""
         return f"{self.source} has {self._sheet.lacks(node)}"

@@ -29,6 +29,8 @@ class Options(NamedTuple):
     """Who answers."""
     headless: bool = False
     """Nobody is there: nothing is asked, stdin is not read."""
+    ask_tools: bool = False
+    """Whether each call of a tool is asked about."""
 
     def how_to_resume(self, run: str) -> str:
         """What becomes of `run`, which is still open, and the command that continues it."""
@@ -38,7 +40,8 @@ class Options(NamedTuple):
 
     def resume_command(self, run: str) -> str:
         """The exact command that goes on with `run` from here."""
-        return command_line(["resume", run, *(["--as", self.by] if self.by else [])], self.place, self.allow)
+        words = ["resume", run, *(["--ask-tools"] if self.ask_tools else []), *(["--as", self.by] if self.by else [])]
+        return command_line(words, self.place, self.allow)
 
     @property
     def place(self) -> str | None:
@@ -81,6 +84,7 @@ _OPTIONS = (
         help="auto: words for people, and a tree on a terminal; text: no tree; json: an object per line, for programs.",
     ),
     allow_option,
+    click.option("--ask-tools", is_flag=True, help="Ask before each call of a tool; anything but yes is a no."),
     click.option("--as", "by", metavar="WHO", default="", help="Who answers; the journal keeps it, approvals need it."),
 )
 

@@ -18,11 +18,12 @@ def command(
     answers: str | None,
     output: str,
     allow: tuple[str, ...],
+    ask_tools: bool,
     by: str,
     headless: bool,
 ) -> int:
     """Go on with the run ID; one that has ended says again how. Ends as `trellis run` does."""
     from trellis.cli.session import hold
 
-    options = Options(store, answers, output, allow, root_here(), existing=run_id, by=by, headless=headless)
+    options = Options(store, answers, output, allow, root_here(), run_id, by, headless, ask_tools)
     return hold(lambda host, secrets: host.resume(run_id, secrets=secrets), options)

@@ -28,6 +28,7 @@ def command(
     answers: str | None,
     output: str,
     allow: tuple[str, ...],
+    ask_tools: bool,
     by: str,
     headless: bool,
 ) -> int:
@@ -42,5 +43,6 @@ def command(
 
     graph = load(file, tools=())
     fields = read_settings(settings, graph.definition.fields, graph.name)
-    options = Options(store, answers, output, allow, root_of(file), by=by, headless=headless)
+    root = root_of(file)
+    options = Options(store, answers, output, allow, root, by=by, headless=headless, ask_tools=ask_tools)
     return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id, locale=locale), options)

@@ -23,6 +23,7 @@ from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, hindrance, once_more, wanted
 from trellis.errors import Refused, RunClosed, RunOwned, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
+from trellis.hosts.approving import ask_always
 from trellis.hosts.local import Host, Run, inspect_run
 from trellis.model.actions import CallTool
 from trellis.model.values import Value
@@ -111,7 +112,7 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
     with Keys() as keys:
         store = open_kept(options.store, options.root, options.existing)
         try:
-            async with Host(store, allow=options.allow) as host:
+            async with Host(store, allow=options.allow, approve=ask_always if options.ask_tools else None) as host:
                 try:
                     run = await _begun(begin, host, store, answers, screen, way)
                 except UnknownRun as error:
@@ -239,6 +240,10 @@ class Keys:
         self._loop.call_later(0.02, self._hurry, session, until)  # a task takes one cancellation at a time
 
 
+class TakenBack:
+    """Instead of an answer: the question is asked no more."""
+
+
 class Session:
     """A run, the screen it is shown on, and whoever answers its questions."""
 
@@ -314,7 +319,7 @@ class Session:
                 self._screen.unanswered(question)
                 continue
             answer = await self._while_open(question)
-            if question["node"] not in self._open():
+            if isinstance(answer, TakenBack):
                 continue
             if answer is None:
                 self._lacking[question["node"]] = question
@@ -329,11 +334,14 @@ class Session:
             try:
                 # One that does not fit is asked again by the run.
                 await self._run.answer(question["node"], answer, by=self._by)
-            except (RunClosed, Refused):
-                pass  # the question, or the run, went in the same moment; the lines that follow tell it
+            except RunClosed:
+                pass  # the lines that follow tell it
+            except Refused as refused:
+                if refused.code == "not_asked":  # the question went in the same moment
+                    self._answers.give_back(question, answer)
 
-    async def _while_open(self, question: Line) -> Value | Unfit:
-        """The answer, None where there is none or where the question was taken back meanwhile."""
+    async def _while_open(self, question: Line) -> Value | Unfit | TakenBack:
+        """The answer, None where there is none. One to a question that was taken back meanwhile is for the next one."""
         task = asyncio.ensure_future(self._answers.answer(question))
         try:
             while not task.done() and question["node"] in self._open():
@@ -348,7 +356,11 @@ class Session:
                 await asyncio.wait((task,))
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error  # also where a prompt could not be taken away, because its terminal has gone
-        return None if task.cancelled() else task.result()
+        if question["node"] in self._open():
+            return task.result()
+        if not task.cancelled():
+            self._answers.give_back(question, task.result())
+        return TakenBack()
 
     def _next(self) -> Line | None:
         """The question to try next, out of those that are still open."""
@@ -359,7 +371,7 @@ class Session:
         return None if node is None else self._asked.pop(node)
 
     def _open(self) -> set[str]:
-        return {question.node for question in self._run.questions}
+        return set(self._run.asking)
 
     def _stuck(self) -> bool:
         """No open question has an answer, and nothing else goes on that could be lost."""

@@ -20,6 +20,9 @@ class Answers(Protocol):
 
     async def answer(self, question: Line) -> Value | Unfit: ...
 
+    def give_back(self, question: Line, answer: Value | Unfit) -> None:
+        """The question was taken back before the answer came to it."""
+
     def lacking(self, node: str) -> str: ...
 
 
@@ -30,6 +33,9 @@ class Nobody:
 
     async def answer(self, question: Line) -> None:
         """None: there is no answer."""
+
+    def give_back(self, question: Line, answer: Value | Unfit) -> None:
+        """Nothing: there was none."""
 
     def lacking(self, node: str) -> str:  # noqa: ARG002
         """Why there is no answer for `node`."""

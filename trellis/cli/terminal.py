@@ -10,7 +10,7 @@ import msgspec
 from trellis.cli.output import harmless
 from trellis.cli.screen import TextScreen
 from trellis.cli.typed import TypedLines, Unfit, prepare_editing, several
-from trellis.cli.words import END, Line, Words, once_more, plain, so_far, usual
+from trellis.cli.words import END, Line, Words, once_more, plain, shortened, so_far, usual
 from trellis.model.values import Value
 
 
@@ -59,7 +59,8 @@ class TerminalAnswers:
         if question.get("lines"):
             return await self._several(question)
         secret = question["kind"] == "secret"
-        if secret and self._lines.editing:  # for a question that is gone; what is typed into it can be seen
+        # For a question that is gone a line may be half typed: it could be seen, or be taken for a yes.
+        if (secret and self._lines.editing) or (question["kind"] == "tool" and self._lines.waiting):
             await self._line("", "press Enter first: ", edits=False)
         if secret:
             self._echo.off()
@@ -87,6 +88,9 @@ class TerminalAnswers:
         if self._lines.editing:
             self._modes.restore()
 
+    def give_back(self, question: Line, answer: object) -> None:
+        """Nothing: a person typed it in view of that question, and might not say the same to another."""
+
     def lacking(self, node: str) -> str:  # noqa: ARG002
         """Why there is no answer for `node`."""
         return "the input has ended"
@@ -98,6 +102,8 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
     listed = () if question["kind"] == "approve" else question.get("options", ())
     for number, option in enumerate(listed, 1):
         above.append(f"  {number}) {harmless(plain(option))}")
+    if question["kind"] == "tool":
+        return "".join(f"{line}\n" for line in [*above, harmless(shortened(question["text"]))]), "allow it? [y/N]: "
     default, kind = question.get("default"), question["kind"]
     if kind == "approve":
         may = f" [{'; '.join(filter(None, ('y/n/back: reason', so_far(question))))}]"

@@ -35,6 +35,7 @@ class TypedLines:
         self._wanted = threading.Semaphore(0)
         self._reader: threading.Thread | None = None
         self._prompt: str | None = None
+        self._unused: list[str | Unfit] = []
         self._waiting = False
         self._ended = False
 
@@ -57,6 +58,8 @@ class TypedLines:
 
         With a `prompt`, which is shown here, the line can be edited; stdin and stdout must be a terminal.
         """
+        if self._unused:
+            return self._unused.pop()
         if self._ended:
             return None
         if self._reader is None:
@@ -71,6 +74,10 @@ class TypedLines:
         self._waiting = False
         self._ended = line is None
         return line
+
+    def give_back(self, line: str | Unfit) -> None:
+        """A line that was not used: it is the next one again."""
+        self._unused.append(line)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         buffer = bytearray()
@@ -182,6 +189,11 @@ class PipedAnswers:
     async def answer(self, question: dict[str, Any]) -> str | Unfit | None:
         """The next line, or the lines of a text of several; None at the end of the input."""
         return await (several(self._lines.next) if question.get("lines") else self._lines.next())
+
+    def give_back(self, question: dict[str, Any], answer: object) -> None:
+        """Lines are for whatever is asked, in order: this one is the next again. A text of several was for one question."""
+        if isinstance(answer, str | Unfit) and not question.get("lines"):
+            self._lines.give_back(answer)
 
     def lacking(self, node: str) -> str:  # noqa: ARG002
         """Why there is no answer for `node`."""

@@ -12,6 +12,8 @@ from trellis.cli.output import harmless
 Line = dict[str, Any]
 END = "."
 """A line that ends a text of several lines."""
+MOST = 4000
+"""Characters of what a call would do, as a person is shown it who decides."""
 LONGEST = 400
 """Characters of a message that a line shows; `--output json` has all of it."""
 
@@ -193,6 +195,8 @@ def once_more(question: Line) -> str:
 
 def wanted(question: Line) -> str:
     """What a question is for: the field, and what may be said."""
+    if question["kind"] == "tool":
+        return f"{harmless(shortened(' '.join(question['text'].split())))} (yes or no)"
     if question["kind"] == "form":
         return "; ".join(map(wanted, question["form"]))
     options = ", ".join(map(plain, question.get("options", ())))
@@ -239,6 +243,11 @@ def plain(value: object) -> str:
 def compact(value: object) -> str:
     """A value as JSON on one line, cut where it is long."""
     return one_line(msgspec.json.encode(value).decode())
+
+
+def shortened(text: str) -> str:
+    """A text of many lines, cut where it is very long; how much is left out is said, for somebody decides by it."""
+    return text if len(text) <= MOST else f"{text[:MOST]}… ({len(text) - MOST:,} more characters)"
 
 
 def one_line(text: str) -> str:

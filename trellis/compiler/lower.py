@@ -66,7 +66,7 @@ def lower(source: Source, *, tools: Collection[str] | None = None) -> View:
     nodes = {name: site.node for name, site in view.sites.items()}
     tools_written = data.get("tools") or {}
     for name, written in tools_written.items():
-        for key in ("process", "env"):
+        for key in ("process", "env", "confirm"):
             lowering.template(view.texts, written.get(key), ("tools", name, key), "enter")
     declared = {name: parts.tool(written) for name, written in tools_written.items()}
     signals = {name: parts.signal(written) for name, written in (data.get("signals") or {}).items()}

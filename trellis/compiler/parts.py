@@ -216,6 +216,7 @@ def tool(data: dict[str, Any]) -> Tool | None:
         env=data.get("env") or {},
         timeout=seconds(data, "timeout"),
         effect=data.get("effect", "idempotent"),
+        confirm=data.get("confirm", ""),
     )
 
 

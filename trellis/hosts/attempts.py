@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 
+from trellis.hosts.approving import Gate
 from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
 from trellis.hosts.reports import Secret, report
 from trellis.hosts.vault import Vault
-from trellis.model.actions import CallTool, Failed, Response
+from trellis.model.actions import CallTool, Completed, Failed, Response
 from trellis.model.events import Event
 from trellis.model.secrets import reveal
 
 Task = asyncio.Task[None]
+_CANCELLED = Failed("cancelled", "the attempt was cancelled", retryable=False)
 
 
 class Attempts:
@@ -31,9 +33,30 @@ class Attempts:
 
     def begin(self, run: LiveRun, request: CallTool) -> None:
         """Make one attempt. Not where the run has ended here: whoever resumes it makes it."""
+        self._begin(run, request, self._attempt)
+
+    def ask(self, run: LiveRun, request: CallTool, gate: Gate, make: Callable[[LiveRun, CallTool], None]) -> None:
+        """Put the call to the gate, and `make` it where it is allowed; else report that it is denied."""
+
+        async def judge(run: LiveRun, request: CallTool) -> None:
+            denied, by = await gate.judge(run, request)
+            pending = run.state.open.get(request.id)
+            if denied is not None:
+                self._ended(run, request, denied, by)
+            elif pending is None or pending.cancelling:  # it was cancelled, and the policy did not heed it
+                self._ended(run, request, _CANCELLED)
+            elif not self._stopping and not run.closed.done():
+                run.tasks.pop(request.id, None)
+                make(run, request)
+
+        self._begin(run, request, judge)
+
+    def _begin(
+        self, run: LiveRun, request: CallTool, work: Callable[[LiveRun, CallTool], Coroutine[None, None, None]]
+    ) -> None:
         if self._stopping or run.closed.done():
             return
-        task = asyncio.get_running_loop().create_task(self._attempt(run, request))
+        task = asyncio.get_running_loop().create_task(work(run, request))
         run.tasks[request.id] = task
         self._tasks[task] = run, request
         task.add_done_callback(self._over)
@@ -55,12 +78,14 @@ class Attempts:
     def _over(self, task: Task) -> None:
         run, request = self._tasks.pop(task)
         if task.cancelled():  # perhaps before its first step, so this is not the coroutine's to say
-            self._ended(run, request, Failed("cancelled", "the attempt was cancelled", retryable=False))
+            self._ended(run, request, _CANCELLED)
 
-    def _ended(self, run: LiveRun, request: CallTool, response: Response) -> None:
+    def _ended(self, run: LiveRun, request: CallTool, response: Response, by: str = "") -> None:
         run.tasks.pop(request.id, None)
+        if isinstance(response, Completed):
+            run.allowed.pop(request.node, None)
         if not self._stopping and not run.closed.done():
-            event, secret = report(run, request, response, self._clock, self._vault)
+            event, secret = report(run, request, response, self._clock, self._vault, by)
             self._post(run, event, None, secret)
 
 

@@ -20,6 +20,7 @@ from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.snapshot import encode_state
 from trellis.engine.versions import adopt
 from trellis.errors import HostClosed, RunClosed, RunOwned, StoreUnavailable
+from trellis.hosts.approving import Gate
 from trellis.hosts.attempts import Attempts
 from trellis.hosts.clock import Clock
 from trellis.hosts.held import Held
@@ -88,8 +89,8 @@ class _Batch(NamedTuple):
 class Driver:
     """Drives the live runs of one host over one store."""
 
-    def __init__(self, store: Store, clock: Clock, vault: Vault | None = None) -> None:
-        self.store, self._clock, self.vault = store, clock, vault
+    def __init__(self, store: Store, clock: Clock, vault: Vault | None = None, gate: Gate | None = None) -> None:
+        self.store, self._clock, self.vault, self._gate = store, clock, vault, gate
         self.runs: dict[str, LiveRun] = {}
         """The runs that are open here."""
         self.rested: Callable[[LiveRun], None] | None = None
@@ -338,6 +339,13 @@ class Driver:
                     self.give_up(run, request.target, "it was cancelled, and nobody knows how far it had come")
 
     def _make(self, run: LiveRun, request: CallTool) -> None:
+        """Make a call, once it is allowed. One that the journal says was begun was allowed before."""
+        if self._gate is None or run.state.open[request.id].begun or self._gate.passed(run, request):
+            self._send(run, request)
+        else:
+            self._attempts.ask(run, request, self._gate, self._send)
+
+    def _send(self, run: LiveRun, request: CallTool) -> None:
         """Make a call; one that may be made at most once when the journal says so, one in a transaction in its turn."""
         effect = run.router.effect(request.tool)
         if effect == "at_most_once" and not run.state.open[request.id].begun:

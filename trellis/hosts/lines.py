@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trellis.engine import State, Step
 from trellis.engine.program import Program, program_of
@@ -16,6 +16,9 @@ from trellis.model.redaction import Redactor
 from trellis.model.secrets import MASK, mask
 from trellis.model.types import timestamp as timestamp
 from trellis.model.values import Value
+
+if TYPE_CHECKING:
+    from trellis.hosts.proposals import Proposal
 
 VERSION = 1
 Line = dict[str, Any]
@@ -51,7 +54,7 @@ class Scribe:
         """The lines of one turn, in order."""
         at = timestamp(step.state.at)
         trace = step.trace
-        if step.refusal is not None:  # nothing happened, but a question may be asked again
+        if step.refusal is not None and not trace:  # nothing happened, but a question may be asked again
             trace = tuple(("ask", asked(request)) for request in step.requests if isinstance(request, RequestInput))
         return [self._line(kind, facts, at, step.state) for kind, facts in trace]
 
@@ -101,6 +104,13 @@ def error_facts(state: State) -> dict[str, Value]:
     if error is None:
         return {}
     return {"code": error.code, "message": mask(error.message), "node": error.node, "attempt": error.attempt}
+
+
+def proposed(proposal: Proposal, reason: str = "") -> dict[str, Any]:
+    """The facts of an `ask` line about a call that is to be made."""
+    facts: dict[str, Any] = {"node": proposal.node, "kind": "tool", "tool": proposal.tool, "args": proposal.args}
+    facts |= {"text": proposal.text, "attempt": proposal.attempt, "key": proposal.key}
+    return facts | ({"undo": True} if proposal.undo else {}) | ({"reason": reason} if reason else {})
 
 
 def entered(step: Step) -> list[str]:

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from trellis.engine import State, Step
 from trellis.engine.program import program_of
+from trellis.engine.state import Refusal
 from trellis.hosts.clock import Alarm
 from trellis.hosts.held import Held
-from trellis.hosts.lines import entered
+from trellis.hosts.lines import entered, proposed
 from trellis.hosts.rows import busy
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.graph import Graph
+from trellis.model.values import Value
 
 if TYPE_CHECKING:
     from trellis.dispatch import Router
+    from trellis.hosts.proposals import Pending
     from trellis.stores.base import RunRow
 
 
@@ -36,8 +39,8 @@ class LiveRun:
     """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
 
     __slots__ = (
-        "alarms", "away", "closed", "epoch", "failure", "forget", "graph",
-        "has_secrets", "held", "id", "kept", "listeners", "origin", "posts", "router", "row", "secrets",
+        "alarms", "allowed", "away", "closed", "epoch", "failure", "forget", "graph",
+        "has_secrets", "held", "id", "kept", "listeners", "origin", "posts", "proposals", "router", "row", "secrets",
         "state", "tasks", "visited",
     )  # fmt: skip
 
@@ -56,6 +59,10 @@ class LiveRun:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.alarms: dict[str, Alarm] = {}
         self.secrets: dict[str, str] = {}
+        self.proposals: dict[str, Pending] = {}
+        """Calls that somebody is asked about, by request."""
+        self.allowed: dict[str, str] = {}
+        """The calls that somebody said yes to, by node: their idempotency keys."""
         self.away = False
         """Some lane of its driver has the run, or a transaction."""
         self.posts: list[Any] = []
@@ -87,6 +94,34 @@ class LiveRun:
         """Let the listeners know."""
         for listen in self.listeners:
             listen(step)
+
+    def propose(self, pending: Pending, reason: str = "") -> None:
+        """Ask about a call, as the run asks its questions; with a reason, once more."""
+        self.proposals[pending.request.id] = pending
+        self.tell(self.proposes(pending, reason))
+
+    def proposes(self, pending: Pending, reason: str = "") -> Step:
+        """What listeners are told of such a question: nothing has happened to the run."""
+        facts = proposed(pending.proposal, reason)
+        return Step(self.state, (), (("ask", facts),), Refusal("proposed", reason))
+
+    @property
+    def proposed(self) -> list[Pending]:
+        """The calls that somebody is asked about now, in the order in which it was asked."""
+        return [pending for pending in self.proposals.values() if self._is_open(pending)]
+
+    def decides(self, node: str, value: Value, by: str) -> bool:
+        """Answer what is asked about a call of this node; whether something was. A question of its own comes first."""
+        if any(question.node == node for question in self.questions):
+            return False
+        pending = next((pending for pending in self.proposed if pending.request.node == node), None)
+        if pending is not None:
+            pending.answer(value, by)
+        return pending is not None
+
+    def _is_open(self, pending: Pending) -> bool:
+        still = self.state.open.get(pending.request.id)
+        return still is not None and not still.cancelling and not pending.verdict.done()
 
     def end(self, failure: BaseException | None = None) -> None:
         """Nothing more happens here: stop the alarms and the work that is of no more use, wake those who wait."""

@@ -29,8 +29,9 @@ from trellis.errors import (
     UsageError,
 )
 from trellis.hosts.admission import Admission
+from trellis.hosts.approving import Gate, Policy
 from trellis.hosts.clock import Clock, SystemClock, pause
-from trellis.hosts.commands import Adopt, Command, Reply, decode_message, encode, judge
+from trellis.hosts.commands import Adopt, Answer, Command, Reply, decode_message, encode, judge
 from trellis.hosts.driver import Driver, Version
 from trellis.hosts.journal import Definitions, Loaded, beginning, existing, load, steps
 from trellis.hosts.journal import inspect_run as inspect_run
@@ -65,7 +66,9 @@ class Host:
     opener's to close; `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in
     YAML ("process"); `at_most` how many runs may be open in the store at once. `vault` keeps secrets under encryption:
     by default that of the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept. `redactor` hides
-    from people what its patterns and names say: by default those of TRELLIS_REDACT, one a line.
+    from people what its patterns and names say: by default those of TRELLIS_REDACT, one a line. `approve` is asked before
+    each call of a tool, once for all its attempts: a function, async or quick, of a Proposal, which gives True, a
+    `Denied(reason)`, or ASK; then the call is one of the run's questions, and `Run.answer` decides it.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Host:
         at_most: int | None = None,
         vault: Vault | None = None,
         redactor: Redactor | None = None,
+        approve: Policy | None = None,
         clock: Clock | None = None,
         root: str = ".",
     ) -> None:
@@ -86,6 +90,7 @@ class Host:
         self._clock = clock if clock is not None else SystemClock()
         self._vault = vault if vault is not None else Vault.from_environment()
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
+        self._gate = Gate(approve, self.redactor) if approve is not None else None
         self._releasing: dict[str, asyncio.Task[None]] = {}
         self._hearing: set[asyncio.Future[None]] = set()
         self._admission = Admission()
@@ -97,7 +102,7 @@ class Host:
 
     async def __aenter__(self) -> Self:
         self._store = open_store(self._url, root=self._root) if isinstance(self._url, str) else self._url
-        self._driver = Driver(self._store, self._clock, self._vault)
+        self._driver = Driver(self._store, self._clock, self._vault, self._gate)
         self._driver.start()
         self._graphs = Definitions(self._store)
         self._store.hear(self._heard)
@@ -309,6 +314,8 @@ class Host:
             return closed(live.state, command)
         if isinstance(command, Adopt):
             return await self._adopt(live, command)
+        if isinstance(command, Answer) and live.decides(command.node, command.value, command.by):
+            return Reply(live.state.status)
         judged = judge(command, live.graph, live.state, self._clock, self._vault)
         if judged.event is None:
             if judged.question is not None:

@@ -16,6 +16,7 @@ from trellis.engine.state import IDLE, Refusal, shown_states
 from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
 from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields
 from trellis.hosts.live import LiveRun, Rested, heed
+from trellis.hosts.proposals import Proposal
 from trellis.model.actions import CallTool, RequestInput
 from trellis.model.graph import Graph
 from trellis.model.redaction import Redactor
@@ -90,6 +91,16 @@ class Run:
         return self._live.questions
 
     @property
+    def proposals(self) -> list[Proposal]:
+        """The calls of tools that somebody is asked about now; `answer` of their node decides."""
+        return [pending.proposal for pending in self._live.proposed]
+
+    @property
+    def asking(self) -> list[str]:
+        """The nodes that wait for an answer now: to a question of theirs, or about a call."""
+        return [question.node for question in self.questions] + [proposal.node for proposal in self.proposals]
+
+    @property
     def uncertain(self) -> list[CallTool]:
         """The calls of which nobody knows whether they were carried out; see `resolve`."""
         return self._live.uncertain
@@ -101,10 +112,10 @@ class Run:
         It waits for an answer that no time limit ends, or for nothing that time brings, and no call is under way meanwhile.
         """
         state = self._live.state
-        asked: list[RequestInput | CallTool] = [*self.questions, *self.uncertain]
+        asked = [*self.asking, *(call.node for call in self.uncertain)]
         if state.waiting:
             return True
-        return len(asked) == len(state.open) and any(not _limited(state, request.node) for request in asked)
+        return len(asked) == len(state.open) and any(not _limited(state, node) for node in asked)
 
     @property
     def hopeless(self) -> bool:
@@ -146,6 +157,9 @@ class Run:
         for request in self._live.questions:
             if request.node == node:
                 self._ask_again(request, reason)
+        for pending in self._live.proposed:
+            if pending.request.node == node:
+                self._live.propose(pending, reason)
 
     def _ask_again(self, request: RequestInput, reason: str) -> None:
         again = msgspec.structs.replace(request, reason=reason)
@@ -221,7 +235,7 @@ class Run:
             origin = live.origin
             count = origin.lines if origin else 0
             scribe = Scribe(live.graph, live.id, count=count, redactor=self._keeper.redactor)
-            ended = live.closed.done()
+            ended, open_then = live.closed.done(), live.proposed
             seq = 0
             for line in _reopened(scribe, origin):
                 yield line
@@ -233,6 +247,10 @@ class Run:
                 scribe.visited = await self._before()
                 yield scribe.finished(origin)
                 return
+            for pending in open_then:
+                if pending in live.proposed:
+                    for line in scribe.lines(live.proposes(pending)):
+                        yield line
             while not (ended and queue.empty()):
                 item = await queue.get()
                 if isinstance(item, BaseException):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from trellis.errors import AnswerNeeded, SignalNeeded
+from trellis.hosts.approving import Policy
 from trellis.hosts.local import Host, Outcome, Run
 from trellis.model.graph import Graph, static_id
 from trellis.model.problems import suggestion
@@ -44,6 +45,11 @@ class AnswerSheet:
         if kind == "form" and isinstance(given, dict):
             return {name: typed(part) for name, part in given.items()}
         return typed(given)
+
+    def give_back(self, node: str) -> None:
+        """The answer that was taken last for this node was not used: it is the next one again."""
+        who = self._who(node)
+        self._taken[who] = max(self._taken.get(who, 0) - 1, 0)
 
     def names(self, node: str) -> bool:
         """Whether there are answers by node, and some that are meant for this one, taken or not."""
@@ -89,9 +95,10 @@ def run(
     id: str | None = None,
     by: str = "",
     locale: str = "",
+    approve: Policy | None = None,
 ) -> Outcome:
     """Run a graph, or the file of one, to its end. `by` says who answers, `locale` in which language the
-    run speaks. Not to be called where an event loop runs.
+    run speaks; `approve` is asked before each call of a tool, as that of a Host. Not to be called where an event loop runs.
 
     Raises AnswerNeeded at a question without an answer and without a timeout; SignalNeeded where all that is left waits
     for what no time brings; InvalidGraph, and what `Host.start` does.
@@ -111,7 +118,7 @@ def run(
         graph = load(graph, tools=None if dispatcher is None else dispatcher.names)
 
     async def to_the_end() -> Outcome:
-        async with Host(store, dispatcher, allow=allow) as host:
+        async with Host(store, dispatcher, allow=allow, approve=approve) as host:
             started = await host.start(graph, fields, id=id, locale=locale)
             await feed(started, sheet, by)
             return await started.result()
@@ -132,7 +139,7 @@ async def feed(run: Run, answers: AnswerSheet, by: str = "") -> None:
                 await run.answer(node, answers.take(node, line["kind"]), by=by)
             else:
                 lacking[node] = line.get("reason", "")
-        asking = [request.node for request in run.questions]
+        asking = run.asking
         if run.stuck and asking and all(node in lacking for node in asking):
             raise AnswerNeeded(run.id, asking[0], lacking[asking[0]])
         if run.state.waiting:

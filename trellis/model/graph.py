@@ -266,6 +266,8 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout: float | None = None
     """Seconds that one attempt may take at most; a node that names less ends it sooner."""
     effect: Effect = "idempotent"
+    confirm: str = ""
+    """What a call of it does, for whoever is asked whether it may be made: a text with `{{ args.x }}`."""
 
 
 class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, rename={"fields": "with"}):
