@@ -298,12 +298,12 @@ def _way(random: Random, node: Data, ways: list[str], depth: int) -> str | Data:
 
 
 def _works(node: Data) -> bool:
-    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each", "wait"))
+    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each", "wait", "emit"))
 
 
 def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Data:
     """A node without a way on: what it says, does, saves and sets."""
-    kinds = ["say", "ask", "do", "do", "set", "wait"]
+    kinds = ["say", "ask", "do", "do", "set", "wait", "emit"]
     if depth < DEEPEST:
         kinds += ["all", "race", "each"]
     kind = random.choice(kinds)
@@ -332,6 +332,17 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
             node["save"] = "out"
         _with_time(random, node)
         _with_reminders(random, node)
+    elif kind == "emit":
+        node["emit"] = {
+            "signal": "later",
+            "to": random.choice(["other", "{{ s }}"]),
+            "with": {"n": _text(random, local)},
+        }
+        if random.random() < 0.5:
+            node["retry"] = {"max_attempts": 2, "initial_interval": "2s"}
+        if random.random() < 0.3:
+            _with_undo(random, node)
+        _with_time(random, node)
     elif kind in ("all", "race"):
         node[kind] = {
             name: _body(random, f"{prefix}{name}", depth + 1, local) for name in ("x", "y", "z")[: random.randint(1, 3)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trellis.engine import State, Step, fold
-from trellis.model.actions import CallTool
+from trellis.model.actions import Attempted
 from trellis.model.codec import decode_event
 from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, AttemptBegun, Event, SignalReceived
 from trellis.model.graph import Graph
@@ -62,7 +62,7 @@ class Told(NamedTuple):
 
     events: list[Event]
     steps: list[Step]
-    asked: dict[str, tuple[int, CallTool]]
+    asked: dict[str, tuple[int, Attempted]]
     """Every call that was wanted: its request's id -> the `seq` that handed it out last, and the request."""
     begun: set[str]
     """The requests that may be made at most once, and of which the journal says that they are made."""
@@ -84,7 +84,7 @@ def told(graph: Graph, journal: Sequence[bytes]) -> Told:
     """What a journal says. Fails where it does not follow from the graph, or takes one outcome twice."""
     events = [decode_event(event) for event in journal]
     steps = list(fold(graph, events))
-    asked: dict[str, tuple[int, CallTool]] = {}
+    asked: dict[str, tuple[int, Attempted]] = {}
     begun: set[str] = set()
     ended: dict[str, int] = {}
     for seq, (event, step) in enumerate(zip(events, steps, strict=True), start=1):
@@ -94,7 +94,7 @@ def told(graph: Graph, journal: Sequence[bytes]) -> Told:
             if event.request not in step.state.open:  # else its outcome is uncertain, and somebody will find out
                 ended[event.request] = seq
         for request in step.requests:
-            if isinstance(request, CallTool):
+            if isinstance(request, Attempted):
                 if isinstance(event, AttemptBegun):  # it was wanted before, and is handed out only now
                     assert asked[request.id][1] == request and request.id not in begun, f"{request.id} was begun twice"
                     begun.add(request.id)
@@ -120,7 +120,7 @@ def row_agrees(said: Told, row: RunRow) -> None:
     assert (row.revision, row.status, row.graph) == (state.seq, state.status, state.graph)
     if state.closed:
         return
-    calls = any(isinstance(pending.request, CallTool) for pending in state.open.values())
+    calls = any(isinstance(pending.request, Attempted) for pending in state.open.values())
     earliest = min((timer.due for timer in state.timers.values()), default=None)
     if earliest is not None:
         assert row.wake is not None and row.wake <= earliest, f"it wakes at {row.wake}, its timer is due at {earliest}"

@@ -14,10 +14,10 @@ A vector is a graph and a list of steps. A step is one event and all that must f
     undo        paths of the nodes that a rollback would take back, newest first
     trace       the kinds of the trace with the node, in order
 
-A request in short is kind and node, then tool and attempt (`undo` for an undo), field (`again` where the question is
-asked again), purpose and delay (START_TIMER), `awaited` (a CANCEL whose result still counts); in long it is a map of
-the attributes to compare. `complete: b` means the open call of b; `{request: 2}` means the second CALL_TOOL of the
-run, `{timer: 2}` its second START_TIMER, `{id: x}` any id. ANY stands for any text.
+A request in short is kind and node, then tool and attempt (`undo` for an undo), run, signal and attempt (EMIT), field
+(`again` where the question is asked again), purpose and delay (START_TIMER), `awaited` (a CANCEL whose result still
+counts); in long it is a map of the attributes to compare. `complete: b` means the open call of b; `{request: 2}` means
+the second CALL_TOOL or EMIT of the run, `{timer: 2}` its second START_TIMER, `{id: x}` any id. ANY stands for any text.
 
 Whatever a vector says, each of its runs also proves that no state is changed in place, that a turn has one outcome,
 that ids are unique and well formed, that only open work is cancelled, and once, that an open run waits for something
@@ -41,7 +41,16 @@ from trellis.engine.program import program_of
 from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.state import IDLE, shown_states
 from trellis.loaders import read
-from trellis.model.actions import ActionRequest, CallTool, Cancel, RenderContent, RequestInput, StartTimer
+from trellis.model.actions import (
+    ActionRequest,
+    Attempted,
+    CallTool,
+    Cancel,
+    Emit,
+    RenderContent,
+    RequestInput,
+    StartTimer,
+)
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
     ActionCompleted,
@@ -120,6 +129,8 @@ def short(request: ActionRequest, now: float) -> str:
     words = [request.kind, request.node]
     if isinstance(request, CallTool):
         words += [request.tool, str(request.attempt), *(["undo"] if request.undo else [])]
+    elif isinstance(request, Emit):
+        words += [request.run, request.name, str(request.attempt)]
     elif isinstance(request, RequestInput):
         words += [request.field or request.ask, *(["again"] if request.reason else [])]
     elif isinstance(request, StartTimer):
@@ -175,10 +186,10 @@ class Play:
         if isinstance(subject, dict):
             if "id" in subject:
                 return subject["id"]
-            return [request for request in self.requests if isinstance(request, CallTool)][subject["request"] - 1].id
+            return [request for request in self.requests if isinstance(request, Attempted)][subject["request"] - 1].id
         assert self.state is not None
         waiting = [pending.request for pending in self.state.open.values()]
-        found = [call.id for call in waiting if isinstance(call, CallTool) and call.node == subject]
+        found = [call.id for call in waiting if isinstance(call, Attempted) and call.node == subject]
         assert len(found) == 1, f"{subject} has {len(found)} open calls: {found}"
         return found[0]
 

@@ -10,8 +10,8 @@ from tests.loaders.documents import PROVISION
 from trellis.loaders import Reading, read
 
 HEAD = "trellis: 1\nstart: a\n"
-LONG = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `end`, `set` or `to`"
-BODY = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `end`, `set` or `nodes`"
+LONG = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `emit`, `end`, `set` or `to`"
+BODY = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `emit`, `end`, `set` or `nodes`"
 NODES = "a graph has nodes, a state schema has states, a catalogue has tools"
 NAME = "names are made of letters, digits and _, and do not begin with a digit"
 DOTTED = "names are made of letters, digits, _, - and ., and do not begin with a digit"
@@ -50,7 +50,7 @@ SAMPLES: list[tuple[str, str]] = [
     ("trellis: 1\nstates: {A: {exited: {do: t, ask: {text: x}}}}", "f:2:30: E206 a reaction does one thing, found 'do' and 'ask'"),
     (
         "trellis: 1\nstates: {A: {exited: {}}}",
-        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `end` or `set`)",
+        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `emit`, `end` or `set`)",
     ),
     ("trellis: 1\nextends: basic", "f:2:10: E202 'extends': expected list, found string 'basic'"),
     ("trellis: 1\nextends: []", "f:2:1: E221 'extends' is an empty list (give it at least one part)"),
@@ -70,6 +70,14 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {race: {b: {race: {c: {do: t}}, wait: {states: [A]}}}}", "f:4:38: E206 a body is one node that does one thing, or `start` and `nodes`, found 'race' and 'wait'"),
     ("  a: {races: {b: {do: t}}}", "f:4:7: E201 unknown key 'races' of a node (did you mean 'race'?)"),
     ("  a: {use: ./x.yaml}", "f:4:7: E201 unknown key 'use' of a node (not available in this version)"),
+    ("  a: {emit: go}", "f:4:13: E202 'emit': expected map, found string 'go' (write {signal: name, to: \"{{ run }}\"})"),
+    ("  a: {emit: {signal: go}}", "f:4:7: E203 missing key 'to' of `emit` (write to: \"{{ run }}\", the id of the other run)"),
+    ("  a: {emit: {to: r}}", "f:4:7: E203 missing key 'signal' of `emit` (write signal: name, one that the graph of the other run declares)"),
+    ("  a: {emit: {signal: '{{ s }}', to: r}}", "f:4:22: E208 '{{ s }}' is no name (names are made of letters, digits, _, - and ., and do not begin with a digit)"),
+    ("  a: {emit: {signal: go, to: 7}}", "f:4:30: E202 'to': expected string, found integer 7 (quote it)"),
+    ("  a: {emit: {signal: go, to: r, with: [1]}}", "f:4:39: E202 'with': expected map, found list of 1"),
+    ("  a: {emit: {signal: go, to: r, data: {}}}", "f:4:33: E201 unknown key 'data' of `emit` (write with: {key: value})"),
+    ("  a: {emit: {signal: go, to: r}, wait: {time: 5s}}", "f:4:34: E206 a node does one thing, found 'emit' and 'wait'"),
     ("  a: {wait: 5s}", "f:4:13: E202 'wait': expected map, found string '5s' (write {time: 2h}, {until: …}, {signal: name}, {if: …} or {states: [State]})"),
     ("  a: {wait: {}}", "f:4:7: E206 this `wait` waits for nothing (give it `states`, `signal`, `time`, `until` or `if`)"),
     ("  a: {wait: {time: 2h, states: [A]}}", "f:4:24: E206 a node waits for one thing, found 'time' and 'states'"),

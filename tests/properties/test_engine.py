@@ -12,7 +12,7 @@ from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.program import program_of
 from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.state import shown_states
-from trellis.model.actions import CallTool, RequestInput
+from trellis.model.actions import Attempted, RequestInput
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
     ActionCompleted,
@@ -38,7 +38,7 @@ def legal(state: State, draw: Any) -> list[Event]:
     at = state.at + draw(st.sampled_from([0.0, 1.0]))
     events: list[Event] = []
     for name, pending in state.open.items():
-        if isinstance(pending.request, CallTool):
+        if isinstance(pending.request, Attempted):
             events.append(ActionCompleted(at, name, draw(VALUES)))
             code = draw(st.sampled_from(["failed", "timeout", "denied", "uncertain", "strange"]))
             events.append(ActionFailed(at, name, code, "why", draw(st.booleans()), draw(st.floats(0, 0.99))))

@@ -11,7 +11,7 @@ from random import Random
 from trellis.errors import RunClosed
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
-from trellis.model.actions import CallTool
+from trellis.model.actions import Attempted
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
@@ -53,7 +53,7 @@ class Forger:
     def _forged(self, run: Run) -> Event:
         state, chance = run.state, self._chance
         at = state.at + chance.choice((-1.0, 0.0, 1.0))
-        calls = {name for name, pending in state.open.items() if isinstance(pending.request, CallTool)}
+        calls = {name for name, pending in state.open.items() if isinstance(pending.request, Attempted)}
         over = [name for name in self._known if name not in calls and name not in state.timers]
         some = next(iter(calls), f"{run.id}:1:0")
         stranger = chance.choice(

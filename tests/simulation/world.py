@@ -24,7 +24,7 @@ from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.live import LiveRun
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
-from trellis.model.actions import CallTool, RequestInput
+from trellis.model.actions import Attempted, CallTool, RequestInput
 from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, Event, SignalReceived, TimerFired
 from trellis.model.graph import Graph
 from trellis.model.values import Value
@@ -340,7 +340,7 @@ class World:
 
     def unattended(self, driven: LiveRun) -> list[str]:
         """The calls of a run that are open, and at which nobody is."""
-        calls = [key for key, pending in driven.state.open.items() if isinstance(pending.request, CallTool)]
+        calls = [key for key, pending in driven.state.open.items() if isinstance(pending.request, Attempted)]
         return [key for key in calls if key not in driven.tasks and not driven.state.open[key].uncertain]
 
     def told_of(self, name: str) -> str:

@@ -15,13 +15,14 @@ from trellis.cli.rows import Painter, Room
 from trellis.cli.screen import TextScreen, losing
 from trellis.cli.tree import Tree
 from trellis.cli.words import Line
+from trellis.engine import attempts
 from trellis.hosts.run import Run
 from trellis.model.graph import Node, static_id
 
 DELAY_S = 0.2
 """A node that is done before then is not drawn."""
 EVERY_S = 0.1
-IN_TREE = ("tool.called", "tool.returned", "timer.set", "undo.started")
+IN_TREE = ("tool.called", "tool.returned", "emit.sent", "emit.returned", "timer.set", "undo.started")
 """Kinds of lines that the tree shows, and that are not said besides."""
 
 
@@ -50,8 +51,8 @@ class LiveScreen(TextScreen):
             facts: Line = {"node": path}
             self._tree.fold({"type": "node.entered", **facts}, monotonic())
             if token.call is not None and token.request:
-                called = {"tool": token.call.tool, "attempt": token.attempt}
-                self._tree.fold({"type": "tool.called", **facts, **called}, monotonic())
+                called = {"type": attempts.MADE[token.call.kind], **attempts.facts(token.call)}
+                self._tree.fold(called, monotonic())
         self._plan()
 
     def rest(self) -> None:

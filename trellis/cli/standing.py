@@ -13,15 +13,15 @@ from trellis.engine.questions import asked
 from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Open, Token
 from trellis.hosts.lines import timestamp
-from trellis.model.actions import RequestInput
+from trellis.model.actions import CallTool, Emit, RequestInput
 from trellis.model.graph import Graph, Node, static_id
 from trellis.model.graph import Wait as WaitFor
 from trellis.model.secrets import mask
 from trellis.stores.base import RunRow
 
 Wait = dict[str, Any]
-"""`node` (its path), `for` (answer, call, remind, escalate, undo, uncertain, retry, states, signal, time, condition, bodies,
-nothing), and what there is to know of it; `limits` are its timers."""
+"""`node` (its path), `for` (answer, call, emit, remind, escalate, undo, uncertain, retry, states, signal, time, condition,
+bodies, nothing), and what there is to know of it; `limits` are its timers."""
 
 
 def waits(graph: Graph, state: State, since: Mapping[str, float]) -> list[Wait]:
@@ -62,6 +62,10 @@ def _pending(pending: Open) -> Wait:
     if isinstance(request, RequestInput):
         facts = {key: value for key, value in asked(request).items() if key != "node"}
         return {"for": "answer", **facts, **({"prompt": request.prompt} if request.prompt else {})}
+    if isinstance(request, Emit):
+        facts = {"for": "emit", "signal": request.name, "to": request.run, "attempt": request.attempt}
+        facts |= {"key": request.idempotency_key, "data": mask(request.data)}
+        return {**facts, **({"left": True} if pending.cancelling else {})}
     kind = "uncertain" if pending.uncertain else "undo" if request.undo else pending.beside or "call"
     facts = {"for": kind, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key}
     return {**facts, "args": mask(request.args), **({"left": True} if pending.cancelling else {})}
@@ -78,7 +82,9 @@ def _resting(node: Node, state: State, token: Token) -> Wait:
         return {"for": "bodies", "done": done, "failed": failed, "running": join.running, "total": join.total, **enough}
     retries = [state.timers[name] for name in token.timers if state.timers[name].purpose == "retry"]
     if retries:
-        tool = {"tool": token.call.tool} if token.call is not None else {}
+        tool = {"tool": token.call.tool} if isinstance(token.call, CallTool) else {}
+        if isinstance(token.call, Emit):
+            tool = {"signal": token.call.name, "to": token.call.run}
         return {"for": "retry", **tool, "attempt": token.attempt, "due": timestamp(retries[0].due)}
     return {"for": "nothing"}
 
@@ -145,10 +151,15 @@ def _what(wait: Wait, now: float) -> str:
         return f"{verb} {wait['tool']}, attempt {wait['attempt']}"
     if kind in ("remind", "escalate"):
         return f"{kind}s by {wait['tool']}"
+    if kind == "emit":
+        verb = "was left, and waits for" if wait.get("left") else "sends"
+        return f"{verb} signal {wait['signal']} to run '{one_line(wait['to'])}', attempt {wait['attempt']}"
     if kind == "undo":
         return f"is undone by {wait['tool']}, attempt {wait['attempt']}"
     if kind == "uncertain":
         return f"uncertain: nobody knows whether {wait['tool']} was done; attempt {wait['attempt']}, key {wait['key']}"
+    if kind == "retry" and "signal" in wait:
+        return f"sends signal {wait['signal']} to run '{one_line(wait['to'])}' again {until(seconds(wait['due']), now)}"
     if kind == "retry":
         return f"calls {wait.get('tool', 'again')} again {until(seconds(wait['due']), now)}"
     if kind == "states":
@@ -191,6 +202,8 @@ def _briefly(row: RunRow, nodes: Mapping[str, Node]) -> Iterator[str]:
             yield f"{path} waits" if node.wait.timed else f"{path} waits for {one_line(node.wait.shown)}"
         elif node.do is not None:
             yield f"{path} is uncertain" if row.wake is None else f"{path} calls {node.do.tool}"
+        elif node.emit is not None:
+            yield f"{path} sends signal {node.emit.signal}"
         elif not node.bodies or len(row.position) == 1:
             yield path
 

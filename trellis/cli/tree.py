@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from trellis.cli.words import Line
+from trellis.cli.words import Line, called
 from trellis.model.graph import Node
 
 MANY = 8
@@ -128,9 +128,9 @@ class Tree:
         row = self.undone.get(line["node"]) or self._open.get(line["node"])
         if row is None:
             return
-        if kind == "tool.called":
-            row.tool, row.attempt, row.calling, row.due = line["tool"], line["attempt"], True, None
-        elif kind == "tool.returned":
+        if kind in ("tool.called", "emit.sent"):
+            row.tool, row.attempt, row.calling, row.due = called(line), line["attempt"], True, None
+        elif kind in ("tool.returned", "emit.returned"):
             error = line.get("error")
             row.calling, row.error = False, f"{error['code']}: {error['message']}" if error else ""
         elif kind == "timer.set" and line["purpose"] == "retry":

@@ -92,7 +92,7 @@ class Words:
             return None  # `undo.started` has said it
         if "purpose" in line:
             return f"{self._mark('call', 'blue')} {line['node']}  {line['tool']}  {BESIDE[line['purpose']]}"
-        return f"{self._mark('call', 'blue')} {line['node']}  {line['tool']}  attempt {line['attempt']}"
+        return f"{self._mark('call', 'blue')} {line['node']}  {called(line)}  attempt {line['attempt']}"
 
     def _returned(self, line: Line) -> str | None:
         error = line.get("error")
@@ -163,6 +163,8 @@ _SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
     "say": lambda _, line: str(line["text"]),
     "tool.called": Words._called,
     "tool.returned": Words._returned,
+    "emit.sent": Words._called,
+    "emit.returned": Words._returned,
     "timer.set": Words._waits,
     "timer.fired": Words._fired,
     "signal": Words._signal,
@@ -171,6 +173,11 @@ _SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
     "error": Words._error,
     "run.finished": Words._finished,
 }
+
+
+def called(line: Line) -> str:
+    """What an attempt makes: the tool that is called, or the signal that is sent and the run that it is for."""
+    return str(line["tool"]) if "tool" in line else f"{line['signal']} to {one_line(line['to'])}"
 
 
 def between(start: str, end: str) -> str:

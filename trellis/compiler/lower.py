@@ -24,6 +24,7 @@ from trellis.model.graph import (
     Call,
     Definition,
     Edge,
+    Emission,
     Escalation,
     Migrate,
     Node,
@@ -38,7 +39,7 @@ from trellis.model.values import Value
 
 BOOLEAN = Type("boolean")
 LIST = Type("list", item=parts.ANY)
-_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "race", "each", "wait", "end", "say")
+_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "race", "each", "wait", "emit", "end", "say")
 _RELATIONS: tuple[Role, ...] = ("require", "add", "remove", "after")
 
 
@@ -167,6 +168,8 @@ class _Lowering:
                 texts.append(Text("expression", end.result, (*steps, "end", "result"), "route"))
         elif verb == "wait":
             given["wait"] = self.wait(texts, data["wait"], (*steps, "wait"))
+        elif verb == "emit":
+            given["emit"] = self.emission(texts, data["emit"], (*steps, "emit"))
         elif verb in ("all", "race", "each"):
             given["join"] = parts.join(data)
             if verb == "each":
@@ -296,6 +299,13 @@ class _Lowering:
             call, said = self.beside(texts, written, (*steps, place) if isinstance(data, list) else steps)
             made.append(parts.escalation(written, call, said))
         return tuple(made)
+
+    def emission(self, texts: list[Text], data: dict[str, Any], steps: Steps) -> Emission:
+        """`emit`: whom a signal is for and what it carries are read when the node acts."""
+        emission = parts.made(Emission, signal=data["signal"], to=data["to"], data=data.get("with") or {})
+        self.template(texts, emission.to, (*steps, "to"), "enter")
+        self.template(texts, emission.data, (*steps, "with"), "enter")
+        return emission
 
     def writes(self, texts: list[Text], data: dict[str, Value], steps: Steps) -> dict[str, str]:
         """`set.fields`: each expression gives what its field takes."""

@@ -20,7 +20,7 @@ from trellis.engine.signals import receive, take_buffered
 from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
-from trellis.model.actions import CallTool
+from trellis.model.actions import Attempted, CallTool, RequestInput
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
@@ -83,14 +83,14 @@ def _reacted(turn: Turn) -> bool:
 
 def _completed(program: Program, state: State, event: ActionCompleted) -> Turn | Step:
     pending = state.open.get(event.request)
-    if pending is None or not isinstance(pending.request, CallTool):
+    if pending is None or isinstance(pending.request, RequestInput):
         return _stale(state, event.request)
     turn = Turn(program, state, event.at)
     turn.keep(event.secrets)
     request = pending.request
     save = program.node(pending.token.node).node.save
     value = MASK if save in program.secrets and not request.undo else mask(event.value)
-    turn.note("tool.returned", _returned(pending, request, "value", value))
+    turn.note(attempts.RETURNED[request.kind], {**attempts.facts(request), "value": value, **_purpose(pending)})
     if pending.beside:
         reminders.over(turn, request)
     elif pending.cancelling:
@@ -108,14 +108,14 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
 
 def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     pending = state.open.get(event.request)
-    if pending is None or not isinstance(pending.request, CallTool):
+    if pending is None or isinstance(pending.request, RequestInput):
         return _stale(state, event.request)
     if pending.uncertain and event.code == UNCERTAIN:
         return _refuse(state, "uncertain", f"request '{event.request}' is known to be uncertain")
     turn = Turn(program, state, event.at, event.noise)
     request = pending.request
     error = {"code": event.code, "message": mask(event.message)}
-    turn.note("tool.returned", _returned(pending, request, "error", error))
+    turn.note(attempts.RETURNED[request.kind], {**attempts.facts(request), "error": error, **_purpose(pending)})
     if pending.beside:
         reminders.over(turn, request)
     elif pending.cancelling:
@@ -207,21 +207,14 @@ def _started(_program: Program, state: State, _event: RunStarted) -> Step:
     return _refuse(state, "started", f"run '{state.run}' has started already")
 
 
-def _close_cancelling(turn: Turn, request: CallTool) -> None:
+def _close_cancelling(turn: Turn, request: Attempted) -> None:
     turn.write_open().pop(request.id)
     if turn.rollback is not None:
         turn.later("unwind")
 
 
-def _returned(pending: Open, request: CallTool, key: str, outcome: Any) -> dict[str, Any]:
-    return {
-        "node": request.node,
-        "tool": request.tool,
-        "attempt": request.attempt,
-        "key": request.idempotency_key,
-        key: outcome,
-        **({"purpose": pending.beside} if pending.beside else {}),
-    }
+def _purpose(pending: Open) -> dict[str, str]:
+    return {"purpose": pending.beside} if pending.beside else {}
 
 
 def _stale(state: State, request: str) -> Step:

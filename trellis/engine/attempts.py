@@ -1,6 +1,8 @@
-"""One visit of a `do` node: attempts of one call, until one succeeds or none is left."""
+"""One visit of a `do` or `emit` node: attempts of one call or signal, until one succeeds or none is left."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -11,9 +13,15 @@ from trellis.engine.rollback import chosen_tool
 from trellis.engine.routes import catches, raise_error
 from trellis.engine.state import Open, Token
 from trellis.engine.turn import Turn
-from trellis.engine.writes import scope
-from trellis.model.actions import CallTool
+from trellis.engine.writes import Fault, scope
+from trellis.model.actions import Attempted, CallTool, Emit
+from trellis.model.ids import is_run_id
+from trellis.model.secrets import mask
+from trellis.model.types import found
 
+MADE = {"CALL_TOOL": "tool.called", "EMIT": "emit.sent"}
+RETURNED = {"CALL_TOOL": "tool.returned", "EMIT": "emit.returned"}
+"""Kind of a request -> the kind of the line that tells of an attempt, and of that which tells how it ended."""
 UNCERTAIN = "uncertain"
 """The code of a failure that leaves open whether the call was carried out."""
 
@@ -41,13 +49,35 @@ def begin(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     )
 
 
+def emit(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
+    """Evaluate whom the signal is for and what it carries, once for all attempts. Raises Fault or ExpressionError."""
+    emission = linked.node.emit
+    assert emission is not None
+    assert linked.to is not None
+    names = scope(turn, token)
+    receiver = linked.to(names)
+    if not isinstance(receiver, str) or not is_run_id(receiver):
+        raise Fault("invalid", f"signal '{emission.signal}' goes to the id of a run, found {found(receiver)}")
+    request = Emit(
+        id=turn.next_id(),
+        idempotency_key=turn.key(token),
+        node=token.path,
+        run=receiver,
+        name=emission.signal,
+        data=linked.data(names) if linked.data is not None else {},  # type: ignore[arg-type]
+    )
+    _send(turn, token, request, linked.node.timeout)
+
+
 def again(turn: Turn, token: Token) -> None:
     """Make the next attempt, of the same call under the same key."""
     call = token.call
     assert call is not None
     number = token.attempt + 1
     node = turn.program.node(token.node).node
-    request = replace(call, id=turn.next_id(), attempt=number, silence=node.heartbeat)
+    request = replace(call, id=turn.next_id(), attempt=number)
+    if isinstance(request, CallTool):
+        request = replace(request, silence=node.heartbeat)
     _send(turn, change(turn, token, attempt=number), request, node.timeout)
 
 
@@ -102,9 +132,16 @@ def _wait(turn: Turn, token: Token, delay: float) -> None:
     change(turn, token, timers=(*token.timers, timer))
 
 
-def _send(turn: Turn, token: Token, request: CallTool, timeout: float | None) -> None:
-    facts = {"node": token.path, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key}
-    turn.emit(request, "tool.called", facts)
+def facts(request: Attempted) -> dict[str, Any]:
+    """The facts of the lines that tell of an attempt."""
+    what = (
+        {"tool": request.tool} if isinstance(request, CallTool) else {"signal": request.name, "to": mask(request.run)}
+    )
+    return {"node": request.node, **what, "attempt": request.attempt, "key": request.idempotency_key}
+
+
+def _send(turn: Turn, token: Token, request: Attempted, timeout: float | None) -> None:
+    turn.emit(request, MADE[request.kind], facts(request))
     timers = token.timers
     if timeout is not None:
         timers = (

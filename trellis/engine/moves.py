@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from trellis.engine.state import NOTHING, ErrorFacts, Setting, Status, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
-from trellis.model.actions import CallTool
+from trellis.model.actions import RequestInput
 from trellis.model.secrets import MASK, mask
 from trellis.model.values import Value
 
@@ -175,7 +175,9 @@ def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
     disarm(turn, token)
     if pending is not None:
         request = pending.request
-        awaited = awaiting and isinstance(request, CallTool) and turn.program.node(token.node).node.undo is not None
+        awaited = (
+            awaiting and not isinstance(request, RequestInput) and turn.program.node(token.node).node.undo is not None
+        )
         if awaited and request.id not in turn.wanted:
             # It may succeed all the same, and then it is to be undone.
             turn.write_open()[request.id] = replace(pending, cancelling=True, uncertain=False)

@@ -138,12 +138,12 @@ def _keep_undo(turn: Turn, token: Token, linked: LinkedNode, ahead: Setting = NO
 
 
 def _start_timers(turn: Turn, token: Token, linked: LinkedNode) -> Token:
-    """The deadline of the visit; and its timeout, which for a call is one attempt's and starts with it."""
+    """The deadline of the visit; and its timeout, which where there are attempts is one's and starts with it."""
     node = linked.node
     timers = token.timers
     if node.deadline is not None:
         timers = (*timers, turn.start_timer("deadline", node.deadline, token.path, token.entry, turn.key(token), 1))
-    if node.timeout is not None and node.do is None:
+    if node.timeout is not None and node.do is None and node.emit is None:
         timers = (*timers, turn.start_timer("timeout", node.timeout, token.path, token.entry, turn.key(token), 1))
     if node.remind is not None or node.escalate:
         timers = (*timers, *reminders.start(turn, token, node))
@@ -236,6 +236,7 @@ ACTS: dict[str, Callable[[Turn, Token, LinkedNode, str], None]] = {
     "race": joins.open_all,
     "each": joins.open_each,
     "wait": _wait,
+    "emit": attempts.emit,
     "end": _end,
 }
 """What each verb does. Every entry may raise Fault or ExpressionError."""

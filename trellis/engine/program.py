@@ -60,8 +60,8 @@ class LinkedNode:
     """One node with its texts compiled."""
 
     __slots__ = (
-        "args", "edges", "escalate", "holds", "items", "node", "reacts", "remembered", "remind", "result", "say", "set",
-        "sets", "simple_to", "takes", "timed", "tool", "undo_args", "undo_tool", "until",
+        "args", "data", "edges", "escalate", "holds", "items", "node", "reacts", "remembered", "remind", "result", "say",
+        "set", "sets", "simple_to", "takes", "timed", "to", "tool", "undo_args", "undo_tool", "until",
     )  # fmt: skip
 
     def __init__(self, node: Node, program: Program) -> None:
@@ -86,6 +86,8 @@ class LinkedNode:
         waits = node.remind is not None or node.escalate
         self.timed = bool(node.timeout is not None or node.deadline is not None or waits)
         self.remembered = node.id in program.marked
+        self.to = program.template(node.emit.to) if node.emit else None
+        self.data = program.value(node.emit.data) if node.emit else None
         wait = node.wait
         self.until = program.template(wait.until) if wait is not None and wait.until is not None else None
         self.holds = program.expression(wait.condition) if wait is not None and wait.condition is not None else None

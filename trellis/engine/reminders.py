@@ -17,7 +17,7 @@ from trellis.engine.state import Beside, Open, Timer, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, said, scope
 from trellis.errors import ExpressionError
-from trellis.model.actions import CallTool, RenderContent
+from trellis.model.actions import Attempted, CallTool, RenderContent
 from trellis.model.graph import Node
 
 
@@ -73,7 +73,7 @@ FIRED: dict[str, Callable[[Turn, Token, Timer], None]] = {"remind": remind, "esc
 """What is done when a timer of this purpose is due."""
 
 
-def over(turn: Turn, request: CallTool) -> None:
+def over(turn: Turn, request: Attempted) -> None:
     """Such a call is over, however it ended."""
     turn.write_open().pop(request.id)
     token = turn.tokens[request.node]

@@ -11,7 +11,7 @@ import msgspec
 
 from trellis.engine.chain import Chain
 from trellis.engine.tally import Tally
-from trellis.model.actions import ActionRequest, CallTool, RequestInput
+from trellis.model.actions import ActionRequest, Attempted, RequestInput
 from trellis.model.values import Value
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 1
     request: str = ""
     """The open call or question."""
-    call: CallTool | None = None
+    call: Attempted | None = None
     """The call of the last attempt; the next one repeats it."""
     timers: tuple[str, ...] = ()
     locals: dict[str, Value] = {}
@@ -80,7 +80,7 @@ Beside = Literal["remind", "escalate"]
 class Open(msgspec.Struct, frozen=True, gc=False):
     """A call or a question that is not answered. `cancelling`: its node was left, its result is still taken."""
 
-    request: CallTool | RequestInput
+    request: Attempted | RequestInput
     token: Token
     """As it was when the request was made; for a cancelling one, what its undo is evaluated with."""
     cancelling: bool = False

@@ -25,7 +25,7 @@ from trellis.engine.state import (
     UndoEntry,
     UndoFailure,
 )
-from trellis.model.actions import ActionRequest, CallTool, Cancel, RequestInput, StartTimer
+from trellis.model.actions import ActionRequest, Attempted, Cancel, RequestInput, StartTimer
 from trellis.model.values import Value
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Turn:
             self.wanted[request.id] = facts
             self.note(kind, facts)
 
-    def cancel(self, request: CallTool | RequestInput, *, awaited: bool = False) -> None:
+    def cancel(self, request: Attempted | RequestInput, *, awaited: bool = False) -> None:
         """Want this no more. What this very turn wanted never leaves, and was never told."""
         facts = self.wanted.pop(request.id, None)
         if facts is None:

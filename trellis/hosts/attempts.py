@@ -1,9 +1,9 @@
-"""The calls under way: each is one task, and is reported once, however it ends; while the host stops, not at all."""
+"""The attempts under way: each is one task, and is reported once, however it ends; while the host stops, not at all."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -13,25 +13,31 @@ from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
 from trellis.hosts.reports import Secret, report
 from trellis.hosts.vault import Vault
-from trellis.model.actions import CallTool, Completed, Failed, Response
+from trellis.model.actions import Attempted, CallTool, Completed, Emit, Failed, Response
 from trellis.model.events import Event
 from trellis.model.secrets import reveal
 
 Task = asyncio.Task[None]
 _CANCELLED = Failed("cancelled", "the attempt was cancelled", retryable=False)
+Deliver = Callable[[LiveRun, Emit], Awaitable[Response]]
+"""Brings a signal to the run that it is for, and says what became of it there."""
 
 
 class Attempts:
-    """Performs attempts through the routers of their runs, and hands each outcome to `post` as an event."""
+    """Performs attempts, calls through the routers of their runs, and hands each outcome to `post` as an event."""
 
     def __init__(
-        self, clock: Clock, vault: Vault | None, post: Callable[[LiveRun, Event, None, Secret | None], None]
+        self,
+        clock: Clock,
+        vault: Vault | None,
+        deliver: Deliver,
+        post: Callable[[LiveRun, Event, None, Secret | None], None],
     ) -> None:
-        self._clock, self._vault, self._post = clock, vault, post
-        self._tasks: dict[Task, tuple[LiveRun, CallTool]] = {}
+        self._clock, self._vault, self._deliver, self._post = clock, vault, deliver, post
+        self._tasks: dict[Task, tuple[LiveRun, Attempted]] = {}
         self._stopping = False
 
-    def begin(self, run: LiveRun, request: CallTool) -> None:
+    def begin(self, run: LiveRun, request: Attempted) -> None:
         """Make one attempt. Not where the run has ended here: whoever resumes it makes it."""
         self._begin(run, request, self._attempt)
 
@@ -52,7 +58,7 @@ class Attempts:
         self._begin(run, request, judge)
 
     def _begin(
-        self, run: LiveRun, request: CallTool, work: Callable[[LiveRun, CallTool], Coroutine[None, None, None]]
+        self, run: LiveRun, request: Attempted, work: Callable[[LiveRun, Any], Coroutine[None, None, None]]
     ) -> None:
         if self._stopping or run.closed.done():
             return
@@ -72,15 +78,23 @@ class Attempts:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _attempt(self, run: LiveRun, request: CallTool) -> None:
-        self._ended(run, request, await perform(run, request, self._clock))
+    async def _attempt(self, run: LiveRun, request: Attempted) -> None:
+        self._ended(run, request, await self._perform(run, request))
+
+    async def _perform(self, run: LiveRun, request: Attempted) -> Response:
+        if isinstance(request, CallTool):
+            return await perform(run, request, self._clock)
+        try:
+            return await self._deliver(run, request)
+        except Exception as error:  # noqa: BLE001 - whatever came between, the signal is not known to be taken
+            return Failed("failed", f"{type(error).__name__}: {error}")
 
     def _over(self, task: Task) -> None:
         run, request = self._tasks.pop(task)
         if task.cancelled():  # perhaps before its first step, so this is not the coroutine's to say
             self._ended(run, request, _CANCELLED)
 
-    def _ended(self, run: LiveRun, request: CallTool, response: Response, by: str = "") -> None:
+    def _ended(self, run: LiveRun, request: Attempted, response: Response, by: str = "") -> None:
         run.tasks.pop(request.id, None)
         if isinstance(response, Completed):
             run.allowed.pop(request.node, None)

@@ -21,7 +21,7 @@ from trellis.engine.snapshot import encode_state
 from trellis.engine.versions import adopt
 from trellis.errors import HostClosed, RunClosed, RunOwned, StoreUnavailable
 from trellis.hosts.approving import Gate
-from trellis.hosts.attempts import Attempts
+from trellis.hosts.attempts import Attempts, Deliver
 from trellis.hosts.clock import Clock
 from trellis.hosts.held import Held
 from trellis.hosts.live import LiveRun
@@ -29,7 +29,16 @@ from trellis.hosts.reports import Secret, report
 from trellis.hosts.rows import adopted_row, next_row
 from trellis.hosts.transactions import Transactions, taken_back
 from trellis.hosts.vault import Vault
-from trellis.model.actions import ActionRequest, CallTool, Cancel, Response, StartTimer
+from trellis.model.actions import (
+    ActionRequest,
+    Attempted,
+    CallTool,
+    Cancel,
+    Emit,
+    RequestInput,
+    Response,
+    StartTimer,
+)
 from trellis.model.codec import encode_event
 from trellis.model.events import ActionCompleted, ActionFailed, Adopted, AttemptBegun, Event, TimerFired
 from trellis.model.graph import Graph
@@ -89,13 +98,15 @@ class _Batch(NamedTuple):
 class Driver:
     """Drives the live runs of one host over one store."""
 
-    def __init__(self, store: Store, clock: Clock, vault: Vault | None = None, gate: Gate | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, vault: Vault | None, deliver: Deliver, gate: Gate | None = None
+    ) -> None:
         self.store, self._clock, self.vault, self._gate = store, clock, vault, gate
         self.runs: dict[str, LiveRun] = {}
         """The runs that are open here."""
         self.rested: Callable[[LiveRun], None] | None = None
         """Told of every run that has moved on and of which nothing is under way now; None: nobody cares."""
-        self._attempts = Attempts(clock, vault, self.post)
+        self._attempts = Attempts(clock, vault, deliver, self.post)
         transacts = hasattr(store, "transaction")
         self._transactions = Transactions(store, clock, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
         self._inbox: deque[tuple[LiveRun, Event | None, Reply | None, Aside | None]] = deque()
@@ -326,7 +337,7 @@ class Driver:
     def perform(self, run: LiveRun, requests: tuple[ActionRequest, ...]) -> None:
         """Carry out what a committed step wants, in its order."""
         for request in requests:
-            if isinstance(request, CallTool):
+            if isinstance(request, CallTool | Emit):
                 self._make(run, request)
             elif isinstance(request, StartTimer):
                 if request.id in run.state.timers:
@@ -338,9 +349,11 @@ class Driver:
                 elif request.awaited:
                     self.give_up(run, request.target, "it was cancelled, and nobody knows how far it had come")
 
-    def _make(self, run: LiveRun, request: CallTool) -> None:
-        """Make a call, once it is allowed. One that the journal says was begun was allowed before."""
-        if self._gate is None or run.state.open[request.id].begun or self._gate.passed(run, request):
+    def _make(self, run: LiveRun, request: Attempted) -> None:
+        """Make an attempt; a call once it is allowed. One that the journal says was begun was allowed before."""
+        if isinstance(request, Emit):
+            self._attempts.begin(run, request)
+        elif self._gate is None or run.state.open[request.id].begun or self._gate.passed(run, request):
             self._send(run, request)
         else:
             self._attempts.ask(run, request, self._gate, self._send)
@@ -358,7 +371,7 @@ class Driver:
     def recover(self, run: LiveRun, name: str) -> None:
         """Go on with a call that another host left open: make it again, unless that may do harm."""
         pending = run.state.open.get(name)
-        if pending is None or pending.uncertain or not isinstance(pending.request, CallTool):
+        if pending is None or pending.uncertain or isinstance(pending.request, RequestInput):
             return
         if pending.cancelling or pending.begun:
             self.give_up(run, name, "its host stopped while it was under way")
@@ -368,9 +381,9 @@ class Driver:
     def give_up(self, run: LiveRun, name: str, why: str) -> None:
         """Nobody performs a call whose outcome the run still waits for."""
         pending = run.state.open.get(name)
-        if pending is None or not isinstance(pending.request, CallTool):
+        if pending is None or isinstance(pending.request, RequestInput):
             return
-        code, effect = UNCERTAIN, run.router.effect(pending.request.tool)
+        code, effect = UNCERTAIN, _effect(run, pending.request)
         if effect == "at_most_once" and not pending.begun:
             code, why = "cancelled", "it was not begun"
         elif effect == "transactional" and self._transactions is not None:
@@ -431,6 +444,11 @@ class Driver:
         if self._wanted(run, request):
             run.posts.append((run, None, None, request))
         self._give_back(run)
+
+
+def _effect(run: LiveRun, request: Attempted) -> str:
+    """What recovery may do with an attempt; whoever gets a signal twice under its key takes it once."""
+    return run.router.effect(request.tool) if isinstance(request, CallTool) else "idempotent"
 
 
 def _adopt(graph: Graph, state: State, event: Event, version: Version) -> tuple[Step, Graph]:

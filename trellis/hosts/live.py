@@ -13,7 +13,7 @@ from trellis.hosts.clock import Alarm
 from trellis.hosts.held import Held
 from trellis.hosts.lines import entered, proposed
 from trellis.hosts.rows import busy
-from trellis.model.actions import CallTool, RequestInput
+from trellis.model.actions import Attempted, CallTool, RequestInput
 from trellis.model.graph import Graph
 from trellis.model.values import Value
 
@@ -150,7 +150,7 @@ class LiveRun:
         """Whether a call is being made, or an event written."""
         return bool(self.tasks) or self.away or busy(self.state)
 
-    def secret_saved_by(self, call: CallTool) -> str | None:
+    def secret_saved_by(self, call: Attempted) -> str | None:
         """The secret field that takes the value of this call; None for nearly every call."""
         pending = self.state.open.get(call.id)
         if not self.has_secrets or pending is None or call.undo:

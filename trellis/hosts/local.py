@@ -33,11 +33,12 @@ from trellis.hosts.approving import Gate, Policy
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Adopt, Answer, Command, Reply, decode_message, encode, judge
 from trellis.hosts.driver import Driver, Version
+from trellis.hosts.emitting import Emitting
 from trellis.hosts.journal import Definitions, Loaded, beginning, existing, load, steps
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun, Rested, heed
-from trellis.hosts.rows import checked_id, checked_request, first_row
+from trellis.hosts.rows import checked_id, checked_request, first_row, new_id
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
 from trellis.hosts.scheduling import Scheduling
@@ -102,7 +103,8 @@ class Host:
 
     async def __aenter__(self) -> Self:
         self._store = open_store(self._url, root=self._root) if isinstance(self._url, str) else self._url
-        self._driver = Driver(self._store, self._clock, self._vault, self._gate)
+        emitting = Emitting(self, self._store, self._clock, self._vault)
+        self._driver = Driver(self._store, self._clock, self._vault, emitting.deliver, self._gate)
         self._driver.start()
         self._graphs = Definitions(self._store)
         self._store.hear(self._heard)
@@ -144,7 +146,7 @@ class Host:
         InvalidRequestId, TooManyRuns, RunConflict (the id belongs to a run of another definition, or of another request), StartedOtherwise (to one
         with other start values), RunOwned, StoreError.
         """
-        name = checked_id(id) if id is not None else _new_id(graph.name)
+        name = checked_id(id) if id is not None else new_id(graph.name)
         checked_request(request_id)
         locale = read_locale(locale) if locale else ""
         given, secrets = start_values(graph, fields or {})
@@ -241,6 +243,19 @@ class Host:
             except (Rested, RunOwned):
                 continue  # nothing of it was written
         raise StoreUnavailable(self._store.url, f"run '{run}' changes hands too often; try again")
+
+    async def hand(self, run: str, command: Command) -> Reply | None:
+        """What becomes of a command to a run that is driven here; None where it is not. Raises Rested, StoreError."""
+        live = self._driver.runs.get(run)
+        return None if live is None else await self._take(live, command)
+
+    @asynccontextmanager
+    async def apart(self, run: str) -> AsyncIterator[bool]:
+        """While the block runs, nobody here takes the run up. Gives whether nobody has."""
+        async with self._admission.of(run):
+            if run in self._releasing:
+                await asyncio.wait([self._releasing[run]])
+            yield run not in self._driver.runs
 
     async def present(self, run: str) -> LiveRun:
         """The run as it is driven here, or as it ended. Where another host drives it, waits until it is let go.
@@ -480,7 +495,3 @@ class Host:
         if forbidden:
             raise PermissionNeeded(*next(iter(forbidden.items())))
         return router
-
-
-def _new_id(name: str) -> str:
-    return f"{name}-{os.urandom(4).hex()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
 from trellis.hosts.vault import Vault, sealed
-from trellis.model.actions import CallTool, Completed, Denied, Failed, Response
+from trellis.model.actions import Attempted, Completed, Denied, Failed, Response
 from trellis.model.events import ActionCompleted, ActionFailed, Event
 from trellis.model.redaction import veil
 from trellis.model.secrets import conceal, seal, sealed_names, unsealed
@@ -15,7 +15,7 @@ Secret = tuple[str, str]
 
 
 def report(
-    run: LiveRun, request: CallTool, response: Response, clock: Clock, vault: Vault | None, by: str = ""
+    run: LiveRun, request: Attempted, response: Response, clock: Clock, vault: Vault | None, by: str = ""
 ) -> tuple[Event, Secret | None]:
     """The event, and the secret that it brings where a secret field takes the value. `by`: who says so."""
     now, name = clock.now(), request.id

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 
 from trellis.engine import State, Step
 from trellis.errors import InvalidRequestId, InvalidRunId
-from trellis.model.actions import CallTool, StartTimer
+from trellis.model.actions import RequestInput, StartTimer
 from trellis.model.graph import Graph
+from trellis.model.ids import LONGEST_ID, is_run_id
 from trellis.model.values import reject
 from trellis.stores.base import RunRow
 
 NOW = 0.0
 """The `wake` of a run whose calls are under way: should its owner die, it wants to be taken up at once."""
-LONGEST_ID = 200
-"""Characters of the id of a run, and of that of the request which started it."""
 UPDATED_S = 60.0
 """So many seconds at most `updated` lags behind the last event of an open run: a step of a busy run stays one row."""
 
 
+def new_id(name: str) -> str:
+    """An id for a run of the graph of this name that was given none."""
+    return f"{name}-{os.urandom(4).hex()}"
+
+
 def checked_id(run: str) -> str:
     """The id, which a new run may have. Raises InvalidRunId."""
-    if not 0 < len(run) <= LONGEST_ID or run[0] == "-" or not run.isprintable():
+    if not is_run_id(run):
         raise InvalidRunId(run)
     return run
 
@@ -90,7 +96,7 @@ def wake(state: State) -> float | None:
 
 def busy(state: State) -> bool:
     """Whether some call is under way, or would be had nobody died."""
-    return any(isinstance(pending.request, CallTool) and not pending.uncertain for pending in state.open.values())
+    return any(not (isinstance(pending.request, RequestInput) or pending.uncertain) for pending in state.open.values())
 
 
 def indexed(graph: Graph) -> list[str]:

@@ -51,16 +51,19 @@ async def send(
         reply = await ask(store, run, command)
         if reply is not None:
             return reply
-        try:
-            await store.claim(run)
-        except RunOwned:
-            continue  # somebody took it just now
-        try:
-            return replace(await _deliver(store, run, command, timekeeper, vault), driven=False)
-        finally:
-            with suppress(StoreError):  # closing the store frees the run too, and the command stays delivered
-                await store.release(run)
+        with suppress(RunOwned):  # somebody took it just now
+            return await deliver(store, run, command, timekeeper, vault)
     raise StoreUnavailable(store.url, f"run '{run}' changes hands too often; try again")
+
+
+async def deliver(store: Store, run: str, command: Command, clock: Clock, vault: Vault | None) -> Reply:
+    """Deliver a command to a run that nobody drives, and let it go. Raises RunOwned where somebody does, StoreError."""
+    await store.claim(run)
+    try:
+        return replace(await _deliver(store, run, command, clock, vault), driven=False)
+    finally:
+        with suppress(StoreError):  # closing the store frees the run too, and the command stays delivered
+            await store.release(run)
 
 
 async def again(clock: Clock, tried: int) -> None:

@@ -10,7 +10,7 @@ from trellis.engine.program import program_of
 from trellis.engine.replay import start_fields
 from trellis.errors import FieldsNeeded, InvalidField, SecretsNeeded, StartedOtherwise
 from trellis.hosts.vault import VARIABLE, Vault, opened
-from trellis.model.actions import CallTool
+from trellis.model.actions import Attempted, CallTool, RequestInput
 from trellis.model.events import RunStarted
 from trellis.model.graph import Field, Graph
 from trellis.model.secrets import seal, sealed_names
@@ -87,15 +87,18 @@ def _asked_for(state: State) -> set[str]:
     """The secrets whose seals stand anywhere in the state: in fields, in calls under way, and in what may be undone."""
     names = sealed_names(state.fields)
     for pending in state.open.values():
-        if isinstance(pending.request, CallTool):
-            names |= sealed_names(pending.request.args)
+        names |= _sealed_in(pending.request)
     for token in state.tokens.values():
         names |= sealed_names(token.locals)
-        names |= sealed_names(token.call.args) if token.call is not None else set()
+        names |= _sealed_in(token.call)
     current = state.rollback.current if state.rollback is not None else None
     for entry in [*(state.undo or ()), *([current] if current is not None else [])]:
         names |= sealed_names(entry.args)
     return names
+
+
+def _sealed_in(request: Attempted | RequestInput | None) -> set[str]:
+    return sealed_names(request.args) if isinstance(request, CallTool) else set()
 
 
 def _environment(field: Field) -> str | None:

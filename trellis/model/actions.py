@@ -131,9 +131,11 @@ class StartChild(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
 
 
 class Emit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="EMIT", tag_field="kind"):
-    """Send a signal to another run."""
+    """Send a signal to another run of the store, under the key as its own id; `ActionCompleted` comes back once it was
+    taken, else `ActionFailed`."""
 
     kind: ClassVar[str] = "EMIT"
+    undo: ClassVar[bool] = False
     id: str
     idempotency_key: str
     node: str
@@ -142,6 +144,9 @@ class Emit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="EMIT"
     data: dict[str, Value] = {}
     attempt: int = 1
 
+
+Attempted = CallTool | Emit
+"""What is done in attempts, each of which ends in `ActionCompleted` or `ActionFailed`, and is made again under its key."""
 
 ActionRequest = RenderContent | SystemMessage | RequestInput | CallTool | StartTimer | Cancel | StartChild | Emit
 

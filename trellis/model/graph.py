@@ -34,7 +34,7 @@ TARGETS = (END, FAIL, ROLLBACK)
 CAUGHT, SIGNALLED, BECOME = "~", "@", "%"
 """What joins a node, and the error, signal or state of it that a body is for, in the id of that."""
 
-Verb = Literal["say", "ask", "do", "all", "race", "each", "wait", "end", "pass"]
+Verb = Literal["say", "ask", "do", "all", "race", "each", "wait", "emit", "end", "pass"]
 AskKind = Literal["text", "choice", "confirm", "int", "number", "secret", "multi", "date", "form", "approve"]
 EndStatus = Literal["ok", "failed", "cancelled"]
 Overlap = Literal["skip", "queue", "allow", "cancel"]
@@ -181,6 +181,15 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True, rename={"condition":
         return ", ".join(self.states) if self.until is None else f"until {self.until}"
 
 
+class Emission(msgspec.Struct, frozen=True, omit_defaults=True, rename={"data": "with"}):
+    """A signal that a node sends to another run; texts in `data` may hold `{{ }}`."""
+
+    signal: str
+    to: str
+    """The id of the run, or a template that gives it."""
+    data: dict[str, Value] = {}
+
+
 class End(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the run ends, and the expression that gives its result (None: no result)."""
 
@@ -201,6 +210,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     each: Each | None = None
     join: Join | None = None
     wait: Wait | None = None
+    emit: Emission | None = None
     end: End | None = None
     save: str | None = None
     set: dict[str, str] = {}

@@ -20,6 +20,7 @@ _SHAPES = {
     "ask": '[/"{}"/]',
     "do": '["{}"]',
     "wait": '[\\"{}"\\]',
+    "emit": '>"{}"]',
     "end": '(["{}"])',
     "pass": '{{{{"{}"}}}}',
 }
@@ -183,6 +184,8 @@ def _shape(node: Node) -> str:
         words.append(f"end {node.end.status}")
     elif node.verb == "wait" and node.wait is not None:
         words.append(f"wait {node.wait.shown}")
+    elif node.verb == "emit" and node.emit is not None:
+        words.append(f"emit {node.emit.signal} to {node.emit.to}")
     elif node.verb == "pass" and (node.set or node.adds or node.removes):
         states = [*(f"+{state}" for state in node.adds), *(f"-{state}" for state in node.removes)]
         words.append(f"set {', '.join([*node.set, *states])}")

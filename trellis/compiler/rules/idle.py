@@ -10,19 +10,21 @@ from trellis.model.problems import Problem
 
 BELONGS: dict[str, tuple[Verb, ...]] = {
     "with": ("do",),
-    "retry": ("do",),
+    "retry": ("do", "emit"),
     "save": ("do", "all", "race", "each", "wait"),
-    "undo": ("do", "ask", "all", "race", "each"),
-    "timeout": ("do", "ask", "all", "race", "each", "wait"),
-    "deadline": ("do", "ask", "all", "race", "each", "wait"),
+    "undo": ("do", "ask", "all", "race", "each", "emit"),
+    "timeout": ("do", "ask", "all", "race", "each", "wait", "emit"),
+    "deadline": ("do", "ask", "all", "race", "each", "wait", "emit"),
     "heartbeat": ("do",),
     "remind": ("ask", "wait"),
     "escalate": ("ask",),
-    "upon": ("do", "ask", "all", "race", "each", "wait"),
+    "upon": ("do", "ask", "all", "race", "each", "wait", "emit"),
     "join": ("all", "each"),
 }
 """Key of a node -> the verbs it goes with."""
 WHY: dict[tuple[str, str], str] = {
+    ("with", "emit"): "what a signal carries stands in `emit`: {signal: …, to: …, with: {…}}",
+    ("save", "emit"): "a signal gives nothing back; the other run may emit one in turn",
     ("save", "ask"): "the answer goes to the field that `ask` names",
     ("retry", "ask"): "a refused answer is asked again without it",
     ("retry", "all"): "put it into the branches",

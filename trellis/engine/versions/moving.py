@@ -35,7 +35,7 @@ from trellis.engine.versions.position import body_places, check_position
 from trellis.engine.versions.unset import check_unset
 from trellis.engine.versions.verdict import Verdict
 from trellis.errors import ExpressionError
-from trellis.model.actions import CallTool, Given, RequestInput
+from trellis.model.actions import Given, RequestInput
 from trellis.model.events import Adopted
 from trellis.model.graph import Ask, Graph
 from trellis.model.secrets import mask
@@ -175,12 +175,12 @@ class _Mover:
     def pending(self, pending: Open) -> Open:
         """A call that takes back keeps the path that its key was made of."""
         request, token = pending.request, pending.token
-        if isinstance(request, CallTool):
-            if request.undo:
-                return replace(pending, token=replace(token, node=self.node(token.node)))
-            return replace(pending, request=replace(request, node=self.path(request.node)), token=self.token(token))
-        moved = self.token(token)
-        return replace(pending, request=self.question(request, moved), token=moved)
+        if isinstance(request, RequestInput):
+            moved = self.token(token)
+            return replace(pending, request=self.question(request, moved), token=moved)
+        if request.undo:
+            return replace(pending, token=replace(token, node=self.node(token.node)))
+        return replace(pending, request=replace(request, node=self.path(request.node)), token=self.token(token))
 
     def question(self, request: RequestInput, token: Token) -> RequestInput:
         """The question as the new version asks it."""

@@ -58,7 +58,7 @@ def _tools(state: State) -> Iterator[tuple[str, str]]:
         if isinstance(pending.request, CallTool):
             yield pending.request.tool, pending.request.node
     for token in state.tokens.values():
-        if token.call is not None:
+        if isinstance(token.call, CallTool):
             yield token.call.tool, token.path
 
 

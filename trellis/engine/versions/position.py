@@ -6,12 +6,12 @@ from trellis.engine.nodes import ACTS
 from trellis.engine.state import State, Token
 from trellis.engine.versions.names import Versions
 from trellis.engine.versions.texts import Reads
-from trellis.model.actions import CallTool
+from trellis.model.actions import CallTool, Emit
 from trellis.model.graph import Join, Node, Wait
 
 _BUSY = {
     "ask": "asks", "do": "has a call to make", "all": "has branches at work",
-    "race": "has branches at work", "each": "has items at work", "wait": "waits",
+    "race": "has branches at work", "each": "has items at work", "wait": "waits", "emit": "has a signal to send",
 }  # fmt: skip
 _LOCALS = {"error": "by `catch`", "signal": "by `upon`"}
 
@@ -75,7 +75,7 @@ def _check_work(versions: Versions, state: State, token: Token, old: Node, new: 
             f"`{old.verb}`; let the run leave it first, or keep the verb"
         )
         return
-    if old.verb == "do":
+    if old.verb in ("do", "emit"):
         _check_call(versions, state, token, new)
     if old.wait is not None and new.wait is not None and old.wait.timed is not new.wait.timed:
         findings.blocked(
@@ -107,11 +107,16 @@ def _awaited(wait: Wait) -> str:
 def _check_call(versions: Versions, state: State, token: Token, new: Node) -> None:
     pending = state.open.get(token.request)
     call = pending.request if pending is not None else token.call
-    if not isinstance(call, CallTool) or new.do is None:
+    if call is None:
         return
     findings, path = versions.findings, token.path
-    known = new.do.allow or (new.do.tool,)
-    if call.tool not in known:
+    if isinstance(call, Emit) and new.emit is not None and call.name != new.emit.signal:
+        findings.blocked(
+            f"node '{path}' sends signal '{call.name}', and what takes its place sends '{new.emit.signal}'; let the signal "
+            "be taken first, or keep it"
+        )
+    known = () if new.do is None else new.do.allow or (new.do.tool,)
+    if isinstance(call, CallTool) and call.tool not in known:
         shown = " or ".join(f"'{tool}'" for tool in known)
         findings.blocked(
             f"node '{path}' calls tool '{call.tool}', and what takes its place calls {shown}; let the call end first, or "

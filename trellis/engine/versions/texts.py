@@ -21,6 +21,7 @@ class Reads:
             *(name for call in (node.do, *(each.call for each in node.notices)) for name in _call(call)),
             *(_expression(node.each.items) if node.each is not None else ()),
             *(_template(node.wait.until) if node.wait is not None else ()),
+            *({*_template(node.emit.to), *_value(node.emit.data)} if node.emit is not None else ()),
         }
         self.done = {
             *undo_reads(node),
