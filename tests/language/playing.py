@@ -48,7 +48,7 @@ SPINS = 100
 LOUD = ("tool.returned", "timer.fired", "undo.done", "error", "run.finished", "run.child")
 
 
-TIMES = re.compile(r"(.+) \* ([\d_]+)")
+TIMES = re.compile(r"""(".*"|\[.*\]) \* ([\d_]+)""")
 
 
 def parsed(text: str | None) -> Any:
@@ -177,7 +177,9 @@ class Playing:
             self.lines.append(line)
             self._heard.set()
             text = self._words.say(line)
-            if text is not None and line["type"] == "say":
+            if line["type"] == "ask" and line.get("reason"):
+                self._tell(f"asked again: {line['reason']}")
+            elif text is not None and line["type"] == "say":
                 self.said.append(text)
             elif text is not None and line["type"] in LOUD and "value" not in line:
                 self._tell(text)
@@ -191,10 +193,7 @@ class Playing:
             match word:
                 case "answer":
                     typed = value if isinstance(value, str | dict | list) else json.dumps(value)
-                    if not await run.answer(name, typed, by=how.removeprefix("as ")):
-                        await self._rest(run)
-                        again = [line for line in self.lines if line["type"] == "ask" and line["node"] == name]
-                        self._tell(f"asked again: {again[-1]['reason']}")
+                    await run.answer(name, typed, by=how.removeprefix("as "))
                 case "signal":
                     await run.signal(name, **(value or {}))
                 case "cancel":

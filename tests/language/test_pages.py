@@ -73,11 +73,16 @@ def _played(example: Example, row: Row, path: Path) -> Playing:
     played = Playing(path, tuple(example.files))
     if row.steps and not row.more:
         begun = tuple(step for step in example.steps if step.startswith(("tool ", "set ", "allow", "locale")))
-        told = [step.split()[1] for step in row.steps if step.startswith("tool ")]
-        played.play((*(step for step in begun if step.split()[1] not in told), *row.steps))
+        told = [_named(step) for step in row.steps]
+        played.play((*(step for step in begun if _named(step) not in told), *row.steps))
     else:
         played.play((*example.steps, *row.steps))
     return played
+
+
+def _named(step: str) -> list[str]:
+    """What a step is about: `tool search`, `set n`."""
+    return re.split("[: ]", step)[:2]
 
 
 def _in_order(shown: tuple[str, ...], said: list[str]) -> bool:

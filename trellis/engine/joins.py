@@ -14,6 +14,9 @@ from trellis.engine.writes import Fault, scope
 from trellis.model.graph import Join, Node
 from trellis.model.values import Value
 
+MOST = 100_000
+"""Items of one `each`: as many as a list that an expression makes may have."""
+
 
 def open_all(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     """Enter every branch, in the order of the document."""
@@ -23,7 +26,7 @@ def open_all(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
 
 
 def open_each(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
-    """Enter the body for the first items; as many as `max` allows. Raises Fault `invalid` over what is no list."""
+    """Enter the body for the first items; as many as `max` allows. Raises Fault `invalid` over what is no list, or too long."""
     each = linked.node.each
     assert each is not None
     assert linked.items is not None
@@ -31,6 +34,8 @@ def open_each(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     if not isinstance(items, list):
         raise Fault("invalid", f"each goes over a list, `{each.items}` is {_kind(items)}")
     total = len(items)
+    if total > MOST:
+        raise Fault("invalid", f"each goes over at most {MOST:,} items, `{each.items}` has {total:,}: go over parts of it")
     join = linked.node.join
     if join is not None and join.mode == "count" and join.count > total:
         raise Fault("invalid", f"the join wants {join.count} of the items, and there are {total}")

@@ -20,6 +20,13 @@ UNSECRET = {
     "merge": "only whole values are passed on",
 }
 """Key of a field -> why a secret has none."""
+MERGED = {
+    "sum": ("numbers, texts and lists", ("integer", "number", "string", "list", "any")),
+    "max": ("numbers and texts", ("integer", "number", "string", "any")),
+    "append": ("lists", ("list", "any")),
+    "union": ("lists", ("list", "any")),
+}
+"""A way of `merge` -> what it can join, and the kinds of types that are."""
 
 
 def check(view: View) -> Iterator[Problem]:
@@ -52,6 +59,10 @@ def _field(view: View, name: str, data: dict[str, Any], steps: Steps) -> Iterato
         yield from _secret(view, name, declared, data, steps)
     elif data.get("default") is not None:
         yield from _default(view, name, declared, data["default"], (*steps, "default"))
+    joins, kinds = MERGED.get(data.get("merge", ""), ("", (declared.kind,)))
+    if declared.kind not in kinds and data.get("secret") is not True:
+        message = f"field '{name}' is {describe(declared)}, and merge: {data['merge']} joins {joins}"
+        yield problem("E219", message, (*steps, "merge"), hint="merge: last keeps the last write")
     source = data.get("from")
     if source is not None and not (source.startswith(FROM) and source[len(FROM) :].isidentifier()):
         message = f"field '{name}' cannot be read from '{source}'"

@@ -1,4 +1,4 @@
-"""E217: what a node says about its work stands where there is work, and what it catches can happen."""
+"""E217: what a node or a tool says about its work stands where there is such work, and what is caught can happen."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ def check(view: View) -> Iterator[Problem]:
     """One problem for each key of a node that nothing in the node could ever use."""
     for code in view.definition.catch:
         yield from _code(view, code, ("catch", code))
+    for name, tool in view.definition.tools.items():
+        if tool.kind == "python" and tool.env:
+            message = f"`env` goes with `process`, and tool '{name}' has `python`"
+            yield view.problem("E217", message, ("tools", name, "env"), key=True, hint="remove `env`")
     for site in view.sites.values():
         for key, verbs in BELONGS.items():
             if key in site.data and site.node.verb not in verbs and not view.lost(*site.steps):
