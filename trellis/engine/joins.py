@@ -35,7 +35,9 @@ def open_each(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
         raise Fault("invalid", f"each goes over a list, `{each.items}` is {_kind(items)}")
     total = len(items)
     if total > MOST:
-        raise Fault("invalid", f"each goes over at most {MOST:,} items, `{each.items}` has {total:,}: go over parts of it")
+        raise Fault(
+            "invalid", f"each goes over at most {MOST:,} items, `{each.items}` has {total:,}: go over parts of it"
+        )
     join = linked.node.join
     if join is not None and join.mode == "count" and join.count > total:
         raise Fault("invalid", f"the join wants {join.count} of the items, and there are {total}")
