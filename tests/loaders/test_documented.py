@@ -31,13 +31,6 @@ def test_every_code_of_the_reader_is_in_the_list_of_problems() -> None:
     assert set(re.findall(r'"([EW]\d{3})"', sources)) - documented("problems.md", r"(?m)^\| ([EW]\d{3}) \|") == set()
 
 
-def test_every_key_of_the_schema_is_in_the_reference() -> None:
-    keys = {key for schema in maps(SCHEMA) for key in schema.get("properties", {}) if isinstance(key, str)}
-    pages = [f"language/{path.name}" for path in (ROOT / "docs/language").glob("*.md")]
-    words = set().union(*(documented(page, r"[\w-]+") for page in ("format.md", *pages)))
-    assert keys - words == set()
-
-
 def test_every_key_of_later_versions_is_in_the_reference() -> None:
     later = {key for schema in maps(SCHEMA) for key in schema.get("x-later", ())}
     words = documented("format.md", r"`(\w+)`")
