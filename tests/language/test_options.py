@@ -22,8 +22,7 @@ ELSEWHERE = {
 SHARED = ("a body", "`each`", "a reaction")
 """What has the keys of a node too."""
 TO_COME = {
-    "a node": {"wait", "end", "catch", "timeout", "deadline", "needs"},
-    "ask": {"approve", "by", "quorum", "lines"},
+    "a node": {"wait", "end", "catch", "needs"},
     "end": {"status", "result"},
     "wait": {"states", "signal", "time", "until", "if"},
 }
