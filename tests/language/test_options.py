@@ -22,7 +22,8 @@ ELSEWHERE = {
 SHARED = ("a body", "`each`", "a reaction")
 """What has the keys of a node too."""
 TO_COME = {
-    "a node": {"wait", "end", "catch", "needs"},
+    "a node": {"wait", "emit", "end", "catch", "needs"},
+    "emit": {"to", "signal", "with"},
     "end": {"status", "result"},
     "wait": {"states", "signal", "time", "until", "if"},
 }
