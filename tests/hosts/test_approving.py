@@ -309,6 +309,37 @@ def test_time_that_is_up_takes_the_question_back() -> None:
     assert play(scene()) == ("cancelled", [])
 
 
+REMINDED = graph("""
+trellis: 1
+name: reminded
+start: live
+fields: {verdict: {type: approval, optional: true}}
+nodes:
+  live:
+    ask: {approve: verdict}
+    remind: {every: 1h, do: work, with: {n: 1}}
+    to: [{if: verdict.ok, to: $end}, {to: $fail}]
+""")
+
+
+def test_a_reminder_is_asked_about_beside_the_question_and_a_yes_to_it_approves_nothing() -> None:
+    async def scene() -> tuple[list[str], list[str], str]:
+        doing, clock = Doing(), ManualClock()
+        async with Host(dispatcher=doing.tools, approve=lambda _: ASK, clock=clock) as host:
+            run = await host.start(REMINDED)
+            await until(lambda: bool(run.questions))
+            clock.advance(3601)
+            await asked(run)
+            asking = run.asking
+            await run.answer("live.remind[1]", "y")
+            await until_called(doing)
+            assert run.asking == ["live"]
+            await run.answer("live", "no")
+            return asking, doing.nodes, (await run.result()).status
+
+    assert play(scene()) == (["live", "live.remind[1]"], ["live"], "failed")
+
+
 def test_whoever_resumes_a_run_asks_again_whatever_was_said_before() -> None:
     async def scene() -> tuple[list[str], list[str]]:
         store, doing = MemoryStore(), Doing()

@@ -20,6 +20,7 @@ from trellis.hosts.local import WORTH_A_SNAPSHOT, Host
 from trellis.hosts.operations import fork
 from trellis.hosts.sending import send
 from trellis.model.secrets import seal
+from trellis.model.values import Value
 from trellis.stores.memory import MemoryStore
 from trellis.testing.clocks import ManualClock
 
@@ -30,6 +31,10 @@ NOTING = graph("""
 WAITING = graph("""
     {trellis: 1, name: waiting, start: a, fields: {x: {type: string, optional: true}},
      nodes: {a: {ask: {text: x}, timeout: 1d, catch: {timeout: late}, to: $end}, late: {end: {status: failed}}}}
+""")
+FORM = graph("""
+    {trellis: 1, name: form, start: a, fields: {x: {type: string, optional: true}, y: {type: integer, optional: true}},
+     nodes: {a: {ask: {form: [x, y]}, to: $end}}}
 """)
 SECRET = graph("""
     {trellis: 1, name: secret, start: a, fields: {token: {type: string, secret: true, optional: true}},
@@ -238,6 +243,19 @@ def test_a_secret_is_not_sent_through_a_store_that_keeps_messages_in_clear(node:
         ),
         [],
     )
+
+
+def test_a_form_which_holds_no_secret_is_answered_through_any_store() -> None:
+    async def scene() -> dict[str, Value]:
+        shelf = Shelf()
+        owner, other = DictStore(shelf, "owner"), DictStore(shelf, "other")
+        other.url = "postgresql://somewhere/db"
+        async with Host(owner) as host:
+            run = await host.start(FORM, id="r")
+            assert (await send(other, "r", Answer("a", {"x": "one", "y": 2}))).check("r")
+            return (await run.result()).fields
+
+    assert play(scene()) == {"x": "one", "y": 2}
 
 
 def test_a_host_that_serves_is_not_told_to_serve_again() -> None:

@@ -344,7 +344,7 @@ class Session:
         """The answer, None where there is none. One to a question that was taken back meanwhile is for the next one."""
         task = asyncio.ensure_future(self._answers.answer(question))
         try:
-            while not task.done() and question["node"] in self._open():
+            while not task.done() and self._is_open(question):
                 self._screen.prompt_again()
                 self._news.clear()
                 news = asyncio.ensure_future(self._news.wait())
@@ -356,7 +356,7 @@ class Session:
                 await asyncio.wait((task,))
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error  # also where a prompt could not be taken away, because its terminal has gone
-        if question["node"] in self._open():
+        if self._is_open(question):
             return task.result()
         if not task.cancelled():
             self._answers.give_back(question, task.result())
@@ -364,18 +364,21 @@ class Session:
 
     def _next(self) -> Line | None:
         """The question to try next, out of those that are still open."""
-        still = self._open()
-        self._asked = {node: question for node, question in self._asked.items() if node in still}
-        self._lacking = {node: question for node, question in self._lacking.items() if node in still}
+        self._asked = {node: question for node, question in self._asked.items() if self._is_open(question)}
+        self._lacking = {node: question for node, question in self._lacking.items() if self._is_open(question)}
         node = next(iter(self._asked), None)
         return None if node is None else self._asked.pop(node)
 
-    def _open(self) -> set[str]:
-        return set(self._run.asking)
+    def _is_open(self, question: Line) -> bool:
+        """Whether it is still asked. A call is asked about as it was shown: a yes is not for another visit of its node."""
+        if question["kind"] == "tool":
+            asked = (question["node"], question["key"], question["attempt"])
+            return any((one.node, one.key, one.attempt) == asked for one in self._run.proposals)
+        return any(request.node == question["node"] for request in self._run.questions)
 
     def _stuck(self) -> bool:
         """No open question has an answer, and nothing else goes on that could be lost."""
-        return self._run.stuck and self._lacking.keys() >= self._open()
+        return self._run.stuck and self._lacking.keys() >= set(self._run.asking)
 
     def interrupt(self) -> None:
         """Send the signal `interrupt` to a run that takes it now; stop staying with any other."""

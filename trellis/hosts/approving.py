@@ -53,7 +53,7 @@ class Gate:
 
     def passed(self, run: LiveRun, request: CallTool) -> bool:
         """Whether the call is allowed already: a yes is for all attempts of one visit."""
-        return run.allowed.get(request.node) == request.idempotency_key
+        return request.idempotency_key in run.allowed
 
     async def judge(self, run: LiveRun, request: CallTool) -> tuple[Denied | None, str]:
         """None, or why the call is denied; and who said so. A policy that raises has denied it."""
@@ -73,7 +73,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - whatever a policy raises, it has not said yes
             return _failed(run, request, error), by
         if verdict is True:
-            run.allowed[request.node] = request.idempotency_key
+            run.allowed.add(request.idempotency_key)
             return None, by
         return verdict if isinstance(verdict, Denied) else Denied(NOT_ALLOWED), by
 
@@ -94,7 +94,9 @@ class Gate:
         confirm = declared.confirm if declared is not None else ""
         text = self._text(confirm, request, self._redactor.value(args) if self._redactor else args)
         effect, key = run.router.effect(request.tool), request.idempotency_key
-        return Proposal(request.run, request.node, request.tool, args, text, effect, key, request.attempt, request.undo)
+        return Proposal(
+            request.run, _address(run, request), request.tool, args, text, effect, key, request.attempt, request.undo
+        )
 
     def _text(self, confirm: str, request: CallTool, args: Value) -> str:
         """The words of the tool's `confirm`, or plain ones where it has none, or where these arguments do not fit it."""
@@ -113,6 +115,13 @@ class Gate:
             return said if isinstance(said, str) else text_of(said)
         except (ExpressionError, Fault) as error:
             return f"{_plainly(request, args)} (its `confirm` cannot be said: {error})"
+
+
+def _address(run: LiveRun, request: CallTool) -> str:
+    """Where the question is answered: what goes on beside a question of the same node has a path of its own."""
+    beside = run.state.open[request.id].beside
+    number = request.idempotency_key.rpartition("/")[2]
+    return f"{request.node}.{beside}[{number}]" if beside else request.node
 
 
 def _failed(run: LiveRun, request: CallTool, error: BaseException) -> Denied:

@@ -97,7 +97,7 @@ class Attempts:
     def _ended(self, run: LiveRun, request: Attempted, response: Response, by: str = "") -> None:
         run.tasks.pop(request.id, None)
         if isinstance(response, Completed):
-            run.allowed.pop(request.node, None)
+            run.allowed.discard(request.idempotency_key)
         if not self._stopping and not run.closed.done():
             event, secret = report(run, request, response, self._clock, self._vault, by)
             self._post(run, event, None, secret)

@@ -61,8 +61,8 @@ class LiveRun:
         self.secrets: dict[str, str] = {}
         self.proposals: dict[str, Pending] = {}
         """Calls that somebody is asked about, by request."""
-        self.allowed: dict[str, str] = {}
-        """The calls that somebody said yes to, by node: their idempotency keys."""
+        self.allowed: set[str] = set()
+        """The idempotency keys of calls that somebody said yes to, until one succeeds."""
         self.away = False
         """Some lane of its driver has the run, or a transaction."""
         self.posts: list[Any] = []
@@ -111,10 +111,8 @@ class LiveRun:
         return [pending for pending in self.proposals.values() if self._is_open(pending)]
 
     def decides(self, node: str, value: Value, by: str) -> bool:
-        """Answer what is asked about a call of this node; whether something was. A question of its own comes first."""
-        if any(question.node == node for question in self.questions):
-            return False
-        pending = next((pending for pending in self.proposed if pending.request.node == node), None)
+        """Answer what is asked about a call, by its path; whether something was."""
+        pending = next((pending for pending in self.proposed if pending.proposal.node == node), None)
         if pending is not None:
             pending.answer(value, by)
         return pending is not None

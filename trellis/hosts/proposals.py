@@ -19,7 +19,9 @@ NOT_ALLOWED = "not allowed"
 class Proposal(msgspec.Struct, frozen=True):
     """A call that is to be made, for whoever decides whether it may. Secrets in it are `***`.
 
-    `text` says what it does, in the words of the tool's `confirm`; `undo`: it takes back what `node` did.
+    `node` is the path that is answered: that of the node, but `live.remind[1]` of its first reminder, `live.escalate[2]` of
+    its second escalation. `text` says what the call does, in the words of the tool's `confirm`; `undo`: it takes back
+    what the node did.
     """
 
     run: str

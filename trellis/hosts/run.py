@@ -97,7 +97,7 @@ class Run:
 
     @property
     def asking(self) -> list[str]:
-        """The nodes that wait for an answer now: to a question of theirs, or about a call."""
+        """The paths that wait for an answer now: to the question of a node, or about a call."""
         return [question.node for question in self.questions] + [proposal.node for proposal in self.proposals]
 
     @property
@@ -112,7 +112,8 @@ class Run:
         It waits for an answer that no time limit ends, or for nothing that time brings, and no call is under way meanwhile.
         """
         state = self._live.state
-        asked = [*self.asking, *(call.node for call in self.uncertain)]
+        calls = [*(pending.request for pending in self._live.proposed), *self.uncertain]
+        asked = [*(question.node for question in self.questions), *(call.node for call in calls)]
         if state.waiting:
             return True
         return len(asked) == len(state.open) and any(not _limited(state, node) for node in asked)
@@ -158,7 +159,7 @@ class Run:
             if request.node == node:
                 self._ask_again(request, reason)
         for pending in self._live.proposed:
-            if pending.request.node == node:
+            if pending.proposal.node == node:
                 self._live.propose(pending, reason)
 
     def _ask_again(self, request: RequestInput, reason: str) -> None:
