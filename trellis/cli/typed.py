@@ -34,6 +34,8 @@ class TypedLines:
         self._lines: asyncio.Queue[str | Unfit | None] = asyncio.Queue()
         self._wanted = threading.Semaphore(0)
         self._reader: threading.Thread | None = None
+        self._buffer = bytearray()
+        """What was read and is no line of anybody yet: the reader's while it reads, else of whoever wants a line."""
         self._prompt: str | None = None
         self._unused: list[str | Unfit] = []
         self._waiting = False
@@ -62,6 +64,8 @@ class TypedLines:
             return self._unused.pop()
         if self._ended:
             return None
+        if not self._waiting and b"\n" in self._buffer:  # no thread is woken for what is there already
+            return _text(_cut(self._buffer, _nothing))
         if self._reader is None:
             loop = asyncio.get_running_loop()
             # A daemon: one that waits for a line must not keep the process alive.
@@ -80,14 +84,12 @@ class TypedLines:
         self._unused.append(line)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        buffer = bytearray()
-        read = _reader()
+        buffer, read = self._buffer, _reader()
         while True:
             self._wanted.acquire()
             line = _cut(buffer, read) if self._prompt is None or buffer else _edited(self._prompt)
-            text = line if line is None or isinstance(line, Unfit) else _decoded(line)
             try:
-                loop.call_soon_threadsafe(self._lines.put_nowait, text)
+                loop.call_soon_threadsafe(self._lines.put_nowait, _text(line))
             except RuntimeError:  # the loop is closed: nobody asks any more
                 return
 
@@ -163,6 +165,14 @@ def _cut(buffer: bytearray, read: Callable[[int], bytes]) -> bytes | Unfit | Non
     line = bytes(buffer[:end])
     del buffer[: end + 1]
     return _too_long() if long else line
+
+
+def _nothing(_: int) -> bytes:
+    return b""
+
+
+def _text(line: bytes | Unfit | None) -> str | Unfit | None:
+    return line if line is None or isinstance(line, Unfit) else _decoded(line)
 
 
 def _too_long() -> Unfit:
