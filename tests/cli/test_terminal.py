@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -297,6 +298,19 @@ def test_colors_are_left_out_where_nobody_wants_them(kinds: Path) -> None:
     assert "\x1b[32mcompleted\x1b[0m" in colored.end()[1]
     assert "\x1b" not in plain.end()[1]
     assert "\x1b" not in trellis("run", "saga.yaml", cwd=kinds).out
+    assert "\x1b[32mcompleted\x1b[0m" in trellis("run", "saga.yaml", cwd=kinds, FORCE_COLOR="1").out
+    assert "\x1b" not in trellis("run", "saga.yaml", cwd=kinds, FORCE_COLOR="1", NO_COLOR="1").out
+
+
+@pytest.mark.parametrize("options", [{"TERM": "dumb"}, {}])
+def test_a_terminal_that_cannot_move_its_cursor_gets_a_line_for_everything(
+    kinds: Path, options: dict[str, str]
+) -> None:
+    words = ["run", "saga.yaml", *(["--output", "text"] if not options else [])]
+    assert Console(*words, cwd=kinds, NO_COLOR="1", **options).end() == (
+        0,
+        "→ build  make  attempt 1\n✓ build\n→ push  make  attempt 1\n✓ push\n→ check  check  attempt 1\n✓ check\ncompleted\n",
+    )
 
 
 def test_an_output_without_these_marks_gets_others(project: Path) -> None:
@@ -333,3 +347,90 @@ def test_a_number_is_an_option_unless_it_is_one_as_it_stands(typed: str, answer:
 )
 def test_a_prompt_shows_what_may_be_typed(asked: dict[str, Any], shown: tuple[str, str]) -> None:
     assert prompt(asked, Words()) == shown
+
+
+SLOW = """\
+trellis: 1
+name: slow
+start: both
+fields: {out: {type: any, optional: true}, go: {type: boolean, optional: true}}
+tools: {work: {python: 'slow:work'}, loud: {python: 'slow:loud'}}
+nodes:
+  both: {say: Off we go., all: {deep: {do: work}, "quiet": {do: loud}}, save: out, to: sure}
+  sure: {ask: {confirm: go}, to: $end}
+"""
+TOOLS = """\
+from pathlib import Path
+import threading
+
+def until(name):
+    while not Path(name).exists():
+        threading.Event().wait(0.01)
+
+def work():
+    until("go on")
+    return "\\x1b[2J日本"
+
+def loud():
+    until("said")
+    print("printed")
+    return 1
+"""
+
+
+class Screen:
+    """What a terminal of some size shows after all that was written: only what the tree uses is understood."""
+
+    def __init__(self) -> None:
+        self.rows = [""]
+        self.at = 0
+
+    def write(self, text: str) -> Screen:
+        for part in re.findall(r"\x1b\[[?\d]*[A-Za-z]|[^\x1b]", text):
+            if part == "\n":
+                self.at += 1
+                self.rows += [""] * (self.at + 1 - len(self.rows))
+            elif part == "\x1b[J":
+                self.rows[self.at :] = [""]
+            elif part.startswith("\x1b[") and part.endswith("A"):
+                self.at -= int(part[2:-1])
+            elif part not in ("\r", "\x1b[?7l", "\x1b[?7h"):
+                self.rows[self.at] += part
+        return self
+
+
+def test_the_tree_stands_below_what_is_said_and_goes_on_until_its_node_is_done(project: Path) -> None:
+    (project / "slow.yaml").write_text(SLOW)
+    (project / "slow.py").write_text(TOOLS)
+    person = Console("run", "slow.yaml", cwd=project, NO_COLOR="1")
+    person.expect("deep  work  ")
+    (project / "said").touch()
+    person.expect("✓ quiet")
+    person.expect("\x1b[?7h")
+    shown = [re.sub(r"[\d.]+s$", "…s", row) for row in Screen().write(person.screen).rows]
+    assert shown == [
+        "Off we go.",
+        "printed",
+        "→ both  1 of 2 done  …s",
+        "├ → deep  work  …s",
+        "└ ✓ quiet  loud",
+        "",
+    ]
+    (project / "go on").touch()
+    person.expect("go [y/n]: ")
+    person.type("y\n")
+    code, _ = person.end()
+    rows = [re.sub(r"  [\d.]+s", "", row) for row in Screen().write(person.screen).rows]
+    assert (code, rows) == (
+        0,
+        [
+            "Off we go.",
+            "printed",
+            '✓ both  2 of 2 done  out={"deep":"\\u001b[2J日本","quiet":1}',
+            "├ ✓ deep  work",
+            "└ ✓ quiet  loud",
+            "go [y/n]: y",
+            "completed",
+            "",
+        ],
+    )

@@ -13,6 +13,7 @@ from trellis.cli.cells import cells, cut
 from trellis.cli.rows import Painter, Room, elapsed
 from trellis.cli.tree import Tree
 from trellis.cli.words import PLAIN, Words
+from trellis.model.graph import Join, Node
 
 WIDE = Room(60, 20)
 
@@ -21,7 +22,7 @@ class Told:
     """A tree that is told lines at times, and what it shows."""
 
     def __init__(self, words: Words | None = None, progress: Callable[[str], Any] = lambda _: None) -> None:
-        self.tree = Tree(lambda _: None)
+        self.tree = Tree(lambda path: Node(path, "race", join=Join("count", 1)) if path == "both" else None)
         self.painter = Painter(words or Words(), progress, lambda path: f"waits for {path}")
         self.stays: list[str] = []
         self.now = 0.0
@@ -83,10 +84,22 @@ def test_branches_stand_below_their_node_with_their_last_node() -> None:
     run(2, "node.left", "both.fetch.send")
     run(2, "node.left", "both")
     assert run.stays == [
-        "✓ both  1 of 2 done, 1 failed  2.0s",
+        "- both  0 of 2 done, 1 failed  left  2.0s",
         "├ - fetch.send  mail  left  1.5s",
         "└ ✗ look  work  gone: not there",
     ]
+
+
+def test_who_lost_a_race_was_left_and_the_race_was_not() -> None:
+    run = Told()
+    run(0, "node.entered", "both")
+    run.call(0, "both.near")
+    run.call(0, "both.far")
+    run(0, "node.entered", "both.slow")
+    run.back(0, "both.near")
+    for path in ("both.near", "both.far", "both"):
+        run(0, "node.left", path)
+    assert run.stays == ["✓ both  1 of 3 done", "├ ✓ near  work", "├ - far  work  left", "└ - slow  left"]
 
 
 def test_trees_stand_in_trees() -> None:

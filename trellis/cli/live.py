@@ -88,7 +88,7 @@ class LiveScreen(TextScreen):
         self._plan()
 
     def ask(self, above: str, prompt: str, *, shown: bool = True) -> None:
-        self._draw()
+        self._draw(asking=True)
         self._region.lines = ()  # they stay
         super().ask(above, prompt, shown=shown)
 
@@ -107,14 +107,16 @@ class LiveScreen(TextScreen):
         self._draw()
         self._plan()
 
-    def _draw(self) -> None:
-        """Draw the tree as it is now, if no prompt is in its way."""
+    def _draw(self, *, asking: bool = False) -> None:
+        """Draw the tree as it is now, if no prompt is in its way. Where one comes next, the node that asks is left out."""
         stream = sys.stdout
         if self._prompt or self._typing or self._run is None or not isinstance(stream, Terminal):
             return
         now, room = monotonic(), self._room()
         root = self._tree.root
         lasting = bool(self._tree.undone) or (root is not None and now - root.since >= DELAY_S)
+        if asking and root is not None and root.question is not None:
+            lasting = False
         lines = self._painter.live(self._tree, now, room) if lasting else []
         if not lines and not self._region.lines:
             return

@@ -92,10 +92,15 @@ def _number(name: str, default: int) -> int:
 
 
 def on_terminal(stream: Any) -> Any:
-    """The stream as one that cannot be steered, where it is a terminal; else as it is."""
-    if not isinstance(stream, io.TextIOWrapper) or not stream.isatty():
+    """The stream as one that cannot be steered, where it is a terminal, or colored like one; else as it is."""
+    if not isinstance(stream, io.TextIOWrapper) or not (stream.isatty() or colors_forced()):
         return stream
     return Terminal(stream.buffer, stream.encoding, stream.errors, line_buffering=True)
+
+
+def colors_forced() -> bool:
+    """Whether FORCE_COLOR wants colors where there is no terminal too; 0 and nothing do not."""
+    return os.environ.get("FORCE_COLOR", "") not in ("", "0")
 
 
 def painted(text: str, color: str) -> str:
@@ -116,7 +121,7 @@ def put(text: str) -> None:
 
 def put_data(data: bytes) -> None:
     """Bytes on stdout, at once: as they are for a program, as text for a terminal. Raises OSError."""
-    if isinstance(sys.stdout, Terminal):
+    if isinstance(sys.stdout, Terminal) and sys.stdout.isatty():
         sys.stdout.write(data.decode(errors="replace"))
     else:
         sys.stdout.buffer.write(data)

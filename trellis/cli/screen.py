@@ -8,7 +8,7 @@ import stat
 import sys
 from typing import Any, TextIO
 
-from trellis.cli.output import Terminal, painted, put_data
+from trellis.cli.output import Terminal, colors_forced, painted, put_data
 from trellis.cli.words import Line, Words, glyphs_for
 from trellis.hosts.run import Run
 
@@ -131,12 +131,13 @@ def _is_device(stream: TextIO) -> bool:
 
 def words_for(stream: TextIO) -> Words:
     """Words with the marks and the colors that a stream can show."""
-    colored = steerable(stream) and not os.environ.get("NO_COLOR")
+    forced = isinstance(stream, Terminal) and colors_forced()
+    colored = (steerable(stream) or forced) and not os.environ.get("NO_COLOR")
     return Words(glyphs_for(stream.encoding), paint=painted if colored else None)
 
 
 def steerable(stream: TextIO) -> bool:
     """Whether it is a terminal that can move its cursor and show colors."""
-    if not isinstance(stream, Terminal) or os.environ.get("TERM") == "dumb":
+    if not isinstance(stream, Terminal) or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     return sys.platform != "win32" or any(os.environ.get(name) for name in ("WT_SESSION", "ANSICON", "TERM"))

@@ -19,8 +19,8 @@ class Row:
     """A node that is active, or was until just now. `since`, `until`, `due`: seconds of the clock of whoever folds."""
 
     __slots__ = (
-        "above", "attempt", "branch", "calling", "due", "error", "failed", "fields", "finished", "node", "path",
-        "question", "rows", "since", "tool", "undoing", "until",
+        "above", "attempt", "branch", "calling", "due", "error", "failed", "fields", "finished", "given_up", "node", "path",
+        "question", "rows", "since", "taken", "tool", "undoing", "until",
     )  # fmt: skip
 
     def __init__(self, path: str, branch: str, node: Node | None, since: float, above: Row | None = None) -> None:
@@ -42,8 +42,12 @@ class Row:
         self.rows: dict[str, Row] = {}
         """The last node of each branch, by name: of all, or of those that are active or have failed."""
         self.finished: set[str] = set()
-        """The branches whose last node was left without an error."""
+        """The branches whose last node did what it was to do."""
         self.failed: set[str] = set()
+        self.given_up = False
+        """Whether some branch was left while it worked."""
+        self.taken = False
+        """Whether the node that it is a branch of was left before it."""
 
     @property
     def name(self) -> str:
@@ -52,8 +56,12 @@ class Row:
 
     @property
     def left(self) -> bool:
-        """Whether it was left while it worked."""
-        return self.until is not None and (self.calling or self.due is not None)
+        """Whether it was left while it worked, or before enough of its branches were done."""
+        if self.until is None:
+            return False
+        join = self.node.join if self.node is not None else None
+        enough = join is not None and join.mode == "count" and len(self.finished) >= join.count
+        return self.calling or self.due is not None or self.taken or (self.given_up and not enough)
 
     @property
     def acted(self) -> bool:
@@ -151,7 +159,10 @@ class Tree:
             return row
         above = row.above
         if above is not None:
-            (above.failed if row.error else above.finished).add(row.branch)
+            if row.left:
+                above.given_up = True
+            else:
+                (above.failed if row.error else above.finished).add(row.branch)
             if len(above.finished) + len(above.failed) > MANY and len(above.rows) > MANY and not row.error:
                 del above.rows[row.branch]
         return None
@@ -165,10 +176,12 @@ class Tree:
 
     def _close(self, row: Row, now: float) -> None:
         self._open.pop(row.path, None)
+        for inner in row.rows.values():
+            row.given_up = row.given_up or inner.until is None
+            inner.taken = inner.taken or inner.until is None
+            self._close(inner, now)
         if row.until is None:
             row.until = now
-        for inner in row.rows.values():
-            self._close(inner, now)
 
     def _forget(self, row: Row) -> None:
         self._open.pop(row.path, None)
