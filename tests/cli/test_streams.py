@@ -268,3 +268,12 @@ def test_an_interrupt_raised_by_a_tool_says_how_to_go_on(project: Path, kind: st
     (project / "waiting.py").write_text(f"{kind}def wait():\n    raise KeyboardInterrupt\n")
     done = trellis("run", "waiting.yaml", "--id", "a b", cwd=project)
     assert (done.code, done.err) == (130, "interrupted\nrun a b stays open; continue with: trellis resume 'a b'\n")
+
+
+def test_what_a_tool_prints_is_no_line_of_json(project: Path) -> None:
+    (project / "loud.yaml").write_text(WAITING.replace("KIND", "python"))
+    (project / "waiting.py").write_text("def wait():\n    print('loud')\n    return 1\n")
+    (project / "loud.yaml").write_text((project / "loud.yaml").read_text().replace("name: waiting", "name: loud"))
+    done = trellis("run", "loud.yaml", "--output", "json", cwd=project)
+    assert (done.code, done.err, lines_of(done)[-1]["status"]) == (0, "loud\n", "completed")
+    assert trellis("run", "loud.yaml", "--output", "text", cwd=project).out.splitlines()[1] == "loud"

@@ -27,9 +27,9 @@ class Told:
         self.stays: list[str] = []
         self.now = 0.0
 
-    def __call__(self, now: float, kind: str, node: str = "", **facts: Any) -> None:
+    def __call__(self, now: float, type: str, node: str = "", /, **facts: Any) -> None:
         self.now = now
-        finished = self.tree.fold({"type": kind, **({"node": node} if node else {}), **facts}, now)
+        finished = self.tree.fold({"type": type, **({"node": node} if node else {}), **facts}, now)
         if finished is not None:
             self.stays += self.painter.finished(finished, 60)
 
@@ -230,3 +230,13 @@ def test_a_text_is_cut_to_what_fits(text: str, width: int) -> None:
 )
 def test_lengths_of_time_are_short(seconds: float, shown: str) -> None:
     assert elapsed(seconds) == shown
+
+
+def test_a_question_stands_until_it_is_answered_and_a_reminder_is_no_call_of_its_node() -> None:
+    run = Told()
+    run(0, "node.entered", "live")
+    run(0, "ask", "live", field="go", kind="confirm")
+    run(1, "tool.called", "live", tool="mail", attempt=1, purpose="remind")
+    assert run.screen(2) == ["? live  asks for go (yes or no)  2.0s"]
+    run(2, "tool.called", "live", tool="work", attempt=1)
+    assert run.screen(3) == ["→ live  work  3.0s"]

@@ -14,7 +14,7 @@ from trellis.cli.output import Region, Terminal, size_of
 from trellis.cli.rows import Painter, Room
 from trellis.cli.screen import TextScreen, losing
 from trellis.cli.tree import Tree
-from trellis.cli.words import Line
+from trellis.cli.words import BESIDE, Line
 from trellis.engine import attempts
 from trellis.hosts.run import Run
 from trellis.model.graph import Node, static_id
@@ -78,7 +78,7 @@ class LiveScreen(TextScreen):
         if finished is not None and finished.acted and not (prompted and root is finished and not finished.rows):
             lines += self._painter.finished(finished, self._room().width)
         text = self.words.say(line)
-        if text is not None and (prompted or line["type"] not in IN_TREE):
+        if text is not None and (prompted or line["type"] not in IN_TREE or line.get("purpose") in BESIDE):
             lines.append(text)
         if lines:
             self.put("\n".join(lines))

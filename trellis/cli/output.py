@@ -119,10 +119,11 @@ def put(text: str) -> None:
     sys.stdout.flush()
 
 
-def put_data(data: bytes) -> None:
-    """Bytes on stdout, at once: as they are for a program, as text for a terminal. Raises OSError."""
-    if isinstance(sys.stdout, Terminal) and sys.stdout.isatty():
-        sys.stdout.write(data.decode(errors="replace"))
+def put_data(data: bytes, stream: Any = None) -> None:
+    """Bytes on stdout, or what was stdout before, at once: as they are for a program, as text for a terminal. Raises OSError."""
+    out = sys.stdout if stream is None else stream
+    if isinstance(out, Terminal) and out.isatty():
+        out.write(data.decode(errors="replace"))
     else:
-        sys.stdout.buffer.write(data)
-    sys.stdout.flush()
+        out.buffer.write(data)
+    out.flush()

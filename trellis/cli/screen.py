@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any, TextIO
 
 from trellis.cli.output import Terminal, colors_forced, painted, put_data
@@ -29,6 +30,13 @@ class TextScreen:
         self._prompt = ""
         self._left = False
         self._prompts = sys.stdout if sys.stdout.isatty() else sys.stderr
+
+    edits = True
+    """Whether a line that is typed at a prompt can be edited."""
+
+    def alone(self) -> AbstractContextManager[object]:
+        """While this lasts, nobody else writes where the lines go, if that would spoil them."""
+        return nullcontext()
 
     def follow(self, run: Run) -> None:
         """That run is shown from now on."""
@@ -86,18 +94,23 @@ class TextScreen:
 
 
 class JsonScreen(TextScreen):
-    """Writes lines as JSON, each at once; prompts go to stderr."""
+    """Writes lines as JSON, each at once; prompts go to stderr, and so does what tools print."""
+
+    edits = False
 
     def __init__(self) -> None:
         import msgspec
 
         super().__init__()
         self._encode = msgspec.json.Encoder().encode
-        self._prompts = sys.stderr
+        self._out, self._prompts = sys.stdout, sys.stderr
+
+    def alone(self) -> AbstractContextManager[object]:
+        return redirect_stdout(sys.stderr)
 
     def show(self, line: Line) -> None:
-        with losing(sys.stdout):
-            put_data(self._encode(line) + b"\n")
+        with losing(self._out):
+            put_data(self._encode(line) + b"\n", self._out)
 
     def put(self, text: str) -> None:
         """Nothing: words are no JSON."""

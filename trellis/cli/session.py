@@ -56,7 +56,8 @@ def hold(begin: Begin, options: Options) -> int:
     log, silence = logging.getLogger("trellis"), logging.NullHandler()
     log.addHandler(silence)  # whoever stays with a run is told all of it in other words
     try:
-        return asyncio.run(_hold(begin, options, screen, answers, way))
+        with screen.alone():
+            return asyncio.run(_hold(begin, options, screen, answers, way))
     except KeyboardInterrupt:
         tell("interrupted")
         way.tell()

@@ -22,7 +22,7 @@ class TerminalAnswers:
     def __init__(self, lines: TypedLines, screen: TextScreen) -> None:
         self._lines, self._screen = lines, screen
         self._echo, self._modes = Echo(), Modes()
-        self._edits = prepare_editing()
+        self._edits = screen.edits and prepare_editing()
 
     async def _form(self, question: Line) -> Value | Unfit:
         """One question after the other; what was typed, by field. None, or Unfit, where that was one answer."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from trellis.cli.words import Line, called
+from trellis.cli.words import BESIDE, Line, called
 from trellis.model.graph import Node
 
 MANY = 8
@@ -100,7 +100,7 @@ class Tree:
             self.undone.pop(line["node"], None)
         elif kind == "run.finished":
             return self._end(now)
-        elif "node" in line:
+        elif "node" in line and line.get("purpose") not in BESIDE:
             self._note(kind, line, now)
         return None
 
@@ -138,6 +138,7 @@ class Tree:
             return
         if kind in ("tool.called", "emit.sent"):
             row.tool, row.attempt, row.calling, row.due = called(line), line["attempt"], True, None
+            row.question = None
         elif kind in ("tool.returned", "emit.returned"):
             error = line.get("error")
             row.calling, row.error = False, f"{error['code']}: {error['message']}" if error else ""
