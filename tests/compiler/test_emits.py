@@ -36,7 +36,7 @@ nodes:
 """
     assert [line.partition(" (")[0] for line in problems(text)] == [
         "3:29: E211 no field named 'q'",
-        "3:50: E404 secret field 's' can only be passed on whole, as {{ s }}",
+        "3:50: E404 secret field 's' cannot be sent: the other run would keep it in clear",
         "3:65: E402 `+` does not take a string and an integer: write str(…) to make it a text",
         "3:80: E403 cannot read this text: this {{ is never closed: write }} after the expression, or {{{{ for {{ itself",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.compiler.checking import definition
 from trellis.engine import State, Step, apply, start
 from trellis.engine.versions import Verdict, compare
-from trellis.model.actions import CallTool
+from trellis.model.actions import Attempted
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
@@ -153,7 +153,7 @@ def event(state: State, words: str) -> Event:
     found = next(
         name
         for name, pending in state.open.items()
-        if isinstance(pending.request, CallTool) and pending.request.node == node
+        if isinstance(pending.request, Attempted) and pending.request.node == node
     )
     if kind == "fail":
         return ActionFailed(at, found, value[0] if value else "failed", "no")

@@ -17,7 +17,7 @@ FOLDER = ROOT / "docs" / "language"
 BAD = "| bad input | what is said |"
 OPTION = re.compile(r"^\| option of ([^|]+?) \|")
 CODE = re.compile(r"(`+)(.+?)\1")
-STEPS = ("answer", "signal", "tool", "later", "cancel", "set", "allow", "locale", "ask")
+STEPS = ("answer", "signal", "tool", "later", "cancel", "set", "allow", "locale", "ask", "run")
 """What a step may begin with; a piece that begins with nothing of these changes the example."""
 
 

@@ -10,7 +10,7 @@ A step is one line, `WORD NAME: VALUE`, its value YAML:
                                                            tool NAME beats 20s 5s: VALUE   after so long, so long, gives
     later: 1h                 so much time passes
     cancel: why               locale: pt-BR             the language of the run
-    ask: tools                as with --ask-tools
+    ask: tools                as with --ask-tools  run NAME: FILE      another run, of a file of the page, is there before
 
 `"x" * 1000` and `[1] * 1000` are long values. A tool that no step speaks of gives null, but for a process, and a function in a file of the page: these are real.
 """
@@ -42,10 +42,10 @@ from trellis.testing.clocks import ManualClock
 
 Line = dict[str, Any]
 STEP = re.compile(r"(?P<word>\w+)(?: (?P<name>[\w.\[\]-]+))?(?: (?P<more>[^:]+))?(?:: (?P<value>.*))?", re.DOTALL)
-BEFORE = ("set", "allow", "locale", "tool", "ask")
+BEFORE = ("set", "allow", "locale", "tool", "ask", "run")
 SPINS = 100
 """How often everything else may go on before a run that said nothing is taken to be at rest."""
-LOUD = ("tool.returned", "timer.fired", "undo.done", "error", "run.finished", "run.child")
+LOUD = ("tool.returned", "emit.returned", "timer.fired", "undo.done", "error", "run.finished", "run.child")
 
 
 TIMES = re.compile(r"""(".*"|\[.*\]) \* ([\d_]+)""")
@@ -132,6 +132,9 @@ class Playing:
             dispatcher.register(name, self._tool(name), effect=graph.definition.tools[name].effect)
         approve = ask_always if any(word == "ask" for word, _, _, _ in steps) else None
         async with Host(dispatcher=dispatcher, clock=self._clock, allow=allow, approve=approve) as host:
+            for word, name, _, value in steps:
+                if word == "run":
+                    await host.start(load(self._path.parent / value, cache=False), id=name)
             try:
                 run = await host.start(graph, fields, id=self._path.stem, locale=locale)
             except TrellisError as error:

@@ -22,10 +22,8 @@ ELSEWHERE = {
 SHARED = ("a body", "`each`", "a reaction")
 """What has the keys of a node too."""
 TO_COME = {
-    "a node": {"wait", "emit", "end", "catch", "needs"},
-    "emit": {"to", "signal", "with"},
+    "a node": {"end", "catch", "needs"},
     "end": {"status", "result"},
-    "wait": {"states", "signal", "time", "until", "if"},
 }
 """Keys whose pages are yet to be written."""
 

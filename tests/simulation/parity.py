@@ -15,7 +15,7 @@ from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, Refused, RunClosed
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
-from trellis.model.actions import CallTool
+from trellis.model.actions import CallTool, Emit
 from trellis.model.values import Value
 from trellis.stores.base import RunRow, Store
 from trellis.testing.clocks import ManualClock
@@ -53,7 +53,7 @@ class Gate:
 
 
 async def settled(run: Run, gate: Gate) -> None:
-    """Wait until every call that the run wants is at work, and none that it gave up."""
+    """Wait until every call that the run wants is at work, none that it gave up, and every signal that it sends is over."""
     async with asyncio.timeout(20):
         while not run.closed:
             wanted = {
@@ -61,7 +61,7 @@ async def settled(run: Run, gate: Gate) -> None:
                 for name, pending in run.state.open.items()
                 if isinstance(pending.request, CallTool) and not pending.uncertain
             }
-            going = any(pending.cancelling for pending in run.state.open.values())
+            going = any(pending.cancelling or isinstance(pending.request, Emit) for pending in run.state.open.values())
             if not going and gate.waiting.keys() == wanted:
                 return
             await asyncio.sleep(0.0002)

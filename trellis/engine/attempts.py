@@ -57,7 +57,7 @@ def emit(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     names = scope(turn, token)
     receiver = linked.to(names)
     if not isinstance(receiver, str) or not is_run_id(receiver):
-        raise Fault("invalid", f"signal '{emission.signal}' goes to the id of a run, found {found(receiver)}")
+        raise Fault("invalid", f"signal '{emission.signal}': expected the id of a run, found {found(receiver)}")
     request = Emit(
         id=turn.next_id(),
         idempotency_key=turn.key(token),

@@ -53,6 +53,10 @@ def _read(view: View, text: Text, secret: frozenset[str], also: dict[str, str]) 
     parsed = view.language.parse(text.kind, text.text)
     read = parsed.names | parsed.soft_names
     for name in sorted((read & secret) | {also[name] for name in read & also.keys()}):
+        if "emit" in text.steps:
+            message = f"secret field '{name}' cannot be sent: the other run would keep it in clear"
+            yield view.problem("E404", message, text.steps, hint="let the other run read it at its own start")
+            continue
         message = f"secret field '{name}' can only be passed on whole, as {{{{ {name} }}}}"
         yield view.problem("E404", message, text.steps, hint=HINT)
 
