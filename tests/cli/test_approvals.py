@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Here
+from trellis.cli.terminal import VERDICT
 
 LIVE = """\
 trellis: 1
@@ -152,13 +153,13 @@ def test_a_person_says_y_n_or_back_and_why(live: Here) -> None:
     from tests.cli.console import Console
 
     person = Console("run", "two.yaml", "--id", "r", "--as", "ben", cwd=Path(live.folder), NO_COLOR="1")
-    assert person.expect("]: ") == "Go live?\nverdict [y/n/back: reason; 0 of 2]: "
+    assert person.expect("]: ") == f"Go live?\n{VERDICT}\nverdict [y/n/back; 0 of 2]: "
     person.type("1\n")
-    assert person.expect("]: ") == "1\n✗ choose one of: approve, reject, back\nverdict [y/n/back: reason; 0 of 2]: "
+    assert person.expect("]: ") == f"1\n✗ choose one of: approve, reject, back\n{VERDICT}\nverdict [y/n/back; 0 of 2]: "
     person.type("Y: looks fine\n")
     assert person.end()[0] == 7
     again = Console("resume", "r", "--as", "ana", cwd=Path(live.folder), NO_COLOR="1")
-    assert again.expect("]: ") == "Go live?\nverdict [y/n/back: reason; 1 of 2, from ben]: "
+    assert again.expect("]: ") == f"Go live?\n{VERDICT}\nverdict [y/n/back; 1 of 2, from ben]: "
     again.type("back: paint it\n")
     assert again.end()[0] == 1
     shown = json.loads(live("runs", "show", "r", "--json").out)["fields"]["verdict"]

@@ -19,6 +19,7 @@ if sys.platform == "win32":
     pytest.skip("no pseudo-terminals here", allow_module_level=True)
 
 from tests.cli.console import Console, trellis
+from tests.cli.window import Window
 
 EVERY_KIND = """\
 trellis: 1
@@ -375,27 +376,6 @@ def loud():
 """
 
 
-class Screen:
-    """What a terminal of some size shows after all that was written: only what the tree uses is understood."""
-
-    def __init__(self) -> None:
-        self.rows = [""]
-        self.at = 0
-
-    def write(self, text: str) -> Screen:
-        for part in re.findall(r"\x1b\[[?\d]*[A-Za-z]|[^\x1b]", text):
-            if part == "\n":
-                self.at += 1
-                self.rows += [""] * (self.at + 1 - len(self.rows))
-            elif part == "\x1b[J":
-                self.rows[self.at :] = [""]
-            elif part.startswith("\x1b[") and part.endswith("A"):
-                self.at -= int(part[2:-1])
-            elif part not in ("\r", "\x1b[?7l", "\x1b[?7h"):
-                self.rows[self.at] += part
-        return self
-
-
 def test_the_tree_stands_below_what_is_said_and_goes_on_until_its_node_is_done(project: Path) -> None:
     (project / "slow.yaml").write_text(SLOW)
     (project / "slow.py").write_text(TOOLS)
@@ -404,7 +384,7 @@ def test_the_tree_stands_below_what_is_said_and_goes_on_until_its_node_is_done(p
     (project / "said").touch()
     person.expect("✓ quiet")
     person.expect("\x1b[?7h")
-    shown = [re.sub(r"[\d.]+s$", "…s", row) for row in Screen().write(person.screen).rows]
+    shown = [re.sub(r"[\d.]+s$", "…s", row) for row in Window().write(person.screen).rows]
     assert shown == [
         "Off we go.",
         "printed",
@@ -417,7 +397,7 @@ def test_the_tree_stands_below_what_is_said_and_goes_on_until_its_node_is_done(p
     person.expect("go [y/n]: ")
     person.type("y\n")
     code, _ = person.end()
-    rows = [re.sub(r"  [\d.]+s", "", row) for row in Screen().write(person.screen).rows]
+    rows = [re.sub(r"  [\d.]+s", "", row) for row in Window().write(person.screen).rows]
     assert (code, rows) == (
         0,
         [

@@ -63,7 +63,7 @@ class LiveScreen(TextScreen):
         if sys.platform != "win32" and self._continued is not None:
             signal.signal(signal.SIGCONT, self._continued)
         try:
-            self._draw()
+            self._draw(asking=True)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, Terminal):

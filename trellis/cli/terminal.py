@@ -106,7 +106,8 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
         return "".join(f"{line}\n" for line in [*above, harmless(shortened(question["text"]))]), "allow it? [y/N]: "
     default, kind = question.get("default"), question["kind"]
     if kind == "approve":
-        may = f" [{'; '.join(filter(None, ('y/n/back: reason', so_far(question))))}]"
+        above.append(VERDICT)
+        may = f" [{'; '.join(filter(None, ('y/n/back', so_far(question))))}]"
     elif kind == "confirm":
         may = f" [{'Y' if default is True else 'y'}/{'N' if default is False else 'n'}]"
     else:
@@ -116,6 +117,7 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
     return "".join(f"{line}\n" for line in above), f"{harmless(label)}: "
 
 
+VERDICT = "  y approves, n rejects, back sends it back; a reason may follow: n: too late"
 MORE = "> "
 """The prompt of each line of a text of several."""
 LINES = f" (lines; a line with only {END} ends)"
