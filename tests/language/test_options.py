@@ -21,10 +21,7 @@ ELSEWHERE = {
 """What other pages than those of the language tell of."""
 SHARED = ("a body", "`each`", "a reaction")
 """What has the keys of a node too."""
-TO_COME = {
-    "a node": {"end", "catch", "needs"},
-    "end": {"status", "result"},
-}
+TO_COME: dict[str, set[str]] = {}
 """Keys whose pages are yet to be written."""
 
 

@@ -44,11 +44,19 @@ def _text(view: View, text: Text, scope: Scope) -> Iterator[Problem]:
         return
     if "fields" not in view.lost():
         for name in sorted(parsed.names | parsed.soft_names):
-            if name not in scope:
+            if name not in scope and not _lost(view, name):
                 message, hint = _unknown(view, text, name, scope)
                 yield problem("E211", message, text.steps, hint=hint)
     for reason in view.language.faults(text.kind, text.text, scope, text.wants):
         yield problem("E402", reason, text.steps)
+
+
+def _lost(view: View, name: str) -> bool:
+    """Whether a way could not be read that may have brought this name."""
+    way = {"error": "catch", "signal": "upon"}.get(name)
+    return way is not None and any(
+        view.torn(*steps, way) for steps in ((), *(site.steps for site in view.sites.values()))
+    )
 
 
 def _unknown(view: View, text: Text, name: str, scope: Scope) -> tuple[str, str]:
