@@ -31,7 +31,7 @@ THIRD_PARTY = {  # library -> the packages that may import it
     "cryptography": ("trellis.hosts.vault",),
     "jsonschema": ("trellis.loaders",),
     "msgspec": ("trellis",),
-    "networkx": ("trellis.compiler",),
+    "networkx": ("trellis.compiler", "trellis.planning"),
     "psycopg": ("trellis.stores.postgres", "trellis.stores.locks.postgres"),
     "redis": ("trellis.stores.redis",),
     "ruamel": ("trellis.loaders",),

@@ -17,7 +17,7 @@ class WrittenAnswers:
     interactive = False
 
     def __init__(self, data: list[Value] | dict[str, Value], source: str) -> None:
-        self.source = source
+        self.source, self.data = source, data
         self._sheet = AnswerSheet(data)
 
     async def answer(self, question: Line) -> Value | None:
