@@ -19,7 +19,7 @@ nodes:
 def test_each_form_is_data() -> None:
     waits = [found.wait for found in definition(FORMS).nodes.values() if found.wait is not None]
     assert waits == [Wait(signal="go"), Wait(time=5400.0), Wait(until="{{ due }}"), Wait(condition="n > 3")]
-    assert [wait.shown for wait in waits] == ["signal go", "1h30m", "until {{ due }}", "if n > 3"]
+    assert [wait.shown for wait in waits] == ["signal go", "1h30m", "until {{ due }}", "`n > 3`"]
 
 
 def test_an_expression_that_yaml_has_read_as_a_value_is_one() -> None:

@@ -65,7 +65,7 @@ def test_a_wait_under_way_goes_on_where_no_timer_is_missing_or_too_many(changes:
         (
             [("if: {wait: {if: n > 3}}", "if: {wait: {time: 1s}}")],
             (
-                "node 'b.if' waits for if n > 3, and what takes its place for a time; let the run leave it first, or keep what it "
+                "node 'b.if' waits for `n > 3`, and what takes its place for a time; let the run leave it first, or keep what it "
                 "waits for"
             ),
         ),

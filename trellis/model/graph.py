@@ -177,7 +177,7 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True, rename={"condition":
         if self.time is not None:
             return format_duration(self.time)
         if self.condition is not None:
-            return f"if {self.condition}"
+            return f"`{self.condition}`"
         return ", ".join(self.states) if self.until is None else f"until {self.until}"
 
 

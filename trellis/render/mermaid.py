@@ -183,7 +183,7 @@ def _shape(node: Node) -> str:
     elif node.verb == "end" and node.end is not None:
         words.append(f"end {node.end.status}")
     elif node.verb == "wait" and node.wait is not None:
-        words.append(f"wait {node.wait.shown}")
+        words.append(f"wait {node.wait.shown}" if node.wait.condition is None else f"wait if {node.wait.condition}")
     elif node.verb == "emit" and node.emit is not None:
         words.append(f"emit {node.emit.signal} to {node.emit.to}")
     elif node.verb == "pass" and (node.set or node.adds or node.removes):
