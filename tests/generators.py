@@ -90,7 +90,8 @@ def generate(random: Random) -> Data:
     if random.random() < 0.5:
         document["upon"] = {random.choice(["interrupt", "fault"]): random.choice(["bye", "$rollback"])}
     if random.random() < 0.2:
-        document["limits"] = {"visits": 50}
+        few = {"visits": 50, "time": "20s", "open": random.randint(1, 9), "value": "40B", "journal": "2kB"}
+        document["limits"] = {key: few[key] for key in random.sample(sorted(few), 2)}
     _lead_to(nodes, "bye")
     return _with_states(random, document) if random.random() < 0.5 else document
 

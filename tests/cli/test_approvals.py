@@ -164,3 +164,70 @@ def test_a_person_says_y_n_or_back_and_why(live: Here) -> None:
     assert again.end()[0] == 1
     shown = json.loads(live("runs", "show", "r", "--json").out)["fields"]["verdict"]
     assert (shown["choice"], shown["reason"], shown["by"]) == ("back", "paint it", "ana")
+
+
+BACK = """\
+trellis: 1
+name: paint
+start: build
+fields: {verdict: {type: approval, optional: true}, coats: {type: integer, default: 0}}
+tools:
+  build: {python: "paints:build"}
+  strip: {python: "paints:strip"}
+nodes:
+  build: {do: build, undo: {do: strip}, set: {fields: {coats: coats + 1}}, to: live}
+  live:
+    say: Go live?
+    ask: {approve: verdict, by: [ana, ben]}
+    to: [{if: verdict.choice == "back", to: build, undo: true}, {if: verdict.ok, to: $end}, {to: $rollback}]
+"""
+TOLD = (
+    "undo.started strip; tool.called strip; tool.returned strip; undo.done; node.left; node.entered; tool.called build; "
+    "tool.returned build; fields.changed; node.left; node.entered; say; ask"
+)
+"""What a verdict of `back` does, from the answer to the next question."""
+
+
+@pytest.fixture
+def paint(here: Here) -> Here:
+    (here.folder / "paint.yaml").write_text(BACK)
+    (here.folder / "paints.py").write_text(
+        "def build():\n    return 'built'\n\n\ndef strip():\n    return 'stripped'\n"
+    )
+    return here
+
+
+def test_who_pushes_back_has_it_done_again_and_is_asked_again(paint: Here) -> None:
+    typed = "back: more coats\nb: still more\nno: enough\n".replace("b:", "back:")
+    done = paint("run", "paint.yaml", "--id", "r", "--as", "ana", "--output", "json", typed=typed)
+    told = lines(done.out)
+    kinds = [" ".join([line["type"], *([line["tool"]] if "tool" in line else [])]) for line in told]
+    backs = [place for place, line in enumerate(told) if (line.get("fields") or {}).get("verdict")][:2]
+    assert ["; ".join(kinds[place + 1 : place + 1 + TOLD.count(";") + 1]) for place in backs] == [TOLD, TOLD]
+    verdicts = [
+        line["fields"]["verdict"] for line in told if line["type"] == "fields.changed" and "verdict" in line["fields"]
+    ]
+    assert [(given["choice"], given["reason"], given["by"]) for given in verdicts] == [
+        ("back", "more coats", "ana"), ("back", "still more", "ana"), ("reject", "enough", "ana"),
+    ]  # fmt: skip
+    assert (done.code, told[-1]["status"], told[-1]["visited"]) == (
+        8, "rolled_back", ["build", "live", "build", "live", "build", "live"],
+    )  # fmt: skip
+
+
+def test_an_answer_from_elsewhere_pushes_back_too_and_so_does_json(paint: Here) -> None:
+    paint("run", "paint.yaml", "--id", "r")
+    assert paint("answer", "r", "live", "back: paint it", "--as", "ana") == (
+        0,
+        "✓ taken; now at: live rests; build is undone by strip, attempt 1\n",
+        "nobody drives it: a worker goes on with it, or: trellis resume r\n",
+    )
+    assert paint("resume", "r").code == 7
+    shown = json.loads(paint("runs", "show", "r", "--json").out)
+    assert (shown["fields"]["verdict"]["choice"], shown["fields"]["coats"]) == ("back", 2)
+    assert paint("answer", "r", "live", '{"choice": "back", "reason": "again"}', "--as", "ben").code == 0
+    assert paint("resume", "r").code == 7
+    shown = json.loads(paint("runs", "show", "r", "--json").out)
+    assert (shown["fields"]["verdict"]["reason"], shown["fields"]["coats"]) == ("again", 3)
+    assert paint("answer", "r", "live", '{"choice": "reject", "reason": "never"}', "--as", "ben").code == 0
+    assert (paint("resume", "r").code, paint("answer", "r", "live", "approve", "--as", "ana").code) == (8, 2)

@@ -143,6 +143,8 @@ def rewritten(document: Data, random: Random) -> Data:
         if random.random() < 0.4:
             state.pop(gone, None)
     if random.random() < 0.3:
+        edited["limits"] = random.choice([{}, {"time": "5s", "open": 2}, {"journal": "1kB", "value": "30B"}])
+    if random.random() < 0.3:
         edited["fields"]["m"] = {"type": "integer", "default": 1, "check": "value > 0"}
     try:
         compiled(edited)

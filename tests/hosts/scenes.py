@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError
+from trellis.hosts.clock import LONGEST_ALARM_S
 from trellis.hosts.local import Run
 from trellis.testing.clocks import ManualClock
 
@@ -170,7 +171,7 @@ class Held:
 
 
 class Adjustable(ManualClock):
-    """A clock whose hands can be set; its alarms ring after their delay all the same."""
+    """A clock whose hands can be set; its alarms ring after their delay all the same, and none later than the system's."""
 
     def __init__(self, now: float = 1_000_000.0) -> None:
         super().__init__(now)
@@ -178,3 +179,6 @@ class Adjustable(ManualClock):
 
     def now(self) -> float:
         return super().now() + self.offset
+
+    def alarm(self, delay: float, ring: Callable[[], None]) -> Any:
+        return super().alarm(min(delay, LONGEST_ALARM_S), ring)

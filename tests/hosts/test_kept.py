@@ -14,8 +14,9 @@ from tests.hosts.scenes import Adjustable, play, until
 from trellis.dispatch import Dispatcher
 from trellis.errors import InvalidField, Refused, StoreUnavailable, UsageError
 from trellis.hosts import serving
+from trellis.hosts.clock import LONGEST_ALARM_S
 from trellis.hosts.commands import Answer
-from trellis.hosts.driver import LONGEST_ALARM_S, SNAPSHOT_EVERY
+from trellis.hosts.driver import SNAPSHOT_EVERY
 from trellis.hosts.local import WORTH_A_SNAPSHOT, Host
 from trellis.hosts.operations import fork
 from trellis.hosts.sending import send

@@ -13,7 +13,6 @@ from tests.language.page import ROOT, options, pages
 SCHEMA: dict[str, Any] = json.loads((ROOT / "trellis/loaders/schemas/graph.schema.json").read_text("utf-8"))
 ELSEWHERE = {
     "a document": "format.md",
-    "`limits`": "format.md",
     "a schedule": "schedules.md",
     "`calendar`": "schedules.md",
     "`migrate`": "versions.md",

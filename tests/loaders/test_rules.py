@@ -20,6 +20,7 @@ from trellis.loaders.shape import check_shape
 from trellis.model.documents import Document
 from trellis.model.durations import parse_duration
 from trellis.model.problems import Place
+from trellis.model.sizes import parse_size
 
 FILE = Path(__file__).parents[2] / "trellis/loaders/schemas/graph.schema.json"
 SCHEMA: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
@@ -30,6 +31,11 @@ formats = FormatChecker()
 @formats.checks("trellis-duration", raises=ValueError)
 def is_duration(value: object) -> bool:
     return not isinstance(value, str) or parse_duration(value) >= 0
+
+
+@formats.checks("trellis-size", raises=ValueError)
+def is_size(value: object) -> bool:
+    return not isinstance(value, str) or parse_size(value) > 0
 
 
 JUDGE = Draft202012Validator(SCHEMA, format_checker=formats)
@@ -129,6 +135,17 @@ def test_the_pattern_for_editors_takes_what_the_parser_of_durations_takes(text: 
     pattern = {"type": "string", "pattern": SCHEMA["$defs"]["duration"]["pattern"]}
     assert Draft202012Validator(pattern).is_valid(text) is right
     assert formats.conforms(text, "trellis-duration") is right
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [(text, True) for text in ("1B", "64KiB", "1.5MB", "7kB", "7KB", "2GiB", "2GB")]
+    + [(text, False) for text in ("", "7", "MB", "7 MB", "7mb", "1.MB", ".5MB", "-1MB", "7TB", "5s")],
+)
+def test_the_pattern_for_editors_takes_what_the_parser_of_sizes_takes(text: str, right: bool) -> None:
+    pattern = {"type": "string", "pattern": SCHEMA["$defs"]["size"]["pattern"]}
+    assert Draft202012Validator(pattern).is_valid(text) is right
+    assert formats.conforms(text, "trellis-size") is right
 
 
 def subschemas(schema: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:

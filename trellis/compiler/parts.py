@@ -25,6 +25,7 @@ from trellis.model.graph import (
     Tool,
 )
 from trellis.model.saying import Saying
+from trellis.model.sizes import parse_size
 from trellis.model.types import Type, fitter, parse_type
 from trellis.model.values import Value, canonical
 
@@ -223,7 +224,9 @@ def tool(data: dict[str, Any]) -> Tool | None:
 def limits(data: dict[str, Any]) -> Limits:
     """`limits`, with our own for what it does not say."""
     written = data.get("limits") or {}
-    return made(Limits, **{name: written[name] for name in ("steps", "visits") if name in written})
+    given = {name: written[name] for name in ("steps", "visits", "open") if name in written}
+    given.update({name: parse_size(written[name]) for name in ("value", "journal") if name in written})
+    return made(Limits, time=seconds(written, "time"), **given)
 
 
 def migrate(data: dict[str, Any]) -> Migrate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trellis.engine import approvals
+from trellis.engine.limits import too_large
 from trellis.engine.program import Program
 from trellis.engine.questions import asked
 from trellis.engine.state import Refusal, State, Step
@@ -36,6 +37,9 @@ def answer(program: Program, state: State, event: AnswerGiven) -> Turn | Step:
         now = f"asking now: {', '.join(asking)}" if asking else "nothing is asked now"
         return Step(state, refusal=Refusal("not_asked", f"node '{event.node}' does not ask; {now}"))
     request = pending.request
+    reason = too_large(program, event.value)
+    if reason:
+        return _again(state, request, f"the answer {reason}")
     turn = Turn(program, state, event.at)
     verdict: dict[str, Value] | None = None
     try:

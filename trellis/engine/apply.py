@@ -12,10 +12,11 @@ from typing import Any
 from trellis.engine import approvals, attempts, bodies, reminders, rollback
 from trellis.engine.answers import answer
 from trellis.engine.attempts import UNCERTAIN
+from trellis.engine.limits import journal_full, too_large, weight
 from trellis.engine.moves import change, finish
 from trellis.engine.nodes import WORK
 from trellis.engine.program import Program, program_of
-from trellis.engine.routes import raise_error
+from trellis.engine.routes import fail, out_of_time, raise_error
 from trellis.engine.signals import receive, take_buffered
 from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step
 from trellis.engine.turn import Turn
@@ -51,7 +52,16 @@ def apply(graph: Graph, state: State, event: Event) -> Step:
         return _refuse(state, "closed", f"run '{state.run}' has ended: {state.status}")
     program: Program = graph.memo.get("engine") or program_of(graph)
     step = TAKERS[type(event)](program, state, event)
-    return step if isinstance(step, Step) else settle(step)
+    return step if isinstance(step, Step) else concluded(step, event)
+
+
+def concluded(turn: Turn, event: Event) -> Step:
+    """Settle a turn that has taken its event, which is part of the journal from then on; one too many ends the run."""
+    turn.size += weight(event)
+    over = journal_full(turn)
+    if over is not None and turn.status == "running" and (turn.rollback is None or turn.rollback.back is not None):
+        fail(turn, over)
+    return settle(turn)
 
 
 def settle(turn: Turn) -> Step:
@@ -102,7 +112,11 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     else:
         token = state.tokens[request.node]
         attempts.succeeded(turn, token)
-        turn.later("complete", token.path, token.entry, event.value)
+        reason = too_large(program, event.value)
+        if reason:
+            raise_error(turn, token, "value_limit", f"the result {reason}")
+        else:
+            turn.later("complete", token.path, token.entry, event.value)
     return turn
 
 
@@ -156,6 +170,12 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
         return _refuse(state, "early", f"timer '{event.timer}' is due at {timer.due}, not at {event.at}")
     turn = Turn(program, state, event.at, event.noise)
     turn.note("timer.fired", {"node": timer.path, "timer": event.timer, "purpose": timer.purpose})
+    if timer.purpose == "time":
+        turn.drop_timers((event.timer,))
+        limit = program.definition.limits.time
+        if limit is not None:  # else the run goes by another version since
+            out_of_time(turn, limit)
+        return turn
     if timer.entry == 0:
         rollback.timer_fired(turn, event.timer, timer.purpose)
         return turn

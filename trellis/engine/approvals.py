@@ -17,7 +17,7 @@ from trellis.model.values import Value
 NOT_APPROVER, APPROVED_BEFORE = "not_approver", "approved_before"
 UNANSWERED = "unanswered"
 """The reason of the rejection that silence is."""
-APPROVAL = Type("approval")
+APPROVAL, MAP = Type("approval"), Type("map")
 
 
 class NotTheirs(Exception):
@@ -108,6 +108,8 @@ def _with(request: RequestInput, verdict: dict[str, Value]) -> tuple[Given, ...]
 
 
 def _said(value: Value) -> dict[str, Value]:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = read_text(MAP, value)
     if isinstance(value, str):
         read_verdict = read_text(APPROVAL, value)
         assert isinstance(read_verdict, dict)

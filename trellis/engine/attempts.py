@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from trellis.engine.limits import no_room
 from trellis.engine.moves import change
 from trellis.engine.program import LinkedNode
 from trellis.engine.retries import delay_before
@@ -78,7 +79,10 @@ def again(turn: Turn, token: Token) -> None:
     request = replace(call, id=turn.next_id(), attempt=number)
     if isinstance(request, CallTool):
         request = replace(request, silence=node.heartbeat)
-    _send(turn, change(turn, token, attempt=number), request, node.timeout)
+    try:
+        _send(turn, change(turn, token, attempt=number), request, node.timeout)
+    except Fault as fault:
+        raise_error(turn, turn.tokens[token.path], fault.code, fault.message)
 
 
 def made(turn: Turn, pending: Open) -> None:
@@ -141,6 +145,10 @@ def facts(request: Attempted) -> dict[str, Any]:
 
 
 def _send(turn: Turn, token: Token, request: Attempted, timeout: float | None) -> None:
+    """Make an attempt and time it. Raises Fault where no more may be open at once."""
+    reason = no_room(turn)
+    if reason:
+        raise Fault("open_limit", reason)
     turn.emit(request, MADE[request.kind], facts(request))
     timers = token.timers
     if timeout is not None:

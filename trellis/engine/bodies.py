@@ -7,7 +7,8 @@ neither is begun.
 from __future__ import annotations
 
 from trellis.engine.declared import Declared
-from trellis.engine.moves import enter, leave, over_limit
+from trellis.engine.limits import over_limit
+from trellis.engine.moves import enter, leave
 from trellis.engine.routes import fail
 from trellis.engine.turn import Turn
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trellis.engine.chain import Chain
-from trellis.engine.moves import change, enter, inside, leave, over_visits, shift
+from trellis.engine.limits import over_visits
+from trellis.engine.moves import change, enter, inside, leave, shift
 from trellis.engine.program import LinkedNode
 from trellis.engine.routes import fail, raise_error, route
 from trellis.engine.state import NOTHING, ErrorFacts, Joining, Setting, Token

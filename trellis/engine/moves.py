@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from trellis.engine.state import NOTHING, ErrorFacts, Setting, Status, Token
+from trellis.engine.state import NOTHING, Setting, Status, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
 from trellis.model.actions import RequestInput
@@ -97,22 +97,6 @@ def enter(
         turn.stirred = True
 
 
-def over_limit(turn: Turn, node: str, path: str) -> ErrorFacts | None:
-    """Why one more move, to this node, would be too much, as an error of the node at `path`; None where it is not."""
-    steps = turn.program.definition.limits.steps
-    if turn.steps >= steps:
-        return ErrorFacts("step_limit", f"more than {steps} moves in one turn", path)
-    return over_visits(turn, node, path)
-
-
-def over_visits(turn: Turn, node: str, path: str) -> ErrorFacts | None:
-    """Why one more visit of this node would be too much; None where it is not."""
-    visits = turn.program.definition.limits.visits
-    if visits and turn.visits.count(node) >= visits:
-        return ErrorFacts("visit_limit", f"node '{node}' was entered {visits} times already", path)
-    return None
-
-
 def leave(turn: Turn, token: Token) -> None:
     """Take the token away, and first those inside it. Open work is cancelled."""
     if token.join is not None and token.join.running:
@@ -162,7 +146,7 @@ def finish(turn: Turn, status: Status, result: Value = None) -> None:
                 turn.cancel(pending.request)
         turn.write_open().clear()
     if turn.timers:
-        turn.write_timers().clear()
+        turn.drop_timers(tuple(turn.timers))
     turn.agenda.clear()
     turn.buffer = ()
     turn.rollback = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trellis.engine import attempts, joins, reminders, rollback
+from trellis.engine.limits import no_room
 from trellis.engine.moves import change, finish, shift, write
 from trellis.engine.program import LinkedNode
 from trellis.engine.questions import asked
@@ -188,6 +189,9 @@ def _wait(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
 def _ask(turn: Turn, token: Token, linked: LinkedNode, text: str) -> None:
     ask = linked.node.ask
     assert ask is not None
+    reason = no_room(turn)
+    if reason:
+        raise Fault("open_limit", reason)
     request = RequestInput(
         id=turn.next_id(),
         idempotency_key=turn.key(token),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trellis.engine import approvals
+from trellis.engine.limits import no_room
 from trellis.engine.moves import change
 from trellis.engine.program import LinkedNotice
 from trellis.engine.rollback import chosen_tool
@@ -25,9 +26,9 @@ def start(turn: Turn, token: Token, node: Node) -> list[str]:
     """Set the first timer of each kind that the node has."""
     timers = []
     if node.remind is not None:
-        timers.append(_timer(turn, token, "remind", node.remind.every, 1))
+        timers.append(_timer(turn, token, "remind", turn.at + node.remind.every, 1))
     if node.escalate:
-        timers.append(_timer(turn, token, "escalate", node.escalate[0].after, 1))
+        timers.append(_timer(turn, token, "escalate", turn.at + node.escalate[0].after, 1))
     return timers
 
 
@@ -49,7 +50,7 @@ def remind(turn: Turn, token: Token, _timer_fired: Timer) -> None:
             turn.cancel(pending.request)
     token = _tell(turn, token, linked.remind, "remind", number)
     if not policy.max or number < policy.max:
-        timer = _timer(turn, token, "remind", policy.every, number + 1)
+        timer = _timer(turn, token, "remind", turn.at + policy.every, number + 1)
         change(turn, token, timers=(*token.timers, timer))
 
 
@@ -64,8 +65,7 @@ def escalate(turn: Turn, token: Token, fired: Timer) -> None:
     approvals.widen(turn, token, step.by)
     token = _tell(turn, token, linked.escalate[taken], "escalate", taken + 1)
     if taken + 1 < len(steps):
-        due = fired.due + steps[taken + 1].after - step.after
-        timer = _timer(turn, token, "escalate", max(due - turn.at, 0.0), taken + 2)
+        timer = _timer(turn, token, "escalate", fired.due + steps[taken + 1].after - step.after, taken + 2)
         change(turn, token, timers=(*token.timers, timer))
 
 
@@ -80,15 +80,18 @@ def over(turn: Turn, request: Attempted) -> None:
     change(turn, token, beside=tuple(name for name in token.beside if name != request.id))
 
 
-def _timer(turn: Turn, token: Token, purpose: Beside, delay: float, number: int) -> str:
-    return turn.start_timer(purpose, delay, token.path, token.entry, f"{turn.key(token)}/{purpose}/{number}", number)
+def _timer(turn: Turn, token: Token, purpose: Beside, due: float, number: int) -> str:
+    return turn.set_timer(purpose, due, token.path, token.entry, f"{turn.key(token)}/{purpose}/{number}", number)
 
 
 def _tell(turn: Turn, token: Token, notice: LinkedNotice, purpose: Beside, number: int) -> Token:
     """Make the call, or say the text. Its key has the number, so that each is done once and none stands for another."""
     key = f"{turn.key(token)}/{purpose}/{number}"
     facts: dict[str, Any] = {"node": token.path, "purpose": purpose}
+    reason = no_room(turn) if notice.call is not None else ""
     try:
+        if reason:
+            raise Fault("open_limit", reason)
         names = scope(turn, token)
         if notice.say is not None:
             text = said(notice.say, turn, token)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from trellis.engine.apply import apply, settle
+from trellis.engine.apply import apply, concluded
+from trellis.engine.limits import too_large
 from trellis.engine.moves import enter
 from trellis.engine.program import Program, program_of
 from trellis.engine.state import State, Step
@@ -44,8 +45,11 @@ def start(graph: Graph, event: RunStarted) -> Step:
     first = program.definition.start
     if turn.states is not None:
         turn.states.begin(turn, first)
+    limit = program.definition.limits.time
+    if limit is not None:
+        turn.start_timer("time", limit, first, 0, f"{turn.before.root}/time", 1)
     enter(turn, first, first)
-    return settle(turn)
+    return concluded(turn, event)
 
 
 def start_fields(program: Program, given: dict[str, Value]) -> dict[str, Value]:
@@ -68,6 +72,9 @@ def start_fields(program: Program, given: dict[str, Value]) -> dict[str, Value]:
         elif linked.field.default is not None or linked.field.optional:
             fields[name] = linked.field.default
     for name in given:
+        reason = too_large(program, fields[name])
+        if reason:
+            raise InvalidField(name, f"it {reason}")
         reason = failed_check(program.fields[name], fields[name], fields)
         if reason:
             raise InvalidField(name, reason)

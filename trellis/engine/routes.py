@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from trellis.engine import rollback
-from trellis.engine.moves import change, finish, leave, move, over_limit, shift
+from trellis.engine.limits import over_limit
+from trellis.engine.moves import change, finish, leave, move, shift
 from trellis.engine.state import NOTHING, ErrorFacts, Setting, Status, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
+from trellis.model.durations import format_duration
 from trellis.model.graph import END, FAIL, TARGETS
 from trellis.model.values import Value
 
 ENGINE_ERRORS = frozenset({"no_edge", "expression"})
 """Faults of the graph rather than of the world: `"*"` does not take them, their own name does.
 
-A limit ends the run at once: who caught it would go on doing what was too much.
+A limit of steps, visits or the journal ends the run: who caught it would go on doing what was too much.
 """
 
 
@@ -89,16 +91,27 @@ def route(turn: Turn, token: Token, error: ErrorFacts) -> None:
     in the place of the root. Where states refuse the way, the run fails.
     """
     target = _caught(turn.program.node(token.node).node.catch, error.code)
-    if target is None and token.parent:
+    if target is not None:
+        _take(turn, token, target, error)
+        return
+    if token.parent:
         leave(turn, token)
         turn.later("arrive", token.parent, turn.tokens[token.parent].entry, token.index, error)
         return
-    if target is None:
-        if turn.program.node(token.node).node.region:
-            leave(turn, token)
-            token = root_token(turn)
-        if not token.caught:
-            target = _caught(turn.program.definition.catch, error.code)
+    if turn.program.node(token.node).node.region:
+        leave(turn, token)
+        token = root_token(turn)
+    at_graph(turn, token, error)
+
+
+def at_graph(turn: Turn, token: Token, error: ErrorFacts) -> None:
+    """An error that reached the graph itself takes its `catch`, from where the root is, else the run fails."""
+    target = None if token.caught else _caught(turn.program.definition.catch, error.code)
+    _take(turn, token, target, error)
+
+
+def _take(turn: Turn, token: Token, target: str | None, error: ErrorFacts) -> None:
+    """Go where an error leads; None: nowhere."""
     if target is None or (turn.rollback is not None and target not in TARGETS):
         fail(turn, error)  # while an edge undoes, its node cannot be left
         return
@@ -109,6 +122,15 @@ def route(turn: Turn, token: Token, error: ErrorFacts) -> None:
         follow(turn, token, target, local={"error": facts}, error=error)
     except Fault as fault:
         fail(turn, ErrorFacts(fault.code, fault.message, token.path, token.attempt))
+
+
+def out_of_time(turn: Turn, limit: float) -> None:
+    """The time of the run is over. No node catches that, the graph may; what is rolled back ends by itself."""
+    if turn.rollback is not None and turn.rollback.back is None:
+        return
+    token = root_token(turn)
+    message = f"the run has taken {format_duration(limit)}, and may take no longer"
+    at_graph(turn, token, ErrorFacts("timeout", message, token.path))
 
 
 def fail(turn: Turn, error: ErrorFacts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trellis.engine.limits import too_large
 from trellis.engine.program import Program
 from trellis.engine.routes import go
 from trellis.engine.state import Arrived, Refusal, State, Step, Token
@@ -32,6 +33,9 @@ def receive(program: Program, state: State, event: SignalReceived) -> Turn | Ste
     unknown = set(data) - set(declared.data if declared is not None else data)
     if unknown:
         return _refuse(state, "invalid_signal", f"signal '{event.name}' carries no '{min(unknown)}'")
+    reason = too_large(program, data)
+    if reason:
+        return _refuse(state, "invalid_signal", f"what signal '{event.name}' carries {reason}")
     turn = Turn(program, state, event.at)
     turn.hear(event.id)
     if deliver(turn, event.name, data):

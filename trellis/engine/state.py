@@ -96,12 +96,12 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     """A timer that was asked for: when, what for, and the visit that set it (`entry` 0: the rollback)."""
 
     due: float
-    purpose: Literal["timeout", "deadline", "retry", "wait", "remind", "escalate"]
+    purpose: Literal["timeout", "deadline", "retry", "wait", "remind", "escalate", "time"]
     path: str
     entry: int
 
 
-IDLE = ("remind", "escalate")
+IDLE = ("remind", "escalate", "time")
 """Purposes of timers that move no run on."""
 
 
@@ -214,6 +214,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     secrets: dict[str, str] = {}
     locale: str = ""
     """As in RunStarted."""
+    size: int = 0
+    """The bytes of all events so far, as `limits.weight` counts them."""
 
     @property
     def closed(self) -> bool:

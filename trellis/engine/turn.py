@@ -63,6 +63,7 @@ class Turn:
         "rollback",
         "secrets",
         "seq",
+        "size",
         "states",
         "status",
         "steps",
@@ -91,7 +92,7 @@ class Turn:
         self._tokens: dict[str, Token] | None = None
         self._open: dict[str, Open] | None = None
         self._timers: dict[str, Timer] | None = None
-        self.entries = state.entries
+        self.entries, self.size = state.entries, state.size
         self.status: Status = state.status
         self.undo: Chain[UndoEntry] | None = state.undo
         self.rollback: Rollback | None = state.rollback
@@ -257,6 +258,7 @@ class Turn:
             self.heard,
             self.secrets,
             before.locale,
+            self.size,
         )
         return Step(state, tuple(self.requests), tuple(self.trace))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trellis.engine.limits import too_large
 from trellis.engine.program import LinkedField, Say
 from trellis.engine.state import NOTHING, Setting, Token
 from trellis.engine.turn import Turn
@@ -31,6 +32,9 @@ def fitted(turn: Turn, token: Token | None, name: str, value: Value, ahead: Sett
             stored = linked.fit(_merged(linked, fields.get(name), stored))
     except ValueError as error:
         raise Fault("invalid", f"field '{name}': {error}") from error
+    reason = too_large(turn.program, stored)
+    if reason:
+        raise Fault("value_limit", f"field '{name}' {reason}")
     reason = failed_check(linked, stored, fields)
     if reason:
         raise Fault("invalid", f"field '{name}': {reason}")

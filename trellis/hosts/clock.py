@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+LONGEST_ALARM_S = 60.0
+"""An alarm of the system rings after so long at the latest: the machine may have slept, or its clock been set."""
+
 
 class Alarm(Protocol):
     """Something that will ring, unless it is cancelled."""
@@ -24,7 +27,7 @@ class Clock(Protocol):
         """A number in [0, 1)."""
 
     def alarm(self, delay: float, ring: Callable[[], None]) -> Alarm:
-        """Call `ring` after `delay` seconds."""
+        """Call `ring` after `delay` seconds of this clock, or sooner where that is long: who is rung looks at it again."""
 
 
 async def pause(clock: Clock, delay: float) -> None:
@@ -47,4 +50,4 @@ class SystemClock:
         return random.random()
 
     def alarm(self, delay: float, ring: Callable[[], None]) -> Alarm:
-        return asyncio.get_running_loop().call_later(max(delay, 0.0), ring)
+        return asyncio.get_running_loop().call_later(min(max(delay, 0.0), LONGEST_ALARM_S), ring)

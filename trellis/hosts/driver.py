@@ -48,8 +48,6 @@ from trellis.stores.within import must_not_wait
 log = logging.getLogger("trellis")
 Reply = asyncio.Future[Step]
 
-LONGEST_ALARM_S = 60.0
-"""Then the wall clock is looked at again: the machine may have slept, or its clock been set."""
 SNAPSHOT_EVERY = 1000
 """Events from one snapshot of a run to the next: folding so many takes some ten milliseconds."""
 CLOSING_S = 10.0
@@ -391,7 +389,7 @@ class Driver:
         self.post(run, ActionFailed(self._clock.now(), name, code, why, retryable=False))
 
     def alarm(self, run: LiveRun, timer: str, due: float) -> None:
-        """Let the timer fire when it is due by the wall clock, which alarms know nothing of."""
+        """Let the timer fire when it is due by the wall clock."""
 
         def ring() -> None:
             run.alarms.pop(timer, None)
@@ -400,8 +398,7 @@ class Driver:
             elif timer in run.state.timers:
                 self.alarm(run, timer, due)
 
-        delay = min(due - self._clock.now(), LONGEST_ALARM_S)
-        run.alarms[timer] = self._clock.alarm(delay, ring)
+        run.alarms[timer] = self._clock.alarm(due - self._clock.now(), ring)
 
     def fired(self, timer: str) -> TimerFired:
         """The event of a timer that is due now."""

@@ -106,7 +106,13 @@ class Serving:
         facts = {"run": run, "delay": delay, "reason": reason}
         log.warning("run '%s' cannot go on here, next try in %g s: %s", run, delay, reason, extra=facts)
 
+        until = self._clock.now() + delay
+
         def over() -> None:
+            left = until - self._clock.now()
+            if left > 0:
+                self._clock.alarm(left, over)
+                return
             self._put_off.discard(run)
             self._poke.set()
 

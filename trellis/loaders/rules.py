@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from trellis.model.durations import parse_duration
+from trellis.model.sizes import parse_size
 
 KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "array": (list,), "object": (dict,),
@@ -165,6 +166,8 @@ class _Compiler:
     def take_format(self, rule: Rule, name: str) -> None:
         if name == "trellis-duration":
             rule.parse = parse_duration
+        elif name == "trellis-size":
+            rule.parse = parse_size
         else:
             assert name == "trellis-expression"
             rule.expression = True

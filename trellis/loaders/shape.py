@@ -53,7 +53,7 @@ class _Walk:
         self.document = document
         self.shape = Shape()
         self.path: list[Step] = []
-        self.parsed: set[str] = set()
+        self.parsed: set[tuple[Any, str]] = set()
         """Durations that are sound: a document repeats a few of them."""
 
     def problem(self, code: str, message: str, hint: str = "", *below: Step, key: bool = False) -> None:
@@ -202,14 +202,14 @@ class _Walk:
         return False
 
     def parses(self, rule: Rule, value: Any) -> bool:
-        if value in self.parsed:
+        if (rule.parse, value) in self.parsed:
             return True
         try:
             rule.parse(value)
         except ValueError as error:
             self.problem("E207", f"{self.label()}: {error}")
             return False
-        self.parsed.add(value)
+        self.parsed.add((rule.parse, value))
         return True
 
     def wrong_kind(self, rule: Rule, value: Any) -> None:

@@ -302,10 +302,19 @@ class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, rename={"fields"
 
 
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`steps`: moves that one turn may make; `visits`: entries of one node in a run (0: unlimited)."""
+    """What a run may use.
+
+    `steps`: moves that one turn may make; `visits`: entries of one node in a run (0: unlimited); `time`: seconds from its
+    start (None: unlimited); `open`: calls and questions at once; `value`: bytes of one value as JSON; `journal`: bytes of
+    all its events.
+    """
 
     steps: int = 1000
     visits: int = 0
+    time: float | None = None
+    open: int = 10_000
+    value: int = 1_000_000
+    journal: int = 1_000_000_000
 
 
 class Migrate(msgspec.Struct, frozen=True, omit_defaults=True):

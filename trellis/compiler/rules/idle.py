@@ -35,11 +35,12 @@ WHY: dict[tuple[str, str], str] = {
 UNCAUGHT = {
     "step_limit": "going on would be more of what was too much",
     "visit_limit": "going on would be more of what was too much",
+    "journal_limit": "going on would be more of what was too much",
 }
 """Codes that end the run whatever catches them."""
 JOINTS = str.maketrans("_.-", "aaa")
 """What may join the words of a code."""
-FROM_GRAPH = frozenset({"no_edge", "expression", "invalid"})
+FROM_GRAPH = frozenset({"no_edge", "expression", "invalid", "value_limit"})
 """Codes that a node can fail with although nothing acts in it."""
 
 

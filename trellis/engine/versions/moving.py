@@ -71,7 +71,7 @@ def move(old: Graph, new: Graph, state: State, event: Adopted) -> Step:
     turn.stirred = True
     if turn.states is not None:
         turn.states.written = old.definition.states != new.definition.states
-    return settle(turn)
+    return settle(turn)  # the journal is no longer for it, so that an edit beside the run changes nothing
 
 
 def _refuse(state: State, code: str, message: str) -> Step:
@@ -199,7 +199,7 @@ class _Mover:
             prompt=prompt,
             options=ask.options,
             default=ask.default,
-            by=approvers(ask, new.node.escalate, token.escalated),
+            by=approvers(ask, new.node.escalate, self.before.tokens[request.node].escalated),
             quorum=ask.quorum,
             given=self.given(request, token, ask),
             form=ask.form,
@@ -211,7 +211,7 @@ class _Mover:
         if not request.given or ask.kind != "approve":
             return ()
         findings = self.versions.findings
-        by = approvers(ask, self.versions.new.nodes[token.node].escalate, token.escalated)
+        by = approvers(ask, self.versions.new.nodes[token.node].escalate, self.before.tokens[request.node].escalated)
         for one in request.given:
             if by and one.by not in by:
                 findings.blocked(f"'{one.by}' has approved node '{token.path}', and is no approver of the new version")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from trellis.engine.state import State
 from trellis.engine.versions.names import Versions
 from trellis.model.actions import CallTool
+from trellis.model.sizes import format_size
 from trellis.model.types import fitter, parse_type
 
 
@@ -17,6 +18,7 @@ def check_pending(versions: Versions, state: State) -> None:
     _check_way_back(versions, state)
     _check_marks(versions, state)
     _check_signals(versions, state)
+    _check_journal(versions, state)
 
 
 def _check_undo(versions: Versions, state: State) -> None:
@@ -103,6 +105,15 @@ def _check_marks(versions: Versions, state: State) -> None:
                 f"an edge of the new version undoes what was done since node '{name}' was visited, which the run did not "
                 "remember; let it roll back or commit first"
             )
+
+
+def _check_journal(versions: Versions, state: State) -> None:
+    """The next event does not end the run because of this version. An adoption itself has no size."""
+    limit = versions.new.limits.journal
+    if state.size > limit:
+        versions.findings.blocked(
+            f"the journal has {state.size} bytes, and `limits.journal` of the new version is {format_size(limit)}; raise it"
+        )
 
 
 def _check_signals(versions: Versions, state: State) -> None:
