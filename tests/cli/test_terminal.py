@@ -230,6 +230,18 @@ def test_a_second_ctrl_c_stops_in_any_case(project: Path) -> None:
     assert person.end() == (130, "\ninterrupted\nrun r stays open; continue with: trellis resume r\n")
 
 
+def test_a_process_that_was_stopped_and_goes_on_shows_its_prompt_again(kinds: Path) -> None:
+    person = Console("run", "kinds.yaml", "--id", "r", cwd=kinds)
+    person.expect("name [friend]: ")
+    person.send(signal.SIGSTOP)
+    person.send(signal.SIGCONT)
+    person.expect("name [friend]: ")
+    person.type("Ana\n")
+    person.expect("env: ")
+    person.type("\x04")
+    assert person.end()[0] == 7
+
+
 def test_being_terminated_is_stopping(kinds: Path) -> None:
     person = Console("run", "kinds.yaml", "--id", "r", cwd=kinds)
     person.expect("name [friend]: ")

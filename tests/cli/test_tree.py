@@ -189,6 +189,14 @@ def test_an_error_stays_whole_and_all_else_is_cut() -> None:
     run.call(0, "a")
     run.back(0, "a", "odd: " + "x" * 100)
     assert run.screen(0.5, Room(20, 5)) == ["→ a  work  0.5s  od…"]
+    run(0, "node.entered", "c")
+    run.call(0, "c.a")
+    run.back(0, "c.a", "odd: " + "x" * 100)
+    run(0, "node.left", "c.a")
+    run.call(0, "c.b")
+    assert run.screen(0.5, Room(20, 5))[1] == "├ ✗ a  work  odd: x…"
+    run.call(0, "a")
+    run.back(0, "a", "odd: " + "x" * 100)
     run(0, "node.left", "a")
     assert run.stays == ["✗ a  work  odd: " + "x" * 100]
 
@@ -240,3 +248,14 @@ def test_a_question_stands_until_it_is_answered_and_a_reminder_is_no_call_of_its
     assert run.screen(2) == ["? live  asks for go (yes or no)  2.0s"]
     run(2, "tool.called", "live", tool="work", attempt=1)
     assert run.screen(3) == ["→ live  work  3.0s"]
+
+
+@given(st.integers(min_value=0, max_value=30), st.integers(min_value=1, max_value=8))
+def test_a_terminal_of_any_size_has_room(width: int, height: int) -> None:
+    run = Told()
+    for path in ("a", "a.b", "a.b.c", "a.b.c.d"):
+        run(0, "node.entered", path)
+    run.call(0, "a.b.c.d.日本")
+    lines = run.screen(1, Room(width, height))
+    assert 1 <= len(lines) <= height
+    assert all(cells(line) <= max(width, 11) for line in lines)  # as much as guides and a mark take

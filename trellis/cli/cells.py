@@ -31,6 +31,8 @@ def _cells(character: str) -> int:
         return 1
     if character == WIDER:
         return 1
+    if "\ud800" <= character <= "\udfff":  # a color
+        return 0
     from unicodedata import category, east_asian_width
 
     if category(character) in ("Mn", "Me", "Cf"):

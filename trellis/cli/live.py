@@ -37,6 +37,7 @@ class LiveScreen(TextScreen):
         self._region = Region()
         self._timer: asyncio.TimerHandle | None = None
         self._typing = False
+        self._every = EVERY_S
         self._continued: Any = None
         self._loop: asyncio.AbstractEventLoop
 
@@ -100,11 +101,13 @@ class LiveScreen(TextScreen):
 
     def _plan(self) -> None:
         if self._timer is None and self._run is not None:
-            self._timer = self._loop.call_later(EVERY_S, self._tick)
+            self._timer = self._loop.call_later(self._every, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
+        begun = monotonic()
         self._draw()
+        self._every = max(EVERY_S, 20 * (monotonic() - begun))  # a tree of thousands takes no more than its share
         self._plan()
 
     def _draw(self, *, asking: bool = False) -> None:
@@ -121,7 +124,7 @@ class LiveScreen(TextScreen):
         if not lines and not self._region.lines:
             return
         with losing(stream):
-            stream.draw(lines, [cells(line) for line in lines])
+            stream.draw(lines, [min(cells(line), room.width) for line in lines])
 
     def _room(self) -> Room:
         columns, lines = size_of(sys.stdout)

@@ -37,7 +37,7 @@ class Painter:
     def live(self, tree: Tree, now: float, room: Room) -> list[str]:
         """The lines of all that is active; what does not fit in is left out and counted."""
         rows = [*([tree.root] if tree.root is not None else []), *tree.undone.values()]
-        lines = [line for row in rows for line in self._lines(row, now, room.width)]
+        lines = [line for row in rows for line in self._lines(row, now, room.width, whole=False)]
         if len(lines) > room.height:
             left = len(lines) - room.height + 1
             lines = [*lines[: room.height - 1], cut(f"{self._more} {left} more", room.width, self._more)]
@@ -45,25 +45,32 @@ class Painter:
 
     def finished(self, row: Row, width: int) -> list[str]:
         """The lines of a row that was finished, to stay. An error is told whole, and may take more than one."""
-        return list(self._lines(row, row.until or row.since, width))
+        return list(self._lines(row, row.until or row.since, width, whole=True))
 
-    def _lines(self, row: Row, now: float, width: int, first: str = "", rest: str = "") -> Iterator[str]:
-        yield self._line(row, now, width, first)
+    def _lines(
+        self, row: Row, now: float, width: int, first: str = "", rest: str = "", *, whole: bool
+    ) -> Iterator[str]:
+        yield self._line(row, now, width, first, whole=whole)
         shown, hidden = _picked(row)
         for number, inner in enumerate(shown, 1):
             last = number == len(shown) and not hidden
             tee, corner, bar = self._guides
             yield from self._lines(
-                inner, now, width, rest + (corner if last else tee), rest + (" " * len(bar) if last else bar)
+                inner,
+                now,
+                width,
+                rest + (corner if last else tee),
+                rest + (" " * len(bar) if last else bar),
+                whole=whole,
             )
         if hidden:
             yield cut(f"{rest}{self._guides[1]}{self._more} {hidden} more", width, self._more)
 
-    def _line(self, row: Row, now: float, width: int, first: str) -> str:
+    def _line(self, row: Row, now: float, width: int, first: str, *, whole: bool) -> str:
         name, color = _mark(row)
         mark = getattr(self._words.glyphs, name)
         text = "  ".join(filter(None, self._parts(row, now)))
-        if not (row.error and row.until is not None):
+        if not (whole and row.error):
             text = cut(text, width - cells(first) - cells(mark) - 1, self._more)
         return f"{first}{self._words.paint(mark, color)} {text}"
 
@@ -99,7 +106,7 @@ class Painter:
         if counted is None:
             if not (row.rows or row.finished):
                 return ""
-            counted = len(row.finished), len(row.failed), len(row.finished | row.failed | row.rows.keys())
+            counted = len(row.finished), len(row.failed), row.branches
         done, failed, total = counted
         return f"{done} of {total} done" + (f", {failed} failed" if failed else "")
 
@@ -107,7 +114,7 @@ class Painter:
 def _picked(row: Row) -> tuple[list[Row], int]:
     """The branches that have a line: all of a few; of many those that failed and those that are active, some of each."""
     rows = list(row.rows.values())
-    if len(row.finished | row.failed | row.rows.keys()) <= MANY:
+    if row.branches <= MANY:
         return rows, 0
     failed = [inner for inner in rows if inner.until is not None and inner.error]
     active = [inner for inner in rows if inner.until is None]

@@ -55,6 +55,12 @@ class Row:
         return self.path[len(self.above.path) :].lstrip(".") if self.above is not None else self.path
 
     @property
+    def branches(self) -> int:
+        """How many there are, as far as lines tell."""
+        over = len(self.finished) + len(self.failed)
+        return over + sum(name not in self.finished and name not in self.failed for name in self.rows)
+
+    @property
     def left(self) -> bool:
         """Whether it was left while it worked, or before enough of its branches were done."""
         if self.until is None:
