@@ -1,12 +1,14 @@
-"""A run that is in a body of a `catch` or an `upon` moves to another version as one that is in a body of an `all`."""
+"""A run moves to another version with its language, and where it is in a body of a `catch` or an `upon`, into that."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.engine.versions_driven import driven, edited, graph, mapped
+from trellis.engine import start
 from trellis.engine.versions import adopt, compare
-from trellis.model.events import Adopted
+from trellis.model.actions import RequestInput
+from trellis.model.events import Adopted, RunStarted
 
 CATCHING = """start: a
 fields: {ok: {type: boolean, default: false}}
@@ -54,3 +56,14 @@ def test_a_body_that_a_run_is_in_is_there_in_the_new_version() -> None:
             ),
         ),
     )
+
+
+def test_what_is_asked_anew_is_asked_in_the_language_of_the_run() -> None:
+    text = "start: a\nfields: {ok: {type: boolean, default: false}}\nnodes: {a: {say: SAID, ask: {confirm: ok}, to: $end}}\n"
+    old, new = (graph(text.replace("SAID", said)) for said in ("{en: Go?, pt: Vamos?}", "{en: Go on?, pt: Continuar?}"))
+    state = start(old, RunStarted(1.0, "r", old.hash, locale="pt-BR")).state
+    step = adopt(old, new, state, Adopted(2.0, new.hash))
+    assert [
+        pending.request.prompt for pending in step.state.open.values() if isinstance(pending.request, RequestInput)
+    ] == ["Continuar?"]
+    assert step.state.locale == "pt-BR"
