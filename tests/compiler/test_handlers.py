@@ -18,7 +18,8 @@ nodes:
     catch: {http.404: {say: gone}, boom: {start: p, nodes: {p: {say: p, to: $end}}}}
     upon: {fault: {do: u, catch: {"*": {say: deep}}}, states: {Up: {say: up, end: ok}}}
     to: [{if: n > 0, to: b}, {to: $end}]
-  b: {all: {x: {do: t, catch: {boom: {say: x}}}}, to: $end}
+  b: {all: {x: {do: t, catch: {boom: {say: x}}}}, to: c}
+  c: {end: {status: ok, result: 1 / n}, catch: {expression: {say: c}}}
 """).nodes
     on = (Edge("b", "n > 0"), Edge("$end"))
     assert {name: (node.region, node.to) for name, node in nodes.items()} == {
@@ -29,9 +30,11 @@ nodes:
         "a@fault": ("", on),
         "a@fault~*": ("", on),
         "a%Up": ("", ()),
-        "b": ("", (Edge("$end"),)),
+        "b": ("", (Edge("c"),)),
         "b.x": ("b.x", ()),
         "b.x~boom": ("b.x", ()),
+        "c": ("", ()),
+        "c~expression": ("", (Edge("$end"),)),
         "~*": ("", (Edge("$end"),)),
     }
 
@@ -69,3 +72,15 @@ nodes:
 
 def test_a_body_is_no_node_that_one_may_go_to() -> None:
     assert problems("nodes: {a: {do: t, catch: {boom: {say: x}}, to: a~boom}}") == ["1:49: E204 no node named 'a~boom'"]
+
+
+def test_an_edge_that_reads_a_secret_is_told_of_once_though_bodies_go_by_it_too() -> None:
+    text = """start: a
+fields: {key: {type: string, secret: true, optional: true}}
+nodes:
+  a: {do: t, catch: {boom: {do: u, catch: {bang: {say: "{{ key }}"}}}}, to: [{if: key == "x", to: $end}]}
+"""
+    assert [line.partition(" (")[0] for line in problems(text)] == [
+        "4:77: W304 if no condition of 'a' holds, it fails with no_edge",
+        "4:83: E404 secret field 'key' can only be passed on whole, as {{ key }}",
+    ]

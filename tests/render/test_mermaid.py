@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.render.drawn import EVERYTHING, graph_of
-from trellis.model.graph import Edge, End, Node, static_id
+from trellis.model.graph import Body, Call, Edge, End, Node, static_id
+from trellis.model.saying import Part
 from trellis.render.mermaid import LONGEST, mermaid
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -52,6 +53,23 @@ def test_a_node_called_end_is_a_node_like_any_other() -> None:
         '  n1(["graph<br/>end ok"])',
         "  start --> n0",
         "  n0 --> n1",
+    ]
+
+
+def test_a_body_in_a_catch_is_drawn_beside_its_node_under_its_name() -> None:
+    picture = mermaid(
+        graph_of(
+            Node("a", "all", bodies=(Body("x", "a.x", "a.x"),), to=(Edge("$end"),)),
+            Node("a.x", "do", region="a.x", do=Call("t"), catch={"boom": "a.x~boom"}),
+            Node(
+                "a.x~boom", "say", region="a.x", say=(Part({"en": "Sorry", "pt": "Desculpe"}), Part("Again?", "n > 1"))
+            ),
+        )
+    )
+    assert [line.strip() for line in picture.splitlines() if "n2" in line] == [
+        'n2("x∼boom<br/>Sorry Again?")',
+        'n1 -.->|"catch boom"| n2',
+        "n2 --> j0",
     ]
 
 

@@ -31,10 +31,12 @@ def check(view: View) -> Iterator[Problem]:
 
 def _passes_on(site: Site, text: Text) -> bool:
     """Whether a text of a node is an argument of a call, or said, which shows a mask."""
+    if text.kind != "template":
+        return False
     below = text.steps[len(site.steps) :]
     if below[0] in ("undo", "remind", "escalate"):
-        return text.kind == "template" and any(part in ("say", "with") for part in below[1:3])
-    return text.kind == "template" and below[0] in ("say", "with")
+        return any(part in ("say", "with") for part in below[1:3])
+    return below[0] in ("say", "with")
 
 
 def _computed(view: View, text: Text, secret: frozenset[str]) -> frozenset[str]:
