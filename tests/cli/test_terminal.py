@@ -289,6 +289,21 @@ def test_words_of_a_branch_go_above_the_prompt_of_another(project: Path) -> None
     )
 
 
+def test_what_a_tool_prints_at_a_prompt_goes_above_it(project: Path) -> None:
+    (project / "beside.yaml").write_text(
+        "trellis: 1\nname: beside\nstart: both\nfields: {go: {type: boolean, optional: true}}\n"
+        "tools: {loud: {python: 'slow:loud'}}\nnodes:\n"
+        "  both: {all: {person: {ask: {confirm: go}}, work: {do: loud}}, to: $end}\n"
+    )
+    (project / "slow.py").write_text(TOOLS)
+    person = Console("run", "beside.yaml", cwd=project, NO_COLOR="1")
+    person.expect("go [y/n]: ")
+    (project / "said").touch()
+    assert person.expect("✓ both.work\ngo [y/n]: ").startswith("\nprinted\n")
+    person.type("y\n")
+    assert person.end()[0] == 0
+
+
 def test_prompts_of_a_json_run_do_not_stand_among_its_lines(kinds: Path) -> None:
     read, write = os.pipe()
     person = Console("run", "kinds.yaml", "--output", "json", cwd=kinds, stdout=write)

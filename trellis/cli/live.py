@@ -7,7 +7,7 @@ import signal
 import sys
 from time import monotonic
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from trellis.cli.cells import cells
 from trellis.cli.output import Region, Terminal, size_of
@@ -92,12 +92,36 @@ class LiveScreen(TextScreen):
         self._draw(asking=True)
         self._region.lines = ()  # they stay
         super().ask(above, prompt, shown=shown)
+        self._region.fresh = False
+        self._region.interrupted = self._others
 
     def close_prompt(self, end: str = "", *, typing: bool = False) -> None:
+        self._region.interrupted = None
         super().close_prompt(end, typing=typing)
         self._typing = typing
         self._region.fresh = True  # whoever typed has ended the line
         self._plan()
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        with self._region.lock:
+            self._region.own = True
+            try:
+                super()._write(stream, text)
+            finally:
+                self._region.own = False
+
+    def _others(self) -> None:
+        """Somebody else, from whatever thread, writes at the open prompt: it is shown again below."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, EVERY_S, self._below_others)
+
+    def _below_others(self) -> None:
+        if not self._prompt:
+            return
+        if not (self._region.fresh or self._left):
+            self._write(self._prompts, "\n")
+        self._left = True
+        self.prompt_again()
+        self._region.interrupted = self._others
 
     def _plan(self) -> None:
         if self._timer is None and self._run is not None:

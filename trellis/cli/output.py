@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import RLock
 from typing import Any
 
@@ -32,6 +32,10 @@ class Region:
         """How many columns each line takes that is drawn now."""
         self.fresh = True
         """Whether what is written next begins a line."""
+        self.own = False
+        """Whether the screen itself writes, and nobody else."""
+        self.interrupted: Callable[[], object] | None = None
+        """Hears once, while a prompt is open, that somebody else wrote below it."""
 
     def erasing(self, width: int) -> str:
         """What takes the cursor to the first line and clears all from there on; of a window that is narrower now too."""
@@ -52,6 +56,11 @@ class Terminal(io.TextIOWrapper):
         with region.lock:
             if text:
                 before = region.erasing(self.columns())
+                hear = region.interrupted
+                if hear is not None and not region.own:
+                    before += "" if region.fresh else "\n"
+                    region.interrupted = None  # a line comes in pieces
+                    hear()
                 region.fresh = text.endswith("\n")
                 return super().write(before + text.translate(_SHOWN))
         return 0

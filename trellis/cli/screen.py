@@ -86,8 +86,7 @@ class TextScreen:
         """Say a question that nothing answers, for now."""
         self.put(self.words.asked(question))
 
-    @staticmethod
-    def _write(stream: TextIO, text: str) -> None:
+    def _write(self, stream: TextIO, text: str) -> None:
         with losing(stream):
             stream.write(text)
             stream.flush()
