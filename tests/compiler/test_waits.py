@@ -148,3 +148,18 @@ nodes:
         "3:73: W311 'n.z' waits for `s == 'a'`, and nothing that may run beside it writes 's': it goes on at once or never",
         "3:105: E404 secret field 's' can only be passed on whole, as {{ s }}",
     ]
+
+
+def test_an_expression_of_a_wait_may_name_states_and_no_other_expression_may() -> None:
+    text = """start: a
+states: {Up: {}, Ready: {auto: true, require: [Up]}}
+nodes:
+  a: {wait: {if: Up and Reday}, set: {add: [Up]}, to: [{if: Up, to: b}, {to: b}]}
+  b: {wait: {if: Ready > 3}, to: c}
+  c: {wait: {if: not Ready}, to: $end}
+"""
+    assert problems(text) == [
+        "4:18: E211 no field named 'Reday' (did you mean 'Ready'?)",
+        "4:61: E211 no field named 'Up' (declare it: fields: {Up: {type: …}})",
+        "5:18: E402 cannot tell whether a boolean > an integer",
+    ]

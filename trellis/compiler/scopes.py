@@ -9,7 +9,7 @@ from trellis.compiler.parts import ANY
 from trellis.compiler.sites import Region, Site, Text, View
 from trellis.model.types import Type
 
-STRING, INTEGER, MAP = Type("string"), Type("integer"), Type("map")
+STRING, INTEGER, BOOLEAN, MAP = Type("string"), Type("integer"), Type("boolean"), Type("map")
 ERROR = Type("map", keys={"code": STRING, "message": STRING, "node": STRING, "attempt": INTEGER})
 SIGNAL = Type("map", keys={"name": STRING, "data": MAP})
 
@@ -31,6 +31,7 @@ class Scopes:
             self._signalled.update(site.node.upon.values())
         self._checks: dict[str, Scope] = {}
         self._regions: dict[str, Scope] = {"": self.fields}
+        self._waits: dict[int, Scope] = {}
         self._nodes: dict[tuple[int, bool, bool], Scope] = {}
 
     def of_declaration(self, text: Text) -> Scope:
@@ -60,6 +61,17 @@ class Scopes:
                 brought["signal"] = SIGNAL
             scope = self._nodes[key] = ChainMap(brought, around)
         return scope
+
+    def of_text(self, site: Site, text: Text) -> Scope:
+        """For one text of a node. What is waited for may name declared states too: whether each is active."""
+        around = self.of(site)
+        if text.steps[-2:] != ("wait", "if") or not self.view.states:
+            return around
+        key = id(around)
+        if key not in self._waits:
+            states = {name: BOOLEAN for name in self.view.states if name not in around}
+            self._waits[key] = ChainMap(states, around)
+        return self._waits[key]
 
     def _inside(self, region: Region) -> Scope:
         scope = self._regions.get(region.id)

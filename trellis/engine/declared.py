@@ -40,7 +40,8 @@ class Declared:
         self.nodes = {name: index[name] for name in nodes}
         """Nodes in the resolver -> their numbers."""
         self.reacts = bool(definition.upon_states) or any(
-            (node.wait is not None and node.wait.states) or node.upon_states for node in definition.nodes.values()
+            (node.wait is not None and (node.wait.states or node.wait.condition)) or node.upon_states
+            for node in definition.nodes.values()
         )
         """Whether anything waits for states or leaves by them."""
         self.enter_if: dict[int, Guard] = {}

@@ -60,7 +60,7 @@ class LinkedNode:
     """One node with its texts compiled."""
 
     __slots__ = (
-        "args", "data", "edges", "escalate", "holds", "items", "node", "reacts", "remembered", "remind", "result", "say",
+        "args", "asks", "data", "edges", "escalate", "holds", "items", "node", "reacts", "remembered", "remind", "result", "say",
         "set", "sets", "simple_to", "takes", "timed", "to", "tool", "undo_args", "undo_tool", "until",
     )  # fmt: skip
 
@@ -91,6 +91,8 @@ class LinkedNode:
         wait = node.wait
         self.until = program.template(wait.until) if wait is not None and wait.until is not None else None
         self.holds = program.expression(wait.condition) if wait is not None and wait.condition is not None else None
+        self.asks = program.states_in(wait.condition) if wait is not None and wait.condition is not None else ()
+        """The declared states that it reads."""
         self.reacts = bool(node.upon_states) or (wait is not None and bool(wait.states or wait.condition))
         self.takes = node.upon if wait is None or not wait.signal else {**node.upon, wait.signal: ""}
         """Signal -> where it leads; the one that the node waits for leads nowhere."""
@@ -127,6 +129,16 @@ class Program:
     def expression(self, text: str) -> Evaluate:
         """The closure of an expression. Evaluating it may raise ExpressionError."""
         return self._memo("expression", text)
+
+    def states_in(self, text: str) -> tuple[str, ...]:
+        """The declared states that an expression reads; a field of the same name comes first."""
+        if self.declared is None:
+            return ()
+        from trellis.expr.expression import compile_expression
+
+        expression, definition = compile_expression(text), self.definition
+        read = expression.names | expression.soft_names
+        return tuple(sorted((read & definition.states.keys()) - definition.fields.keys()))
 
     def template(self, text: str) -> Evaluate:
         """The closure of a text with `{{ }}`."""

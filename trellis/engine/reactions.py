@@ -51,10 +51,17 @@ def react(turn: Turn) -> bool:
 
 def _is_over(turn: Turn, token: Token) -> bool:
     """Whether what the node waits for is true now. Raises ExpressionError."""
-    linked = turn.program.node(token.node)
+    linked, active = turn.program.node(token.node), turn.states
     if linked.holds is not None:
-        return bool(linked.holds(scope(turn, token)))
-    wait, active = linked.node.wait, turn.states
+        names = scope(turn, token)
+        if linked.asks and active is not None:
+            names = {
+                **dict.fromkeys(linked.asks, False),
+                **{name: True for name in linked.asks if active.holds(name)},
+                **names,
+            }
+        return bool(linked.holds(names))
+    wait = linked.node.wait
     return wait is not None and bool(wait.states) and active is not None and all(map(active.holds, wait.states))
 
 

@@ -25,9 +25,8 @@ def check(view: View) -> Iterator[Problem]:
         yield from _text(view, text, scopes.of_declaration(text))
     for site in view.sites.values():
         if site.texts:
-            scope = scopes.of(site)
             for text in site.texts:
-                yield from _text(view, text, scope)
+                yield from _text(view, text, scopes.of_text(site, text))
 
 
 def _text(view: View, text: Text, scope: Scope) -> Iterator[Problem]:

@@ -31,7 +31,9 @@ def check(view: View) -> Iterator[Problem]:
         text = site.node.wait.condition or ""
         parsed = view.language.parse("expression", text)
         named = parsed.names | parsed.soft_names
-        if parsed.reason or named - view.fields.keys() - site.region.locals - BROUGHT:
+        if parsed.reason or named & view.states.keys() - view.fields.keys():
+            continue  # states come and go by more than what writes fields
+        if named - view.fields.keys() - site.region.locals - BROUGHT:
             continue
         read = named & view.fields.keys()
         beside = {
