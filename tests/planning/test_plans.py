@@ -131,6 +131,24 @@ def test_the_longest_time_counts_attempts_and_waits_and_ends_at_a_deadline() -> 
     assert plan(asked).time.unbounded == (Unbounded("a", "it waits for a person without a timeout"),)
 
 
+def test_the_time_limit_of_the_run_bounds_it_unless_a_node_goes_on_when_it_is_over() -> None:
+    def made(**rest: Any) -> Plan:
+        nodes = {
+            "a": {"do": "free", "undo": {"do": "gone"}, "to": "b"},
+            "b": {"do": "free", "to": "c"},
+            "c": {"end": "ok"},
+        }
+        return plan(graph(nodes, limits={"time": "1h"}, **rest))
+
+    assert made().time.seconds == 3600.0
+    assert {ending.status for ending in made().endings} == {"completed", "failed", "denied", "timed_out"}
+    rolled = made(catch={"timeout": "$rollback"})
+    assert [one.why for one in rolled.time.unbounded] == [
+        "a rollback waits for a call that was given up: tool free has no timeout"
+    ]
+    assert made(catch={"timeout": "c"}).time.seconds is None
+
+
 def test_branches_take_as_long_as_the_longest_and_items_as_many_rounds_as_there_are() -> None:
     both = {"x": {"do": "t"}, "y": {"do": "sh", "with": {"a": 1}}}
     assert plan(graph({"a": {"all": both, "to": "$end"}})).time.seconds == 10.0

@@ -11,7 +11,7 @@ from trellis.errors import ExpressionError
 from trellis.model.graph import END, FAIL, TARGETS, Ask, Node
 from trellis.model.values import Value
 from trellis.planning import bodies
-from trellis.planning.known import UNKNOWN, Known, compact
+from trellis.planning.known import LONGEST, UNKNOWN, Known, compact
 from trellis.planning.spans import Span, call_span, endless, undo_span
 from trellis.planning.walk import ANSWERS, NONE, Exit, Seen, Visit, Walk, Way, Work
 
@@ -45,6 +45,9 @@ def visit(walk: Walk, node: Node, known: Known, level: str, *, caught: bool) -> 
                 exits.append(Exit(way.to, node.id))
             ways.append((way, behind, False))
     ambient = walk.ambient if level == "root" else NONE
+    waits = work.stays or any(edge.undo for edge in node.to)
+    if level == "root" and waits and walk.definition.limits.time is not None:
+        ambient |= {"timeout"}  # the time of the run is up wherever its root waits
     aside: list[Way] = []
     for way, taken in _caught(walk, node, frozenset(codes), level, caught=caught, ambient=ambient):
         if way.to in TARGETS:
@@ -90,9 +93,11 @@ def _work(walk: Walk, node: Node, known: Known) -> Work:
 def _end_fails(walk: Walk, node: Node) -> frozenset[str]:
     codes = {"expression"} if node.end is not None and node.end.result is not None else set[str]()
     if node.set:
-        codes |= {"expression", "invalid"}
+        codes |= {"expression", "invalid", "value_limit"}
     if walk.definition.states:
         codes.add("states_refused")
+    if node.end is not None and node.end.result is not None:
+        codes.add("value_limit")
     return frozenset(codes)
 
 
@@ -131,7 +136,7 @@ def _ask(walk: Walk, node: Node, known: Known) -> Work:
     ask = node.ask
     assert ask is not None
     lapses = ask.kind == "approve" and "timeout" not in node.catch
-    codes = set() if lapses else {*_timed(node)}
+    codes = {"open_limit", "value_limit"} if lapses else {"open_limit", "value_limit", *_timed(node)}
     if any(walk.definition.fields[name].check or walk.definition.fields[name].merge for name in ask.fields):
         codes.add("invalid")
     span = endless(node.id, "it waits for a person without a timeout").within(node.timeout, node.deadline)
@@ -199,7 +204,9 @@ def _leave(walk: Walk, node: Node, known: Known, seen: Seen) -> tuple[list[tuple
     if walk.definition.states:
         codes.add("states_refused")
     if node.save is not None:
-        codes.add("invalid")
+        codes |= {"invalid", "value_limit"}
+    if node.set and walk.definition.limits.value < LONGEST:
+        codes.add("value_limit")
     changes: dict[str, Any] = {}
     for field, text in node.set.items():
         try:
@@ -210,7 +217,7 @@ def _leave(walk: Walk, node: Node, known: Known, seen: Seen) -> tuple[list[tuple
         except ValueError:
             return [], frozenset(codes | {"invalid"})
         if stored is UNKNOWN:
-            codes |= {"expression", "invalid"}
+            codes |= {"expression", "invalid", "value_limit"}
         changes[field] = UNKNOWN if _loose(walk, node, field) else stored
     behind = known.learned(changes)
     if not node.to:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trellis.model import graph as model
-from trellis.model.graph import ROLLBACK, Graph
+from trellis.model.graph import ROLLBACK, TARGETS, Graph
 from trellis.model.types import VERDICTS
 from trellis.model.values import Value
 from trellis.planning import facts
@@ -22,7 +22,9 @@ from trellis.planning.walking import Answers, Walked, walk_graph
 PERMITTED = ("process",)
 """Kinds of tools that a host has to be given permission for."""
 
-FAULTS = frozenset(("expression", "invalid", "no_edge", "states_refused", "undo_failed", "limit"))
+FAULTS = frozenset(
+    ("expression", "invalid", "no_edge", "states_refused", "undo_failed", "limit", "open_limit", "value_limit")
+)
 """Codes that say that the graph or its data does not fit, rather than the world."""
 
 
@@ -65,7 +67,7 @@ def plan(
         courses=found,
         more_courses=more,
         endings=_endings(walked),
-        time=time_of(longest((walked.root.time, *_exits(walked).values()))),
+        time=time_of(longest((_limited(walk, walked.root.time), *_exits(walked).values()))),
         tools=tools,
         permissions=tuple(dict.fromkeys(tool.allow for tool in tools if tool.allow)),
         secrets=_secrets(walk),
@@ -259,6 +261,7 @@ def _exits(walked: Walked) -> dict[tuple[str, str, bool], Span]:
     exits = list(walked.root.exits.items())
     exits += [(one, walked.root.time) for region in walked.states.values() for one in region.stops]
     for one, span in exits:
+        span = _limited(walked.walk, span)
         statuses = ["completed"]
         if one.how == ROLLBACK:
             statuses, span = ["rolled_back"], span.then(undo)
@@ -271,6 +274,13 @@ def _exits(walked: Walked) -> dict[tuple[str, str, bool], Span]:
         for status in statuses:
             found[status, one.node, fault] = longest((found.get((status, one.node, fault), Span()), span))
     return found
+
+
+def _limited(walk: Walk, span: Span) -> Span:
+    """A time until the run ends or rolls back, within the limit of the run, unless a node goes on where that is over."""
+    catch = walk.definition.catch
+    target = catch.get("timeout", catch.get("*"))
+    return span if target is not None and target not in TARGETS else span.within(walk.definition.limits.time)
 
 
 def _statuses(code: str) -> tuple[str, ...]:

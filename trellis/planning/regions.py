@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from trellis.model.graph import TARGETS, Node
+from trellis.model.graph import TARGETS, Limits, Node
 from trellis.planning.acting import visit
 from trellis.planning.known import Known
 from trellis.planning.ordering import Component, components
@@ -98,7 +98,8 @@ class Regions:
             if part.loops or self._walk.definition.limits.visits:
                 over = Exit("$fail", visits[min(part.members)].node, frozenset(("limit",)))
                 exits[over] = whole
-        if len(visits) >= self._walk.definition.limits.steps:
+        limits = self._walk.definition.limits
+        if len(visits) >= limits.steps or limits.journal < Limits().journal:
             exits[Exit("$fail", visits[-1].node, frozenset(("limit",)))] = whole
         return Region(whole, total, exits)
 

@@ -164,7 +164,7 @@ def may_be_left(definition: Definition, node: Node) -> bool:
     """Whether the node may be left while its call is under way."""
     return (node.do is not None or node.emit is not None) and bool(
         node.timeout is not None or node.deadline is not None or node.upon or node.upon_states or node.region
-        or definition.upon or definition.upon_states or definition.states
+        or definition.upon or definition.upon_states or definition.states or definition.limits.time is not None
     )  # fmt: skip
 
 
