@@ -58,8 +58,8 @@ async def send(
 
 async def deliver(store: Store, run: str, command: Command, clock: Clock, vault: Vault | None) -> Reply:
     """Deliver a command to a run that nobody drives, and let it go. Raises RunOwned where somebody does, StoreError."""
-    await store.claim(run)
     try:
+        await store.claim(run)  # who is cancelled in it may own the run all the same
         return replace(await _deliver(store, run, command, clock, vault), driven=False)
     finally:
         with suppress(StoreError):  # closing the store frees the run too, and the command stays delivered
