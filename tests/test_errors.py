@@ -31,6 +31,11 @@ SAID: list[tuple[TrellisError, str, int]] = [
         2,
     ),
     (
+        errors.RunTaken("r/use/1"),
+        "run 'r/use/1' was started by somebody else, and the run above it wants one of this id",
+        2,
+    ),
+    (
         errors.RunConflict("r", "this", "that"),
         (
             "run 'r' was started with another definition of 'that' than this one of 'this'; "

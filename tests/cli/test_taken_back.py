@@ -15,6 +15,8 @@ from trellis.hosts.proposals import Proposal
 class Asking:
     """As much of a run as a question needs."""
 
+    id = "r"
+
     def __init__(self) -> None:
         self.questions: list[Any] = []
         self.proposals: list[Proposal] = []
@@ -41,7 +43,7 @@ def proposal(key: str) -> Proposal:
 
 
 def tool(key: str) -> dict[str, Any]:
-    return {"node": "a", "kind": "tool", "key": key, "attempt": 1}
+    return {"node": "a", "own": "a", "kind": "tool", "key": key, "attempt": 1}
 
 
 async def session(answers: Any) -> tuple[Session, Asking]:

@@ -91,7 +91,7 @@ nodes: {n: {do: t, to: $end}}
         "4:105: E216 `end` would end the run from inside the body 'A.exited' (write to: $end to end the body, to: $fail to fail)",
         "5:43: E214 'B.entered' offers nothing to choose from (give it options: […], or the field 'n' an enum)",
         "5:62: E211 'signal' is only known in a node that `upon` leads to",
-        "5:83: E217 `upon` goes with `do`, `ask`, `all`, `race`, `each`, `wait` or `emit`, and 'B.exited' only says something (remove `upon`)",
+        "5:83: E217 `upon` goes with `do`, `ask`, `all`, `race`, `each`, `use`, `wait` or `emit`, and 'B.exited' only says something (remove `upon`)",
     ]
 
 
@@ -231,9 +231,9 @@ nodes:
 """
     assert [line.partition(" (")[0] for line in problems(text)] == [
         "4:137: E217 'n' waits for no signal, so there is nothing to save",
-        "4:146: E217 `retry` goes with `do` or `emit`, and 'n' has `wait`",
-        "4:172: E217 `with` goes with `do`, and 'n' has `wait`",
-        "4:182: E217 `undo` goes with `do`, `ask`, `all`, `race`, `each` or `emit`, and 'n' has `wait`",
+        "4:146: E217 `retry` goes with `do`, `use` or `emit`, and 'n' has `wait`",
+        "4:172: E217 `with` goes with `do` or `use`, and 'n' has `wait`",
+        "4:182: E217 `undo` goes with `do`, `ask`, `all`, `race`, `each`, `use` or `emit`, and 'n' has `wait`",
         "4:197: E217 `join` goes with `all` or `each`, and 'n' has `wait`",
     ]
 

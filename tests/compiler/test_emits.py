@@ -23,8 +23,8 @@ nodes:
   n: {emit: {signal: s, to: r}, say: hi, timeout: 1s, deadline: 1m, retry: {max_attempts: 2}, set: {fields: {x: 1}}, undo: {do: t}, commit: true, catch: {unknown_run: $fail}, upon: {interrupt: $end}, save: x, with: {}, join: all, to: $end}
 """
     assert problems(text) == [
-        "3:201: E217 `save` goes with `do`, `all`, `race`, `each` or `wait`, and 'n' has `emit` (a signal gives nothing back; the other run may emit one in turn)",
-        "3:210: E217 `with` goes with `do`, and 'n' has `emit` (what a signal carries stands in `emit`: {signal: …, to: …, with: {…}})",
+        "3:201: E217 `save` goes with `do`, `all`, `race`, `each`, `use` or `wait`, and 'n' has `emit` (a signal gives nothing back; the other run may emit one in turn)",
+        "3:210: E217 `with` goes with `do` or `use`, and 'n' has `emit` (what a signal carries stands in `emit`: {signal: …, to: …, with: {…}})",
         "3:220: E217 `join` goes with `all` or `each`, and 'n' has `emit` (remove `join`)",
     ]
 

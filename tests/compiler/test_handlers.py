@@ -63,7 +63,7 @@ nodes:
         "9:52: E204 no node named 'b' in the body 'a~timeout'",
         "9:56: E301 nothing leads to node 'a~timeout.q'",
         "10:7: E217 no error has the code deadline",
-        "12:14: E217 `with` goes with `do`, and 'a~bang' only says something",
+        "12:14: E217 `with` goes with `do` or `use`, and 'a~bang' only says something",
         "13:9: W304 if no condition of 'a' holds, it fails with no_edge",
         "13:15: W303 field 'got' may be unset in 'a~*' on the path a → a~*: a run needs it at start",
         "13:43: E211 no field named 'm'",

@@ -16,19 +16,19 @@ nodes:
   e: {end: ok, to: a}
 """
     assert problems(text) == [
-        "4:16: E217 `save` goes with `do`, `all`, `race`, `each` or `wait`, and 'a' only says something (remove `save`)",
-        "4:25: E217 `retry` goes with `do` or `emit`, and 'a' only says something (remove `retry`)",
-        "4:51: E217 `undo` goes with `do`, `ask`, `all`, `race`, `each` or `emit`, and 'a' only says something (remove `undo`)",
-        "4:66: E217 `timeout` goes with `do`, `ask`, `all`, `race`, `each`, `wait` or `emit`, and 'a' only says something (remove `timeout`)",
-        "4:79: E217 `deadline` goes with `do`, `ask`, `all`, `race`, `each`, `wait` or `emit`, and 'a' only says something (remove `deadline`)",
-        "4:93: E217 `upon` goes with `do`, `ask`, `all`, `race`, `each`, `wait` or `emit`, and 'a' only says something (remove `upon`)",
+        "4:16: E217 `save` goes with `do`, `all`, `race`, `each`, `use` or `wait`, and 'a' only says something (remove `save`)",
+        "4:25: E217 `retry` goes with `do`, `use` or `emit`, and 'a' only says something (remove `retry`)",
+        "4:51: E217 `undo` goes with `do`, `ask`, `all`, `race`, `each`, `use` or `emit`, and 'a' only says something (remove `undo`)",
+        "4:66: E217 `timeout` goes with `do`, `ask`, `all`, `race`, `each`, `use`, `wait` or `emit`, and 'a' only says something (remove `timeout`)",
+        "4:79: E217 `deadline` goes with `do`, `ask`, `all`, `race`, `each`, `use`, `wait` or `emit`, and 'a' only says something (remove `deadline`)",
+        "4:93: E217 `upon` goes with `do`, `ask`, `all`, `race`, `each`, `use`, `wait` or `emit`, and 'a' only says something (remove `upon`)",
         "4:115: E217 `join` goes with `all` or `each`, and 'a' only says something (remove `join`)",
-        "5:23: E217 `save` goes with `do`, `all`, `race`, `each` or `wait`, and 'b' has `ask` (the answer goes to the field that `ask` names)",
-        "5:32: E217 `retry` goes with `do` or `emit`, and 'b' has `ask` (a refused answer is asked again without it)",
-        "5:58: E217 `with` goes with `do`, and 'b' has `ask` (remove `with`)",
-        "6:26: E217 `retry` goes with `do` or `emit`, and 'c' has `all` (put it into the branches)",
-        "7:33: E217 `retry` goes with `do` or `emit`, and 'd' has `each` (put it into the body)",
-        "7:59: E217 `with` goes with `do`, and 'd' has `each` (remove `with`)",
+        "5:23: E217 `save` goes with `do`, `all`, `race`, `each`, `use` or `wait`, and 'b' has `ask` (the answer goes to the field that `ask` names)",
+        "5:32: E217 `retry` goes with `do`, `use` or `emit`, and 'b' has `ask` (a refused answer is asked again without it)",
+        "5:58: E217 `with` goes with `do` or `use`, and 'b' has `ask` (remove `with`)",
+        "6:26: E217 `retry` goes with `do`, `use` or `emit`, and 'c' has `all` (put it into the branches)",
+        "7:33: E217 `retry` goes with `do`, `use` or `emit`, and 'd' has `each` (put it into the body)",
+        "7:59: E217 `with` goes with `do` or `use`, and 'd' has `each` (remove `with`)",
         "8:16: E217 'e' ends the run, so its `to` is never taken (remove one of the two)",
     ]
 
@@ -42,8 +42,8 @@ nodes:
     assert problems(text) == [
         "3:39: E217 `join` goes with `all` or `each`, and 'a' has `race` (the first branch that completes is enough; write `all` for another join)",
         "4:39: E217 `join` goes with `all` or `each`, and 'b' has `race` (the first branch that completes is enough; write `all` for another join)",
-        "4:50: E217 `retry` goes with `do` or `emit`, and 'b' has `race` (put it into the branches)",
-        "4:76: E217 `with` goes with `do`, and 'b' has `race` (remove `with`)",
+        "4:50: E217 `retry` goes with `do`, `use` or `emit`, and 'b' has `race` (put it into the branches)",
+        "4:76: E217 `with` goes with `do` or `use`, and 'b' has `race` (remove `with`)",
     ]
 
 

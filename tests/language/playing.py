@@ -28,12 +28,12 @@ from ruamel.yaml import YAML
 
 from tests.hosts.scenes import play
 from tests.language.page import Example
-from trellis.cli.words import Words
+from trellis.cli.words import Words, below
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, TrellisError
 from trellis.hosts.approving import ask_always
+from trellis.hosts.family import Family
 from trellis.hosts.local import Host
-from trellis.hosts.run import Run
 from trellis.model.actions import CallTool
 from trellis.model.durations import parse_duration
 from trellis.model.problems import Problem
@@ -45,7 +45,7 @@ STEP = re.compile(r"(?P<word>\w+)(?: (?P<name>[\w.\[\]-]+))?(?: (?P<more>[^:]+))
 BEFORE = ("set", "allow", "locale", "tool", "ask", "run")
 SPINS = 100
 """How often everything else may go on before a run that said nothing is taken to be at rest."""
-LOUD = ("tool.returned", "emit.returned", "timer.fired", "undo.done", "error", "run.finished", "run.child")
+LOUD = ("tool.returned", "emit.returned", "timer.fired", "undo.done", "error", "run.finished", "child.finished")
 
 
 TIMES = re.compile(r"""(".*"|\[.*\]) \* ([\d_]+)""")
@@ -123,13 +123,14 @@ class Playing:
             if word == "tool":
                 self._tools.setdefault(name, []).append((how, value))
         graph = load(self._path, tools=(), cache=False)
-        for name, tool in graph.definition.tools.items():
+        declared = {name: tool for each in (*graph.all_used(), graph) for name, tool in each.definition.tools.items()}
+        for name, tool in declared.items():
             module = (tool.python or "").partition(":")[0].replace(".", "/")
             if tool.kind == "python" and f"{module}.py" not in self._files:
                 self._tools.setdefault(name, [("", None)])
         dispatcher = Dispatcher()
         for name in self._tools:
-            dispatcher.register(name, self._tool(name), effect=graph.definition.tools[name].effect)
+            dispatcher.register(name, self._tool(name), effect=declared[name].effect)
         approve = ask_always if any(word == "ask" for word, _, _, _ in steps) else None
         async with Host(dispatcher=dispatcher, clock=self._clock, allow=allow, approve=approve) as host:
             for word, name, _, value in steps:
@@ -140,12 +141,13 @@ class Playing:
             except TrellisError as error:
                 self._tell(f"error: {error}")
                 return
-            listening = asyncio.ensure_future(self._listen(run))
-            await self._rest(run)
+            family = Family(run)
+            listening = asyncio.ensure_future(self._listen(family))
+            await self._rest(family)
             for word, name, how, value in steps:
                 if word not in BEFORE:
-                    await self._step(run, word, name, how, value)
-                    await self._rest(run)
+                    await self._step(family, word, name, how, value)
+                    await self._rest(family)
             listening.cancel()
             await asyncio.wait([listening])
             if not listening.cancelled():
@@ -175,11 +177,11 @@ class Playing:
 
         return tool
 
-    async def _listen(self, run: Run) -> None:
-        async for line in run.events():
+    async def _listen(self, family: Family) -> None:
+        async for prefix, line in family.events():
             self.lines.append(line)
             self._heard.set()
-            text = self._words.say(line)
+            text = self._words.say(below(line, prefix) if prefix else line)
             if line["type"] == "ask" and line.get("reason"):
                 self._tell(f"asked again: {line['reason']}")
             elif text is not None and line["type"] == "say":
@@ -191,12 +193,14 @@ class Playing:
         self.said.append(text)
         self.loud.append(text)
 
-    async def _step(self, run: Run, word: str, name: str, how: str, value: Any) -> None:
+    async def _step(self, family: Family, word: str, name: str, how: str, value: Any) -> None:
+        run = family.run
         try:
             match word:
                 case "answer":
                     typed = value if isinstance(value, str | dict | list) else json.dumps(value)
-                    await run.answer(name, typed, by=how.removeprefix("as "))
+                    prefix, asking = family.at(name)
+                    await asking.answer(name.removeprefix(prefix), typed, by=how.removeprefix("as "))
                 case "signal":
                     await run.signal(name, **(value or {}))
                 case "cancel":
@@ -205,20 +209,20 @@ class Playing:
                     until = self._clock.now() + parse_duration(value)
                     while (due := self._clock.next_due) is not None and due <= until:
                         self._clock.advance(max(due - self._clock.now(), 0))
-                        await self._rest(run)
+                        await self._rest(family)
                     self._clock.advance(until - self._clock.now())
                 case _:
                     raise AssertionError(f"no step: {word}")
         except TrellisError as error:
             self._tell(f"error: {error}")
 
-    async def _rest(self, run: Run) -> None:
+    async def _rest(self, family: Family) -> None:
         """Let everything go on until nothing more happens by itself."""
         told, still = len(self.lines), 0
         while still < SPINS:
             await asyncio.sleep(0)
-            calls = (pending.request for pending in run.state.open.values())
-            asked = {proposal.key for proposal in run.proposals}
+            calls = (pending.request for run in family.runs for pending in run.state.open.values())
+            asked = {proposal.key for run in family.runs for proposal in run.proposals}
             at_work = [
                 call
                 for call in calls
@@ -232,7 +236,11 @@ class Playing:
 
 
 def trace(lines: Sequence[Line]) -> str:
-    """The lines of JSON without what they have in common, and without the hash of the graph."""
+    """The lines of JSON without what they have in common, and without the hash of the graph; those of child runs tell whose."""
     passing = ("v", "seq", "at", "run", "graph")
-    shown = [{key: value for key, value in line.items() if key not in passing} for line in lines]
+    shown = [
+        ({} if line["run"] == lines[0]["run"] else {"run": line["run"]})
+        | {key: value for key, value in line.items() if key not in passing}
+        for line in lines
+    ]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in shown)

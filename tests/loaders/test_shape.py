@@ -10,8 +10,8 @@ from tests.loaders.documents import PROVISION
 from trellis.loaders import Reading, read
 
 HEAD = "trellis: 1\nstart: a\n"
-LONG = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `emit`, `end`, `set` or `to`"
-BODY = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `emit`, `end`, `set` or `nodes`"
+LONG = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `use`, `wait`, `emit`, `end`, `set` or `to`"
+BODY = "give it `say`, `ask`, `do`, `all`, `race`, `each`, `use`, `wait`, `emit`, `end`, `set` or `nodes`"
 NODES = "a graph has nodes, a state schema has states, a catalogue has tools"
 NAME = "names are made of letters, digits and _, and do not begin with a digit"
 DOTTED = "names are made of letters, digits, _, - and ., and do not begin with a digit"
@@ -50,7 +50,7 @@ SAMPLES: list[tuple[str, str]] = [
     ("trellis: 1\nstates: {A: {exited: {do: t, ask: {text: x}}}}", "f:2:30: E206 a reaction does one thing, found 'do' and 'ask'"),
     (
         "trellis: 1\nstates: {A: {exited: {}}}",
-        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `race`, `each`, `wait`, `emit`, `end` or `set`)",
+        "f:2:14: E206 this reaction does nothing (give it `say`, `ask`, `do`, `all`, `race`, `each`, `use`, `wait`, `emit`, `end` or `set`)",
     ),
     ("trellis: 1\nextends: basic", "f:2:10: E202 'extends': expected list, found string 'basic'"),
     ("trellis: 1\nextends: []", "f:2:1: E221 'extends' is an empty list (give it at least one part)"),
@@ -69,7 +69,6 @@ SAMPLES: list[tuple[str, str]] = [
     ("  a: {race: {b: {do: t}}, all: {c: {do: t}}}", "f:4:27: E206 a node does one thing, found 'race' and 'all'"),
     ("  a: {race: {b: {race: {c: {do: t}}, wait: {states: [A]}}}}", "f:4:38: E206 a body is one node that does one thing, or `start` and `nodes`, found 'race' and 'wait'"),
     ("  a: {races: {b: {do: t}}}", "f:4:7: E201 unknown key 'races' of a node (did you mean 'race'?)"),
-    ("  a: {use: ./x.yaml}", "f:4:7: E201 unknown key 'use' of a node (not available in this version)"),
     ("  a: {emit: go}", "f:4:13: E202 'emit': expected map, found string 'go' (write {signal: name, to: \"{{ run }}\"})"),
     ("  a: {emit: {signal: go}}", "f:4:7: E203 missing key 'to' of `emit` (write to: \"{{ run }}\", the id of the other run)"),
     ("  a: {emit: {to: r}}", "f:4:7: E203 missing key 'signal' of `emit` (write signal: name, one that the graph of the other run declares)"),

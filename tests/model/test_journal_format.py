@@ -29,14 +29,22 @@ from trellis.model.events import (
 
 EVENTS: tuple[Event, ...] = (
     RunStarted(
-        1.5, "r", "0a" * 32, {"n": 1, "deep": [{"é": None}]}, request="q", secrets={"tok": "sealed"}, locale="pt-BR"
+        1.5,
+        "r",
+        "0a" * 32,
+        {"n": 1, "deep": [{"é": None}]},
+        request="q",
+        secrets={"tok": "sealed"},
+        locale="pt-BR",
+        parent="p",
+        depth=2,
     ),
     ActionCompleted(2.0, "r:1:0", {"of": [True, 0.5]}, secrets={"tok": "sealed"}, by="ana"),
     ActionFailed(2.0, "r:1:0", "timeout", "it took too long", retryable=False, noise=0.25, by="ana"),
     AnswerGiven(2.0, "review", "yes", by="ana", id="m-1", secrets={"tok": "sealed"}),
     TimerFired(3.0, "r:1:1", 0.75),
     SignalReceived(3.0, "hurry", {"by": 7}, by="ana", id="m-2"),
-    CancelRequested(3.0, "enough", by="ana", terminate=True),
+    CancelRequested(3.0, "enough", by="ana", terminate=True, undo=True),
     AttemptBegun(3.0, "r:1:0"),
     AttemptWanted(3.0, "r:1:0", by="ana"),
     FieldsEdited(3.0, {"n": 2}, by="ana"),

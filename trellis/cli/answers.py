@@ -22,10 +22,10 @@ class WrittenAnswers:
 
     async def answer(self, question: Line) -> Value | None:
         """The next answer for this question, as a person would type it; None where there is none (any more)."""
-        node = question["node"]
+        node, own = question["node"], question.get("own", "")
         if question.get("again") and self._sheet.names(question["field"]):
             node = question["field"]
-        return self._sheet.take(node, question["kind"]) if self._sheet.has(node) else None
+        return self._sheet.take(node, question["kind"], own) if self._sheet.has(node, own) else None
 
     def give_back(self, question: Line, answer: object) -> None:  # noqa: ARG002
         """The answer was not used: whoever asks next, in a map the same node, is given it."""

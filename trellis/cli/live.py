@@ -14,15 +14,24 @@ from trellis.cli.output import Region, Terminal, size_of
 from trellis.cli.rows import Painter, Room
 from trellis.cli.screen import TextScreen, losing
 from trellis.cli.tree import Tree
-from trellis.cli.words import BESIDE, Line
+from trellis.cli.words import BESIDE, Line, below
 from trellis.engine import attempts
-from trellis.hosts.run import Run
+from trellis.hosts.family import Family
 from trellis.model.graph import Node, static_id
 
 DELAY_S = 0.2
 """A node that is done before then is not drawn."""
 EVERY_S = 0.1
-IN_TREE = ("tool.called", "tool.returned", "emit.sent", "emit.returned", "timer.set", "undo.started")
+IN_TREE = (
+    "tool.called",
+    "tool.returned",
+    "emit.sent",
+    "emit.returned",
+    "child.started",
+    "child.finished",
+    "timer.set",
+    "undo.started",
+)
 """Kinds of lines that the tree shows, and that are not said besides."""
 
 
@@ -31,7 +40,7 @@ class LiveScreen(TextScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._run: Run | None = None
+        self._family: Family | None = None
         self._tree = Tree(self._node)
         self._painter = Painter(self.words, self._progress, self._waits)
         self._region = Region()
@@ -41,14 +50,17 @@ class LiveScreen(TextScreen):
         self._continued: Any = None
         self._loop: asyncio.AbstractEventLoop
 
-    def follow(self, run: Run) -> None:
-        self._run, self._loop = run, asyncio.get_running_loop()
+    def follow(self, family: Family) -> None:
+        self._family, self._loop = family, asyncio.get_running_loop()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, Terminal):
                 stream.region = self._region
         if sys.platform != "win32":
             self._continued = signal.signal(signal.SIGCONT, self._again)
-        for path, token in run.state.tokens.items():  # of a run that is gone on with; lines tell only of what is new
+        for (
+            path,
+            token,
+        ) in family.run.state.tokens.items():  # of a run that is gone on with; lines tell only of what is new
             facts: Line = {"node": path}
             self._tree.fold({"type": "node.entered", **facts}, monotonic())
             if token.call is not None and token.request:
@@ -57,7 +69,7 @@ class LiveScreen(TextScreen):
         self._plan()
 
     def rest(self) -> None:
-        if self._run is None:
+        if self._family is None:
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -69,9 +81,10 @@ class LiveScreen(TextScreen):
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, Terminal):
                     stream.region = None
-            self._run = None
+            self._family = None
 
-    def show(self, line: Line) -> None:
+    def show(self, line: Line, prefix: str = "") -> None:
+        line = below(line, prefix) if prefix else line
         prompted = bool(self._prompt)
         root = self._tree.root
         finished = self._tree.fold(line, monotonic())
@@ -124,7 +137,7 @@ class LiveScreen(TextScreen):
         self._region.interrupted = self._others
 
     def _plan(self) -> None:
-        if self._timer is None and self._run is not None:
+        if self._timer is None and self._family is not None:
             self._timer = self._loop.call_later(self._every, self._tick)
 
     def _tick(self) -> None:
@@ -137,7 +150,7 @@ class LiveScreen(TextScreen):
     def _draw(self, *, asking: bool = False) -> None:
         """Draw the tree as it is now, if no prompt is in its way. Where one comes next, the node that asks is left out."""
         stream = sys.stdout
-        if self._prompt or self._typing or self._run is None or not isinstance(stream, Terminal):
+        if self._prompt or self._typing or self._family is None or not isinstance(stream, Terminal):
             return
         now, room = monotonic(), self._room()
         root = self._tree.root
@@ -155,10 +168,16 @@ class LiveScreen(TextScreen):
         return Room(columns - 1, max(lines - 2, 1))
 
     def _node(self, path: str) -> Node | None:
-        return self._run.graph.definition.nodes.get(static_id(path)) if self._run is not None else None
+        if self._family is None:
+            return None
+        prefix, run = self._family.at(path)
+        return run.graph.definition.nodes.get(static_id(path[len(prefix) :]))
 
     def _progress(self, path: str) -> tuple[int, int, int] | None:
-        token = self._run.state.tokens.get(path) if self._run is not None else None
+        if self._family is None:
+            return None
+        prefix, run = self._family.at(path)
+        token = run.state.tokens.get(path[len(prefix) :])
         if token is None or token.join is None:
             return None
         return len(token.join.done or ()), len(token.join.failed or ()), token.join.total
@@ -167,8 +186,9 @@ class LiveScreen(TextScreen):
         from trellis.cli.standing import told, wait_of
         from trellis.hosts.clock import SystemClock
 
-        assert self._run is not None
-        wait = wait_of(self._run.graph, self._run.state, path)
+        assert self._family is not None
+        prefix, run = self._family.at(path)
+        wait = wait_of(run.graph, run.state, path[len(prefix) :])
         return told(wait, SystemClock().now()) if wait is not None and wait["for"] != "nothing" else ""
 
     def _again(self, _number: int, _frame: FrameType | None) -> None:

@@ -12,7 +12,7 @@ from trellis.engine.snapshot import decode_state
 from trellis.errors import StoreCorrupt
 from trellis.hosts.journal import Definitions, existing, load, steps
 from trellis.hosts.lines import timestamp
-from trellis.model.actions import CallTool, Emit, StartTimer
+from trellis.model.actions import CallTool, Emit, StartChild, StartTimer
 from trellis.model.codec import decode_event
 from trellis.model.events import Event
 from trellis.model.graph import Graph, static_id
@@ -95,10 +95,10 @@ def _field(graph: Graph, event: dict[str, Any], hide: Redactor) -> str:
 
 def _note(step: Step, since: dict[str, float], nodes: dict[str, str]) -> None:
     for kind, told in step.trace:
-        if kind in ("node.entered", "tool.called", "emit.sent"):
+        if kind in ("node.entered", "tool.called", "emit.sent", "child.started"):
             since[told["node"]] = step.state.at
     for request in step.requests:
-        if isinstance(request, CallTool | Emit | StartTimer):
+        if isinstance(request, CallTool | Emit | StartChild | StartTimer):
             nodes[request.id] = request.node
 
 

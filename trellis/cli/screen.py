@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any, TextIO
 
 from trellis.cli.output import Terminal, colors_forced, painted, put_data
-from trellis.cli.words import Line, Words, glyphs_for
-from trellis.hosts.run import Run
+from trellis.cli.words import Line, Words, below, glyphs_for
+from trellis.hosts.family import Family
 
 
 class OutputLost(Exception):
@@ -38,15 +38,15 @@ class TextScreen:
         """While this lasts, nobody else writes where the lines go, if that would spoil them."""
         return nullcontext()
 
-    def follow(self, run: Run) -> None:
-        """That run is shown from now on."""
+    def follow(self, family: Family) -> None:
+        """That run is shown from now on, and those that it uses."""
 
     def rest(self) -> None:
         """Nothing more comes from the run."""
 
-    def show(self, line: Line) -> None:
-        """Say one event line, if people are told it. Questions are said by whoever answers them."""
-        text = self.words.say(line)
+    def show(self, line: Line, prefix: str = "") -> None:
+        """Say one event line, if people are told it. Questions are said by whoever answers them. `prefix`: see Family."""
+        text = self.words.say(line if not prefix else below(line, prefix))
         if text is not None:
             self.put(text)
 
@@ -107,7 +107,7 @@ class JsonScreen(TextScreen):
     def alone(self) -> AbstractContextManager[object]:
         return redirect_stdout(sys.stderr)
 
-    def show(self, line: Line) -> None:
+    def show(self, line: Line, prefix: str = "") -> None:  # noqa: ARG002 - a line says itself which run it is of
         with losing(self._out):
             put_data(self._encode(line) + b"\n", self._out)
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, hindrance, once_more, wanted
 from trellis.errors import Refused, RunClosed, RunOwned, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
 from trellis.hosts.approving import ask_always
+from trellis.hosts.family import Family
 from trellis.hosts.local import Host, Run, inspect_run
 from trellis.model.actions import CallTool
 from trellis.model.values import Value
@@ -250,6 +252,7 @@ class Session:
 
     def __init__(self, run: Run, screen: TextScreen, answers: Answers, way: WayBack, by: str = "") -> None:
         self._run, self._screen, self._answers, self._by = run, screen, answers, by
+        self._family = Family(run)
         self.way = way
         self.left = False
         """Whether nobody stays with the run any more; then its host is being closed."""
@@ -263,7 +266,7 @@ class Session:
 
     async def stay(self) -> int:
         """Show and answer until the run ends, needs input that does not come, or is to stop. Gives the exit code."""
-        self._screen.follow(self._run)
+        self._screen.follow(self._family)
         tasks = [asyncio.ensure_future(work) for work in (self._show(), self._answer(), self._stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -278,12 +281,12 @@ class Session:
                 raise outcome
         if self._ended is not None:
             return EXIT_CODES[self._ended["status"]]
-        if not self.stopping and self._run.state.waiting:
-            run = self._run
+        run = self._family.waiting
+        if not self.stopping and run is not None:
             tell(f"input needed: {SignalNeeded(run.id, run.waits, hopeless=run.hopeless)}")
             return INPUT_NEEDED
-        if not self.stopping and self._run.uncertain:
-            for call in self._run.uncertain:
+        if not self.stopping and self._family.uncertain:
+            for call in self._family.uncertain:
                 self.way.tell_uncertain(call)
             return INPUT_NEEDED
         if self.stopping or not self._lacking:
@@ -295,13 +298,15 @@ class Session:
         return INPUT_NEEDED
 
     async def _show(self) -> None:
-        async for line in self._run.events():
-            if line["type"] == "run.finished":
-                self._ended = line
-            elif line["type"] == "ask":
-                self._asked[line["node"]] = line
-            self._screen.show(line)
-            self._news.set()
+        async with aclosing(self._family.events()) as events:
+            async for prefix, line in events:
+                if line["type"] == "run.finished" and not prefix:
+                    self._ended = line
+                elif line["type"] == "ask":
+                    node = prefix + line["node"]
+                    self._asked[node] = {**line, "node": node, "own": line["node"]}
+                self._screen.show(line, prefix)
+                self._news.set()
 
     async def _answer(self) -> None:
         """Answer what is asked, in that order. Returns when a question that no time limit ends has no answer."""
@@ -327,14 +332,15 @@ class Session:
                 if not self._answers.interactive:
                     self._screen.unanswered(question)
                 continue
+            run = self._family.at(question["node"]).run
             if isinstance(answer, Unfit):
-                self._run.refuse(question["node"], answer.reason)
+                run.refuse(question["own"], answer.reason)
                 continue
             if not self._answers.interactive:
                 self._screen.answered(question, answer)
             try:
                 # One that does not fit is asked again by the run.
-                await self._run.answer(question["node"], answer, by=self._by)
+                await run.answer(question["own"], answer, by=self._by)
             except RunClosed:
                 pass  # the lines that follow tell it
             except Refused as refused:
@@ -372,19 +378,23 @@ class Session:
 
     def _is_open(self, question: Line) -> bool:
         """Whether it is still asked. A call is asked about as it was shown: a yes is not for another visit of its node."""
+        prefix, run = self._family.at(question["node"])
+        if prefix + question["own"] != question["node"]:
+            return False  # its run has ended
         if question["kind"] == "tool":
-            asked = (question["node"], question["key"], question["attempt"])
-            return any((one.node, one.key, one.attempt) == asked for one in self._run.proposals)
-        return any(request.node == question["node"] for request in self._run.questions)
+            asked = (question["own"], question["key"], question["attempt"])
+            return any((one.node, one.key, one.attempt) == asked for one in run.proposals)
+        return any(request.node == question["own"] for request in run.questions)
 
     def _stuck(self) -> bool:
         """No open question has an answer, and nothing else goes on that could be lost."""
-        return self._run.stuck and self._lacking.keys() >= set(self._run.asking)
+        return self._family.stuck and self._lacking.keys() >= set(self._family.asking)
 
     def interrupt(self) -> None:
         """Send the signal `interrupt` to a run that takes it now; stop staying with any other."""
-        if self._run.takes("interrupt"):
-            self._interrupting = asyncio.ensure_future(self._send_interrupt())
+        taker = next((run for run in reversed(self._family.runs) if run.takes("interrupt")), None)
+        if taker is not None:
+            self._interrupting = asyncio.ensure_future(self._send_interrupt(taker))
         else:
             self.stop()
 
@@ -396,9 +406,9 @@ class Session:
     def stopping(self) -> bool:
         return self._stop.is_set()
 
-    async def _send_interrupt(self) -> None:
+    async def _send_interrupt(self, run: Run) -> None:
         try:
-            await self._run.signal("interrupt")
+            await run.signal("interrupt")
         except (Refused, RunClosed):
             self.stop()  # what would have taken it has just gone
 

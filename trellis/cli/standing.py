@@ -13,7 +13,7 @@ from trellis.engine.questions import asked
 from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import Open, Token
 from trellis.hosts.lines import timestamp
-from trellis.model.actions import CallTool, Emit, RequestInput
+from trellis.model.actions import CallTool, Emit, RequestInput, StartChild
 from trellis.model.graph import Graph, Node, static_id
 from trellis.model.graph import Wait as WaitFor
 from trellis.model.secrets import mask
@@ -62,6 +62,9 @@ def _pending(pending: Open) -> Wait:
     if isinstance(request, RequestInput):
         facts = {key: value for key, value in asked(request).items() if key != "node"}
         return {"for": "answer", **facts, **({"prompt": request.prompt} if request.prompt else {})}
+    if isinstance(request, StartChild):
+        facts = {"for": "child", "graph": request.graph, "child": request.child, "attempt": request.attempt}
+        return {**facts, **({"left": True} if pending.cancelling else {})}
     if isinstance(request, Emit):
         facts = {"for": "emit", "signal": request.name, "to": request.run, "attempt": request.attempt}
         facts |= {"key": request.idempotency_key, "data": mask(request.data)}
@@ -154,6 +157,9 @@ def _what(wait: Wait, now: float) -> str:
     if kind == "emit":
         verb = "was left, and waits for" if wait.get("left") else "sends"
         return f"{verb} signal {wait['signal']} to run '{one_line(wait['to'])}', attempt {wait['attempt']}"
+    if kind == "child":
+        verb = "was left, and waits for" if wait.get("left") else "uses"
+        return f"{verb} {wait['graph']}, run {wait['child']}"
     if kind == "undo":
         return f"is undone by {wait['tool']}, attempt {wait['attempt']}"
     if kind == "uncertain":
@@ -200,6 +206,8 @@ def _briefly(row: RunRow, nodes: Mapping[str, Node]) -> Iterator[str]:
             yield f"{path} asks {', '.join(node.ask.fields)}"
         elif node.wait is not None:
             yield f"{path} waits" if node.wait.timed else f"{path} waits for {one_line(node.wait.shown)}"
+        elif node.use is not None:
+            yield f"{path} uses {node.use.path}"
         elif node.do is not None:
             yield f"{path} is uncertain" if row.wake is None else f"{path} calls {node.do.tool}"
         elif node.emit is not None:

@@ -142,10 +142,10 @@ class Tree:
         row = self.undone.get(line["node"]) or self._open.get(line["node"])
         if row is None:
             return
-        if kind in ("tool.called", "emit.sent"):
+        if kind in ("tool.called", "emit.sent", "child.started"):
             row.tool, row.attempt, row.calling, row.due = called(line), line["attempt"], True, None
             row.question = None
-        elif kind in ("tool.returned", "emit.returned"):
+        elif kind in ("tool.returned", "emit.returned", "child.finished"):
             error = line.get("error")
             row.calling, row.error = False, f"{error['code']}: {error['message']}" if error else ""
         elif kind == "timer.set" and line["purpose"] == "retry":

@@ -165,6 +165,8 @@ _SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
     "tool.returned": Words._returned,
     "emit.sent": Words._called,
     "emit.returned": Words._returned,
+    "child.started": Words._called,
+    "child.finished": Words._returned,
     "timer.set": Words._waits,
     "timer.fired": Words._fired,
     "signal": Words._signal,
@@ -176,8 +178,19 @@ _SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
 
 
 def called(line: Line) -> str:
-    """What an attempt makes: the tool that is called, or the signal that is sent and the run that it is for."""
+    """What an attempt makes: the tool that is called, the signal that is sent and the run that it is for, or the graph that is
+    used."""
+    if "graph" in line:
+        return str(line["graph"])
     return str(line["tool"]) if "tool" in line else f"{line['signal']} to {one_line(line['to'])}"
+
+
+def below(line: Line, prefix: str) -> Line:
+    """A line of a child run as one of the run above it: with the whole name of its node, and of no type where only the
+    run above begins and ends."""
+    if line["type"] in ("run.started", "run.finished"):
+        return {**line, "type": ""}
+    return {**line, "node": prefix + line["node"]} if "node" in line else line
 
 
 def between(start: str, end: str) -> str:

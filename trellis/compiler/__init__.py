@@ -16,6 +16,7 @@ The modules, in the order in which data flows:
     relations what the relations between states allow
     flow      which fields are surely written when a node is entered
     rules     one check a module, from the view to problems
+    uses      which graphs are used, and what is wrong with that; only here are several documents looked at
 """
 
 from __future__ import annotations
@@ -38,12 +39,15 @@ __all__ = ["Compiled", "Source", "compile_document", "compile_schema"]
 
 
 class Compiled:
-    """What a document is: its definition, None where it has errors, and all its problems, sorted."""
+    """What a document is: its definition, None where it has errors, and all its problems, sorted.
 
-    __slots__ = ("definition", "problems")
+    Which graphs its nodes use is not known yet: `view` is for `uses.link` to find out.
+    """
 
-    def __init__(self, definition: Definition | None, problems: list[Problem]) -> None:
-        self.definition, self.problems = definition, problems
+    __slots__ = ("definition", "problems", "view")
+
+    def __init__(self, definition: Definition | None, problems: list[Problem], view: View) -> None:
+        self.definition, self.problems, self.view = definition, problems, view
 
 
 def compile_document(
@@ -97,5 +101,5 @@ def _compiled(view: View, *, whole: bool | None = None) -> Compiled:
     problems = sorted({problem for rule in RULES for problem in rule(view)})
     whole = not view.torn() and not view.open if whole is None else whole and not view.open
     if not whole or any(problem.severity == "error" for problem in problems):
-        return Compiled(None, problems)
-    return Compiled(replace(view.definition, needs=tuple(view.unset)), problems)
+        return Compiled(None, problems, view)
+    return Compiled(replace(view.definition, needs=tuple(view.unset)), problems, view)

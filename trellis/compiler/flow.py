@@ -11,7 +11,7 @@ from collections import deque
 from trellis.compiler.sites import Declared, Phase, Region, Site, Text, Unset, View
 from trellis.model.graph import END, Node
 
-ACTING = ("ask", "do", "all", "race", "each", "wait", "emit")
+ACTING = ("ask", "do", "all", "race", "each", "use", "wait", "emit")
 """Verbs that wait for something, so that an error or a signal may come meanwhile."""
 
 LOOKS = 100_000

@@ -39,7 +39,7 @@ from trellis.model.values import Value
 
 BOOLEAN = Type("boolean")
 LIST = Type("list", item=parts.ANY)
-_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "race", "each", "wait", "emit", "end", "say")
+_VERBS: tuple[Verb, ...] = ("do", "ask", "all", "race", "each", "use", "wait", "emit", "end", "say")
 _RELATIONS: tuple[Role, ...] = ("require", "add", "remove", "after")
 
 
@@ -159,6 +159,9 @@ class _Lowering:
             given["say"] = self.saying(texts, data["say"], (*steps, "say"))
         if verb == "do":
             given["do"] = self.called(texts, data, steps, "enter")
+        elif verb == "use":
+            given["use"] = parts.use(data)
+            self.template(texts, given["use"].fields, (*steps, "with"), "enter")
         elif verb == "ask":
             given["ask"] = parts.ask(data, self.fields)
             verb = verb if given["ask"] is not None else "pass"

@@ -23,6 +23,7 @@ from trellis.model.graph import (
     Schedule,
     Signal,
     Tool,
+    Use,
 )
 from trellis.model.saying import Saying
 from trellis.model.sizes import parse_size
@@ -72,6 +73,12 @@ def call(data: dict[str, Any]) -> Call:
     if isinstance(do, str):
         return Call(do, args)
     return Call(do.get("tool", ""), args, tuple(do.get("allow") or ()))
+
+
+def use(data: dict[str, Any]) -> Use:
+    """`use` and `with`. Which graph the path means is not known yet."""
+    fields = {name: value for name, value in (data.get("with") or {}).items() if not name.startswith("x-")}
+    return Use("", data["use"], fields)
 
 
 def retry(data: dict[str, Any]) -> Retry | None:
@@ -224,7 +231,7 @@ def tool(data: dict[str, Any]) -> Tool | None:
 def limits(data: dict[str, Any]) -> Limits:
     """`limits`, with our own for what it does not say."""
     written = data.get("limits") or {}
-    given = {name: written[name] for name in ("steps", "visits", "open") if name in written}
+    given = {name: written[name] for name in ("steps", "visits", "open", "depth") if name in written}
     given.update({name: parse_size(written[name]) for name in ("value", "journal") if name in written})
     return made(Limits, time=seconds(written, "time"), **given)
 

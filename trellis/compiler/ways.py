@@ -12,7 +12,7 @@ LEADS = ("to", "catch", "upon", "all", "race", "each", "end")
 LEADS_ELSEWHERE = frozenset({"next", "goto", "go_to", "then", "else", "on", "transitions", "edges", "error"})
 """What other formats call their ways on."""
 LEADS_NOWHERE = frozenset(
-    {"say", "ask", "do", "with", "save", "set", "retry", "timeout", "deadline", "undo", "commit", "wait", "emit"}
+    {"say", "ask", "do", "use", "with", "save", "set", "retry", "timeout", "deadline", "undo", "commit", "wait", "emit"}
 )
 
 

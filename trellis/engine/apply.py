@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from trellis.engine import approvals, attempts, bodies, reminders, rollback
 from trellis.engine.answers import answer
 from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.limits import journal_full, too_large, weight
-from trellis.engine.moves import change, finish
+from trellis.engine.moves import change, end_alone, finish
 from trellis.engine.nodes import WORK
 from trellis.engine.program import Program, program_of
 from trellis.engine.routes import fail, out_of_time, raise_error
 from trellis.engine.signals import receive, take_buffered
-from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step
+from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step, UndoFailure
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
-from trellis.model.actions import Attempted, CallTool, RequestInput
+from trellis.model.actions import Attempted, CallTool, RequestInput, StartChild
 from trellis.model.events import (
     ActionCompleted,
     ActionFailed,
@@ -50,6 +52,10 @@ def apply(graph: Graph, state: State, event: Event) -> Step:
     """
     if state.status != "running":
         return _refuse(state, "closed", f"run '{state.run}' has ended: {state.status}")
+    if state.ending is not None and not isinstance(event, _TAKEN_LAST):
+        return _refuse(
+            state, "ending", f"run '{state.run}' ends as {state.ending.status} once its child runs have ended"
+        )
     program: Program = graph.memo.get("engine") or program_of(graph)
     step = TAKERS[type(event)](program, state, event)
     return step if isinstance(step, Step) else concluded(step, event)
@@ -59,7 +65,7 @@ def concluded(turn: Turn, event: Event) -> Step:
     """Settle a turn that has taken its event, which is part of the journal from then on; one too many ends the run."""
     turn.size += weight(event)
     over = journal_full(turn)
-    if over is not None and turn.status == "running" and (turn.rollback is None or turn.rollback.back is not None):
+    if over is not None and not turn.over and (turn.rollback is None or turn.rollback.back is not None):
         fail(turn, over)
     return settle(turn)
 
@@ -98,8 +104,9 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     turn = Turn(program, state, event.at)
     turn.keep(event.secrets)
     request = pending.request
+    undoes = isinstance(request, CallTool) and request.undo
     save = program.node(pending.token.node).node.save
-    value = MASK if save in program.secrets and not request.undo else mask(event.value)
+    value = MASK if save in program.secrets and not undoes else mask(event.value)
     turn.note(attempts.RETURNED[request.kind], {**attempts.facts(request), "value": value, **_purpose(pending)})
     if pending.beside:
         reminders.over(turn, request)
@@ -107,7 +114,7 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
         _close_cancelling(turn, request)
         names = scope(turn, pending.token)
         rollback.push(turn, pending.token, names if save is None else {**names, save: event.value})
-    elif request.undo:
+    elif undoes:
         rollback.undone(turn)
     else:
         token = state.tokens[request.node]
@@ -136,7 +143,9 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
         _close_cancelling(turn, request)
         if event.code == UNCERTAIN:
             rollback.push(turn, pending.token, scope(turn, pending.token))
-    elif request.undo:
+        if event.code == "rollback_failed" and isinstance(request, StartChild):
+            turn.undo_failures = (*turn.undo_failures, UndoFailure(request.node, event.code, event.message))
+    elif isinstance(request, CallTool) and request.undo:
         rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable)
     else:
         attempts.failed(turn, state.tokens[request.node], event.code, event.message, event.retryable)
@@ -197,9 +206,20 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
     return turn
 
 
-def _cancelled(program: Program, state: State, event: CancelRequested) -> Turn:
+def _cancelled(program: Program, state: State, event: CancelRequested) -> Turn | Step:
     turn = Turn(program, state, event.at)
-    turn.error = ErrorFacts("terminated" if event.terminate else "cancelled", event.reason, "")
+    error = ErrorFacts("terminated" if event.terminate else "cancelled", event.reason, "")
+    if event.undo:
+        if state.ending is not None or (state.rollback is not None and state.rollback.back is None):
+            return _refuse(state, "ending", f"run '{state.run}' is about to end by itself")
+        if rollback.may_undo(turn):
+            rollback.begin(turn, error)
+            return turn
+    for pending in state.open.values():
+        if pending.cancelling and pending.undo:  # nothing is undone, there neither
+            turn.write_open()[pending.request.id] = replace(pending, undo=False)
+            turn.cancel(pending.request, awaited=True)
+    turn.error = error
     finish(turn, "cancelled")
     return turn
 
@@ -231,6 +251,7 @@ def _close_cancelling(turn: Turn, request: Attempted) -> None:
     turn.write_open().pop(request.id)
     if turn.rollback is not None:
         turn.later("unwind")
+    end_alone(turn)
 
 
 def _purpose(pending: Open) -> dict[str, str]:
@@ -244,6 +265,9 @@ def _stale(state: State, request: str) -> Step:
 def _refuse(state: State, code: str, message: str) -> Step:
     return Step(state, refusal=Refusal(code, message))
 
+
+_TAKEN_LAST = ActionCompleted, ActionFailed, CancelRequested
+"""What a run takes that has come to its end, and waits for its child runs."""
 
 TAKERS: dict[type, Callable[[Program, State, Any], Turn | Step]] = {
     RunStarted: _started,

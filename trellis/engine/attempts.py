@@ -1,4 +1,4 @@
-"""One visit of a `do` or `emit` node: attempts of one call or signal, until one succeeds or none is left."""
+"""One visit of a `do`, `emit` or `use` node: attempts of one call, signal or child run, until one succeeds or none is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from trellis.engine.limits import no_room
-from trellis.engine.moves import change
+from trellis.engine.moves import change, give_up
 from trellis.engine.program import LinkedNode
 from trellis.engine.retries import delay_before
 from trellis.engine.rollback import chosen_tool
@@ -15,13 +15,14 @@ from trellis.engine.routes import catches, raise_error
 from trellis.engine.state import Open, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, scope
-from trellis.model.actions import Attempted, CallTool, Emit
-from trellis.model.ids import is_run_id
+from trellis.model.actions import Attempted, CallTool, Emit, StartChild
+from trellis.model.ids import LONGEST_ID, is_run_id
 from trellis.model.secrets import mask
 from trellis.model.types import found
+from trellis.model.values import digest
 
-MADE = {"CALL_TOOL": "tool.called", "EMIT": "emit.sent"}
-RETURNED = {"CALL_TOOL": "tool.returned", "EMIT": "emit.returned"}
+MADE = {"CALL_TOOL": "tool.called", "EMIT": "emit.sent", "START_CHILD": "child.started"}
+RETURNED = {"CALL_TOOL": "tool.returned", "EMIT": "emit.returned", "START_CHILD": "child.finished"}
 """Kind of a request -> the kind of the line that tells of an attempt, and of that which tells how it ended."""
 UNCERTAIN = "uncertain"
 """The code of a failure that leaves open whether the call was carried out."""
@@ -70,8 +71,40 @@ def emit(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
     _send(turn, token, request, linked.node.timeout)
 
 
+def begin_child(turn: Turn, token: Token, linked: LinkedNode, _text: str) -> None:
+    """Evaluate the start values, once for all attempts, and start the first child run. Raises Fault or ExpressionError."""
+    use = linked.node.use
+    assert use is not None
+    depth, limit = turn.before.depth + 1, turn.program.definition.limits.depth
+    if depth > limit:
+        raise Fault("depth_limit", f"no more than {limit} runs may be above another one")
+    fields = linked.fields(scope(turn, token)) if linked.fields is not None else {}
+    key = turn.key(token)
+    _send(
+        turn,
+        token,
+        StartChild(
+            id=turn.next_id(),
+            idempotency_key=key,
+            node=token.path,
+            run=turn.before.run,
+            graph=use.graph,
+            child=child_id(key, 1),
+            fields=fields,  # type: ignore[arg-type]
+            depth=depth,
+        ),
+        linked.node.timeout,
+    )
+
+
+def child_id(key: str, attempt: int) -> str:
+    """The id of a child run: the key of the visit that it is for, and which attempt it is; an end of it where it is long."""
+    name = key if attempt == 1 else f"{key}.{attempt}"
+    return name if len(name) <= LONGEST_ID else f"{name[: LONGEST_ID - 17]}~{digest(name.encode())[:16]}"
+
+
 def again(turn: Turn, token: Token) -> None:
-    """Make the next attempt, of the same call under the same key."""
+    """Make the next attempt: the same call under the same key, or another child run with the same start values."""
     call = token.call
     assert call is not None
     number = token.attempt + 1
@@ -79,6 +112,8 @@ def again(turn: Turn, token: Token) -> None:
     request = replace(call, id=turn.next_id(), attempt=number)
     if isinstance(request, CallTool):
         request = replace(request, silence=node.heartbeat)
+    elif isinstance(request, StartChild):
+        request = replace(request, child=child_id(request.idempotency_key, number))
     try:
         _send(turn, change(turn, token, attempt=number), request, node.timeout)
     except Fault as fault:
@@ -121,9 +156,14 @@ def timed_out(turn: Turn, token: Token) -> None:
     if delay is None:
         raise_error(turn, token, "timeout", f"attempt {token.attempt} took too long")
         return
-    request = turn.open[token.request].request
-    turn.cancel(request)
-    _wait(turn, end(turn, token), delay)
+    pending = turn.open[token.request]
+    if isinstance(pending.request, StartChild):
+        give_up(turn, pending)
+        token = change(turn, _without_timers(turn, token), request="")
+    else:
+        turn.cancel(pending.request)
+        token = end(turn, token)
+    _wait(turn, token, delay)
 
 
 def _delay(turn: Turn, token: Token, code: str, *, retryable: bool) -> float | None:
@@ -138,9 +178,13 @@ def _wait(turn: Turn, token: Token, delay: float) -> None:
 
 def facts(request: Attempted) -> dict[str, Any]:
     """The facts of the lines that tell of an attempt."""
-    what = (
-        {"tool": request.tool} if isinstance(request, CallTool) else {"signal": request.name, "to": mask(request.run)}
-    )
+    what: dict[str, Any]
+    if isinstance(request, CallTool):
+        what = {"tool": request.tool}
+    elif isinstance(request, Emit):
+        what = {"signal": request.name, "to": mask(request.run)}
+    else:
+        what = {"graph": request.graph, "child": request.child}
     return {"node": request.node, **what, "attempt": request.attempt, "key": request.idempotency_key}
 
 

@@ -18,7 +18,7 @@ def begin(turn: Turn) -> None:
     active = turn.states
     assert active is not None
     moved, active.moved = active.moved, []
-    if turn.status != "running" or (turn.rollback is not None and turn.rollback.back is None):
+    if turn.over or (turn.rollback is not None and turn.rollback.back is None):
         return
     declared = active.declared
     waiting = len(turn.agenda)

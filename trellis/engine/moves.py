@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from trellis.engine.state import NOTHING, Setting, Status, Token
+from trellis.engine.state import NOTHING, Ending, Open, Setting, Status, Token
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
-from trellis.model.actions import RequestInput
+from trellis.model.actions import RequestInput, StartChild
 from trellis.model.secrets import MASK, mask
 from trellis.model.values import Value
 
@@ -138,36 +138,38 @@ def write(turn: Turn, writes: dict[str, Value]) -> None:
 
 
 def finish(turn: Turn, status: Status, result: Value = None) -> None:
-    """End the run: every token goes, open work is cancelled, nothing is waited for."""
+    """End the run: every token goes, open work is cancelled, nothing is waited for but the end of child runs."""
     leave_all(turn, awaiting=False)
-    if turn.open:
-        for pending in turn.open.values():
-            if not pending.cancelling:
-                turn.cancel(pending.request)
-        turn.write_open().clear()
+    for name, pending in list(turn.open.items()):
+        if isinstance(pending.request, StartChild):
+            continue
+        if not pending.cancelling:
+            turn.cancel(pending.request)
+        del turn.write_open()[name]
     if turn.timers:
         turn.drop_timers(tuple(turn.timers))
     turn.agenda.clear()
     turn.buffer = ()
     turn.rollback = None
-    turn.status, turn.result = status, result
-    turn.note("run.finished", {"status": status, "result": result})
+    turn.ending = Ending(status, result)
+    end_alone(turn)
+
+
+def end_alone(turn: Turn) -> None:
+    """The run ends, where it is to, once no child run of it is open."""
+    ending = turn.ending
+    if ending is None or turn.open:
+        return
+    turn.ending = None
+    turn.status, turn.result = ending.status, ending.result
+    turn.note("run.finished", {"status": ending.status, "result": ending.result})
 
 
 def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
     pending = turn.open.get(token.request) if token.request else None
     disarm(turn, token)
     if pending is not None:
-        request = pending.request
-        awaited = (
-            awaiting and not isinstance(request, RequestInput) and turn.program.node(token.node).node.undo is not None
-        )
-        if awaited and request.id not in turn.wanted:
-            # It may succeed all the same, and then it is to be undone.
-            turn.write_open()[request.id] = replace(pending, cancelling=True, uncertain=False)
-        else:
-            del turn.write_open()[request.id]
-        turn.cancel(request, awaited=awaited)
+        give_up(turn, pending, awaiting=awaiting)
     del turn.write_tokens()[token.path]
     turn.note("node.left", {"node": token.path})
 
@@ -179,6 +181,24 @@ def disarm(turn: Turn, token: Token) -> None:
         pending = turn.write_open().pop(name, None)
         if pending is not None:
             turn.cancel(pending.request)
+
+
+def give_up(turn: Turn, pending: Open, *, awaiting: bool = True) -> None:
+    """Nobody needs this any more. What may succeed all the same, and is to be undone then, is still awaited; so is the
+    end of a child run, which undoes what it has done as long as this run goes on."""
+    request = pending.request
+    child = isinstance(request, StartChild)
+    undone = (
+        awaiting
+        and not isinstance(request, RequestInput)
+        and turn.program.node(pending.token.node).node.undo is not None
+    )
+    awaited, undo = child or undone, child and awaiting
+    if awaited and request.id not in turn.wanted:
+        turn.write_open()[request.id] = replace(pending, cancelling=True, uncertain=False, undo=undo)
+    else:
+        del turn.write_open()[request.id]
+    turn.cancel(request, awaited=awaited, undo=undo)
 
 
 def change(turn: Turn, token: Token, **changes: object) -> Token:

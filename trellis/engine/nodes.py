@@ -144,7 +144,8 @@ def _start_timers(turn: Turn, token: Token, linked: LinkedNode) -> Token:
     timers = token.timers
     if node.deadline is not None:
         timers = (*timers, turn.start_timer("deadline", node.deadline, token.path, token.entry, turn.key(token), 1))
-    if node.timeout is not None and node.do is None and node.emit is None:
+    attempted = node.do is not None or node.emit is not None or node.use is not None
+    if node.timeout is not None and not attempted:
         timers = (*timers, turn.start_timer("timeout", node.timeout, token.path, token.entry, turn.key(token), 1))
     if node.remind is not None or node.escalate:
         timers = (*timers, *reminders.start(turn, token, node))
@@ -236,6 +237,7 @@ ACTS: dict[str, Callable[[Turn, Token, LinkedNode, str], None]] = {
     "pass": _pass,
     "ask": _ask,
     "do": attempts.begin,
+    "use": attempts.begin_child,
     "all": joins.open_all,
     "race": joins.open_all,
     "each": joins.open_each,

@@ -60,7 +60,8 @@ class LinkedNode:
     """One node with its texts compiled."""
 
     __slots__ = (
-        "args", "asks", "data", "edges", "escalate", "holds", "items", "node", "reacts", "remembered", "remind", "result", "say",
+        "args", "asks", "data", "edges", "escalate", "fields", "holds", "items", "node", "reacts", "remembered", "remind", "result",
+        "say",
         "set", "sets", "simple_to", "takes", "timed", "to", "tool", "undo_args", "undo_tool", "until",
     )  # fmt: skip
 
@@ -69,6 +70,7 @@ class LinkedNode:
         self.say = program.saying(node.say) if node.say is not None else None
         self.tool = program.template(node.do.tool) if node.do and "{{" in node.do.tool else None
         self.args = program.value(node.do.args) if node.do else None
+        self.fields = program.value(node.use.fields) if node.use else None
         self.undo_tool = program.template(node.undo.call.tool) if node.undo and "{{" in node.undo.call.tool else None
         self.undo_args = program.value(node.undo.call.args) if node.undo else None
         self.items = program.expression(node.each.items) if node.each else None

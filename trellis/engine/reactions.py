@@ -17,7 +17,7 @@ from trellis.errors import ExpressionError
 
 def react(turn: Turn) -> bool:
     """Let go on what can; False where nothing can."""
-    if turn.status != "running":
+    if turn.over:
         return False
     active = turn.states
     if active is not None:

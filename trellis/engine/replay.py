@@ -35,6 +35,8 @@ def start(graph: Graph, event: RunStarted) -> Step:
         {},
         {},
         locale=event.locale,
+        parent=event.parent,
+        depth=event.depth,
     )
     turn = Turn(program, empty, event.at)
     turn.write_fields(fields)

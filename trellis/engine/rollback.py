@@ -12,7 +12,7 @@ from trellis.engine.state import ErrorFacts, Open, Rollback, Setting, Token, Und
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault
 from trellis.errors import ExpressionError
-from trellis.model.actions import CallTool
+from trellis.model.actions import CallTool, StartChild
 from trellis.model.values import Value
 
 
@@ -52,6 +52,14 @@ def begin(turn: Turn, error: ErrorFacts | None) -> None:
     rolling = turn.rollback or Rollback()
     turn.rollback = replace(rolling, since=0, error=error, back=None)
     turn.later("unwind")
+
+
+def may_undo(turn: Turn) -> bool:
+    """Whether there is something to undo, or may be once all that is under way has ended."""
+    return turn.undo is not None or any(
+        isinstance(pending.request, StartChild) or turn.program.node(pending.token.node).node.undo is not None
+        for pending in turn.open.values()
+    )
 
 
 def begin_back(turn: Turn, token: Token, target: str, setting: Setting) -> None:

@@ -98,7 +98,7 @@ def _place(program: Program, tokens: dict[str, Token], token: Token) -> list[int
 def take_buffered(turn: Turn) -> bool:
     """Hand the oldest kept signal that has a taker by now to it; False where none has."""
     for place, kept in enumerate(turn.buffer):
-        if turn.status == "running" and deliver(turn, kept.name, kept.data):
+        if not turn.over and deliver(turn, kept.name, kept.data):
             turn.buffer = turn.buffer[:place] + turn.buffer[place + 1 :]
             return True
     return False

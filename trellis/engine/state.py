@@ -58,7 +58,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     request: str = ""
     """The open call or question."""
     call: Attempted | None = None
-    """The call of the last attempt; the next one repeats it."""
+    """What the last attempt was of; the next one repeats it."""
     timers: tuple[str, ...] = ()
     locals: dict[str, Value] = {}
     join: Joining | None = None
@@ -78,7 +78,10 @@ Beside = Literal["remind", "escalate"]
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
-    """A call or a question that is not answered. `cancelling`: its node was left, its result is still taken."""
+    """A call, a child run or a question that is not answered. `cancelling`: its node was left, its result is still taken.
+
+    That of a child run always is: no run ends before those that it uses.
+    """
 
     request: Attempted | RequestInput
     token: Token
@@ -90,6 +93,8 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     """Nobody knows whether the call was carried out; it waits for somebody who finds out."""
     beside: Beside | Literal[""] = ""
     """It is no work of its node but reminds of it or escalates it: what comes of it changes nothing."""
+    undo: bool = False
+    """Of a child run that was left: it is to undo what it has completed."""
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False):
@@ -169,6 +174,13 @@ class Rollback(msgspec.Struct, frozen=True, gc=False):
     back: tuple[Token, str, Setting] | None = None
 
 
+class Ending(msgspec.Struct, frozen=True, gc=False):
+    """How a run ends once the last of its child runs has: nothing else is waited for."""
+
+    status: Status
+    result: Value = None
+
+
 class Arrived(msgspec.Struct, frozen=True, gc=False):
     """A signal that waits for a taker."""
 
@@ -185,7 +197,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     `active` names what is active of the declared states, and of the nodes that relations name, in the order that
     decides outcomes; `clock` how often each came and went, for those that ever did: odd is active. `heard` holds the ids
-    of the last HEARD answers and signals that brought one; `secrets` what events brought under encryption, by field.
+    of the last HEARD answers and signals that brought one; `secrets` what events brought under encryption, by field. `parent` is the run
+    that uses this one, `depth` how many are above it.
     """
 
     run: str
@@ -216,6 +229,9 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """As in RunStarted."""
     size: int = 0
     """The bytes of all events so far, as `limits.weight` counts them."""
+    parent: str = ""
+    depth: int = 0
+    ending: Ending | None = None
 
     @property
     def closed(self) -> bool:

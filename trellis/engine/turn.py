@@ -13,6 +13,7 @@ from trellis.engine.program import Program
 from trellis.engine.state import (
     HEARD,
     Arrived,
+    Ending,
     ErrorFacts,
     Open,
     Rollback,
@@ -51,6 +52,7 @@ class Turn:
         "at",
         "before",
         "buffer",
+        "ending",
         "entries",
         "error",
         "heard",
@@ -102,10 +104,16 @@ class Turn:
         self.error: ErrorFacts | None = state.error
         self.undo_failures: tuple[UndoFailure, ...] = state.undo_failures
         self.heard, self.secrets = state.heard, state.secrets
+        self.ending: Ending | None = state.ending
         self.states: Active | None = None if program.declared is None else _active(program.declared, state)
         """The declared states; None where the graph has none."""
         self.stirred = False
         """Some wait or route may have something to go by now."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended, or will once its child runs have."""
+        return self.status != "running" or self.ending is not None
 
     # What is read is shared with the state before; what is written is copied first.
 
@@ -175,7 +183,7 @@ class Turn:
             self.wanted[request.id] = facts
             self.note(kind, facts)
 
-    def cancel(self, request: Attempted | RequestInput, *, awaited: bool = False) -> None:
+    def cancel(self, request: Attempted | RequestInput, *, awaited: bool = False, undo: bool = False) -> None:
         """Want this no more. What this very turn wanted never leaves, and was never told."""
         facts = self.wanted.pop(request.id, None)
         if facts is None:
@@ -187,6 +195,7 @@ class Turn:
                     target=request.id,
                     awaited=awaited,
                     attempt=request.attempt,
+                    undo=undo,
                 )
             )
             return
@@ -259,6 +268,9 @@ class Turn:
             self.secrets,
             before.locale,
             self.size,
+            before.parent,
+            before.depth,
+            self.ending,
         )
         return Step(state, tuple(self.requests), tuple(self.trace))
 

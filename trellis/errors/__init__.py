@@ -8,6 +8,7 @@
     ├── UsageError            the caller asked for what cannot be
     │   ├── UnknownRun        no run has that id
     │   ├── RunConflict       that id belongs to a run of another graph
+    │   ├── RunTaken          that id belongs to a run that somebody else started, and is wanted for a child run
     │   ├── StartedOtherwise  that id belongs to a run with other start values
     │   ├── InvalidLocale     a text that is no language tag
     │   ├── InvalidRunId      a text that cannot be the id of a run
@@ -94,6 +95,7 @@ from trellis.errors.runs import PermissionNeeded as PermissionNeeded
 from trellis.errors.runs import Refused as Refused
 from trellis.errors.runs import RunClosed as RunClosed
 from trellis.errors.runs import RunConflict as RunConflict
+from trellis.errors.runs import RunTaken as RunTaken
 from trellis.errors.runs import SecretsNeeded as SecretsNeeded
 from trellis.errors.runs import SignalNeeded as SignalNeeded
 from trellis.errors.runs import StartedOtherwise as StartedOtherwise

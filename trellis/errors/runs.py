@@ -26,6 +26,12 @@ class RunConflict(UsageError):
         )
 
 
+class RunTaken(UsageError):
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__(f"run '{run}' was started by somebody else, and the run above it wants one of this id")
+
+
 class StartedOtherwise(UsageError):
     def __init__(self, run: str, names: Iterable[str]) -> None:
         self.run, self.names = run, tuple(names)

@@ -13,7 +13,7 @@ from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
 from trellis.hosts.reports import Secret, report
 from trellis.hosts.vault import Vault
-from trellis.model.actions import Attempted, CallTool, Completed, Emit, Failed, Response
+from trellis.model.actions import CallTool, Completed, Emit, Failed, Response
 from trellis.model.events import Event
 from trellis.model.secrets import reveal
 
@@ -34,10 +34,10 @@ class Attempts:
         post: Callable[[LiveRun, Event, None, Secret | None], None],
     ) -> None:
         self._clock, self._vault, self._deliver, self._post = clock, vault, deliver, post
-        self._tasks: dict[Task, tuple[LiveRun, Attempted]] = {}
+        self._tasks: dict[Task, tuple[LiveRun, CallTool | Emit]] = {}
         self._stopping = False
 
-    def begin(self, run: LiveRun, request: Attempted) -> None:
+    def begin(self, run: LiveRun, request: CallTool | Emit) -> None:
         """Make one attempt. Not where the run has ended here: whoever resumes it makes it."""
         self._begin(run, request, self._attempt)
 
@@ -58,7 +58,7 @@ class Attempts:
         self._begin(run, request, judge)
 
     def _begin(
-        self, run: LiveRun, request: Attempted, work: Callable[[LiveRun, Any], Coroutine[None, None, None]]
+        self, run: LiveRun, request: CallTool | Emit, work: Callable[[LiveRun, Any], Coroutine[None, None, None]]
     ) -> None:
         if self._stopping or run.closed.done():
             return
@@ -78,10 +78,10 @@ class Attempts:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _attempt(self, run: LiveRun, request: Attempted) -> None:
+    async def _attempt(self, run: LiveRun, request: CallTool | Emit) -> None:
         self._ended(run, request, await self._perform(run, request))
 
-    async def _perform(self, run: LiveRun, request: Attempted) -> Response:
+    async def _perform(self, run: LiveRun, request: CallTool | Emit) -> Response:
         if isinstance(request, CallTool):
             return await perform(run, request, self._clock)
         try:
@@ -94,7 +94,7 @@ class Attempts:
         if task.cancelled():  # perhaps before its first step, so this is not the coroutine's to say
             self._ended(run, request, _CANCELLED)
 
-    def _ended(self, run: LiveRun, request: Attempted, response: Response, by: str = "") -> None:
+    def _ended(self, run: LiveRun, request: CallTool | Emit, response: Response, by: str = "") -> None:
         run.tasks.pop(request.id, None)
         if isinstance(response, Completed):
             run.allowed.discard(request.idempotency_key)

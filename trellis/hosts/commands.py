@@ -51,11 +51,15 @@ class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag="signal"):
 
 
 class CancelRun(msgspec.Struct, frozen=True, omit_defaults=True, tag="cancel"):
-    """End the run now, nothing is undone. `terminate`: as an operator does it; sent again, it changes nothing."""
+    """End the run now, nothing is undone. `terminate`: as an operator does it; sent again, it changes nothing.
+
+    `undo`: as a run does it that goes on without this one; what completed is undone first.
+    """
 
     reason: str = ""
     by: str = ""
     terminate: bool = False
+    undo: bool = False
 
 
 class Resolve(msgspec.Struct, frozen=True, omit_defaults=True, tag="resolve"):
@@ -137,7 +141,7 @@ def judge(
         fault = reject(command.reason) or reject(command.by)
         if fault is not None:
             return Judged(code="invalid_reason", message=f"reason: {fault}")
-        return Judged(CancelRequested(clock.now(), command.reason, command.by, command.terminate))
+        return Judged(CancelRequested(clock.now(), command.reason, command.by, command.terminate, command.undo))
     return _resolve(command, graph, state, clock, vault)
 
 

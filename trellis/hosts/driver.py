@@ -22,6 +22,7 @@ from trellis.engine.versions import adopt
 from trellis.errors import HostClosed, RunClosed, RunOwned, StoreUnavailable
 from trellis.hosts.approving import Gate
 from trellis.hosts.attempts import Attempts, Deliver
+from trellis.hosts.children import Children
 from trellis.hosts.clock import Clock
 from trellis.hosts.held import Held
 from trellis.hosts.live import LiveRun
@@ -37,6 +38,7 @@ from trellis.model.actions import (
     Emit,
     RequestInput,
     Response,
+    StartChild,
     StartTimer,
 )
 from trellis.model.codec import encode_event
@@ -104,6 +106,8 @@ class Driver:
         """The runs that are open here."""
         self.rested: Callable[[LiveRun], None] | None = None
         """Told of every run that has moved on and of which nothing is under way now; None: nobody cares."""
+        self.children: Children
+        """Who follows child runs; its host says."""
         self._attempts = Attempts(clock, vault, deliver, self.post)
         transacts = hasattr(store, "transaction")
         self._transactions = Transactions(store, clock, self._commit_within, self._freed) if transacts else None  # type: ignore[arg-type]
@@ -130,6 +134,7 @@ class Driver:
         """
         self._stopping = True
         self._attempts.refuse()
+        self.children.refuse()
         if self._lanes:
             while self._idle:
                 self._wake()
@@ -141,6 +146,7 @@ class Driver:
             await asyncio.wait(self._lanes)
         self._abandon()
         await self._attempts.stop()
+        await self.children.stop()
         if self._transactions is not None:
             await self._transactions.stop()
         self._abandon()
@@ -337,17 +343,21 @@ class Driver:
         for request in requests:
             if isinstance(request, CallTool | Emit):
                 self._make(run, request)
+            elif isinstance(request, StartChild):
+                self.children.begin(run, request)
             elif isinstance(request, StartTimer):
                 if request.id in run.state.timers:
                     self.alarm(run, request.id, request.due)
             elif isinstance(request, Cancel):
-                doomed = run.tasks.get(request.target)
-                if doomed is not None:
+                doomed, left = run.tasks.get(request.target), run.state.open.get(request.target)
+                if left is not None and isinstance(left.request, StartChild):
+                    self.children.begin(run, left.request)
+                elif doomed is not None:
                     doomed.cancel()
                 elif request.awaited:
                     self.give_up(run, request.target, "it was cancelled, and nobody knows how far it had come")
 
-    def _make(self, run: LiveRun, request: Attempted) -> None:
+    def _make(self, run: LiveRun, request: CallTool | Emit) -> None:
         """Make an attempt; a call once it is allowed. One that the journal says was begun was allowed before."""
         if isinstance(request, Emit):
             self._attempts.begin(run, request)
@@ -367,13 +377,16 @@ class Driver:
             self._attempts.begin(run, request)
 
     def recover(self, run: LiveRun, name: str) -> None:
-        """Go on with a call that another host left open: make it again, unless that may do harm."""
+        """Go on with a call that another host left open: make it again, unless that may do harm. Follow a child run again."""
         pending = run.state.open.get(name)
+        if pending is not None and isinstance(pending.request, StartChild):
+            self.children.begin(run, pending.request)
+            return
         if pending is None or pending.uncertain or isinstance(pending.request, RequestInput):
             return
         if pending.cancelling or pending.begun:
             self.give_up(run, name, "its host stopped while it was under way")
-        else:
+        elif not isinstance(pending.request, StartChild):
             self._make(run, pending.request)
 
     def give_up(self, run: LiveRun, name: str, why: str) -> None:

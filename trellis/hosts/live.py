@@ -12,7 +12,7 @@ from trellis.engine.state import Refusal
 from trellis.hosts.clock import Alarm
 from trellis.hosts.held import Held
 from trellis.hosts.lines import entered, proposed
-from trellis.hosts.rows import busy
+from trellis.hosts.rows import calls
 from trellis.model.actions import Attempted, CallTool, RequestInput
 from trellis.model.graph import Graph
 from trellis.model.values import Value
@@ -35,11 +35,25 @@ def heed(_: object) -> None:
     """A listener for whom it is enough that the run stays in memory while somebody listens."""
 
 
+class Follower:
+    """Who waits for one child run."""
+
+    __slots__ = ("begun", "child", "news", "task")
+
+    def __init__(self, child: str) -> None:
+        self.child = child
+        self.task: asyncio.Task[None]
+        self.news = asyncio.Event()
+        """Something else may be wanted of the child now."""
+        self.begun = asyncio.Event()
+        """The child is there, or it is known that it never will be."""
+
+
 class LiveRun:
     """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
 
     __slots__ = (
-        "alarms", "allowed", "away", "closed", "epoch", "failure", "forget", "graph",
+        "alarms", "allowed", "away", "closed", "epoch", "failure", "followers", "forget", "graph",
         "has_secrets", "held", "id", "kept", "listeners", "origin", "posts", "proposals", "router", "row", "secrets",
         "state", "tasks", "visited",
     )  # fmt: skip
@@ -57,6 +71,8 @@ class LiveRun:
         self.visited: list[str] = []
         """The nodes that were entered here, in order."""
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.followers: dict[str, Follower] = {}
+        """Who waits for its child runs, by request."""
         self.alarms: dict[str, Alarm] = {}
         self.secrets: dict[str, str] = {}
         self.proposals: dict[str, Pending] = {}
@@ -131,6 +147,8 @@ class LiveRun:
         for task in list(self.tasks.values()):
             if not task.cancelling():  # a second time would not let a process end by itself
                 task.cancel()
+        for follower in self.followers.values():
+            follower.task.cancel()
         self.failure = failure
         self.closed.set_result(None)
         if self.forget is not None:
@@ -141,17 +159,17 @@ class LiveRun:
     @property
     def resting(self) -> bool:
         """Whether it could leave the memory: nothing is under way, and nobody listens."""
-        return not (self.listeners or self.under_way or self.closed.done())
+        return not (self.listeners or self.followers or self.under_way or self.closed.done())
 
     @property
     def under_way(self) -> bool:
         """Whether a call is being made, or an event written."""
-        return bool(self.tasks) or self.away or busy(self.state)
+        return bool(self.tasks) or self.away or calls(self.state)
 
     def secret_saved_by(self, call: Attempted) -> str | None:
-        """The secret field that takes the value of this call; None for nearly every call."""
+        """The secret field that takes the value of this call or child run; None for nearly every one."""
         pending = self.state.open.get(call.id)
-        if not self.has_secrets or pending is None or call.undo:
+        if not self.has_secrets or pending is None or (isinstance(call, CallTool) and call.undo):
             return None
         program = program_of(self.graph)
         save = program.node(pending.token.node).node.save

@@ -16,8 +16,6 @@ from trellis.engine.snapshot import encode_state
 from trellis.engine.state import Refusal
 from trellis.errors import (
     HostClosed,
-    NoTransactions,
-    PermissionNeeded,
     Refused,
     RunClosed,
     RunConflict,
@@ -25,11 +23,11 @@ from trellis.errors import (
     StoreError,
     StoreUnavailable,
     TrellisError,
-    UnknownTool,
     UsageError,
 )
 from trellis.hosts.admission import Admission
 from trellis.hosts.approving import Gate, Policy
+from trellis.hosts.children import Children
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Adopt, Answer, Command, Reply, decode_message, encode, judge
 from trellis.hosts.driver import Driver, Version
@@ -38,6 +36,8 @@ from trellis.hosts.journal import Definitions, Loaded, beginning, existing, load
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun, Rested, heed
+from trellis.hosts.recovery import take_up_whole
+from trellis.hosts.routing import router_of
 from trellis.hosts.rows import checked_id, checked_request, first_row, new_id
 from trellis.hosts.run import Outcome as Outcome
 from trellis.hosts.run import Run as Run
@@ -46,10 +46,10 @@ from trellis.hosts.sending import TRIES, again, ask, closed, decoded, replied
 from trellis.hosts.serving import LOOK_S, Serving
 from trellis.hosts.values import known_secrets, same_start, start_values
 from trellis.hosts.vault import Vault, sealed
+from trellis.model.actions import StartChild
 from trellis.model.codec import encode_event
 from trellis.model.events import Adopted, RunStarted
 from trellis.model.graph import Graph
-from trellis.model.problems import did_you_mean
 from trellis.model.redaction import Redactor
 from trellis.model.saying import read_locale
 from trellis.model.values import Value
@@ -105,8 +105,11 @@ class Host:
         self._store = open_store(self._url, root=self._root) if isinstance(self._url, str) else self._url
         emitting = Emitting(self, self._store, self._clock, self._vault)
         self._driver = Driver(self._store, self._clock, self._vault, emitting.deliver, self._gate)
-        self._driver.start()
         self._graphs = Definitions(self._store)
+        self._driver.children = Children(
+            self, self._store, self._admission, self._graphs, self._clock, self._vault, self._driver.post
+        )
+        self._driver.start()
         self._store.hear(self._heard)
         return self
 
@@ -153,19 +156,40 @@ class Host:
         async with self._admission.of(name):
             row = await self._store.row(name) if id is not None else None
             if row is None:
-                row, live = await self._begin(name, graph, given, secrets, request_id, locale)
+                row, live = await self.begin(name, graph, given, secrets, request_id, locale)
                 if live is not None:
                     return Run(live, self)
         async with self._admission.of(row.run):
             return await self._again(row, graph, given, secrets, request_id, locale)
 
-    async def _begin(
-        self, name: str, graph: Graph, given: dict[str, Value], secrets: dict[str, str], request_id: str, locale: str
+    async def begin(
+        self,
+        name: str,
+        graph: Graph,
+        given: dict[str, Value],
+        secrets: dict[str, str],
+        request_id: str,
+        locale: str,
+        above: StartChild | None = None,
     ) -> tuple[RunRow, LiveRun | None]:
-        """Begin a run. The row of another one, and None, where it was begun before under this id or request."""
+        """Begin a run. The row of another one, and None, where it was begun before under this id or request.
+
+        `above`: what a run wants that uses this one; such a run is begun however many there are.
+        """
+        parent, depth = ("", 0) if above is None else (above.run, above.depth)
         router = self._router(graph)
         kept = sealed(self._vault, name, secrets)
-        event = RunStarted(self._clock.now(), name, graph.hash, given, request=request_id, secrets=kept, locale=locale)
+        event = RunStarted(
+            self._clock.now(),
+            name,
+            graph.hash,
+            given,
+            request=request_id,
+            secrets=kept,
+            locale=locale,
+            parent=parent,
+            depth=depth,
+        )
         step = start(graph, event)
         self._must_serve(name)
         async with self._owning(name):
@@ -175,7 +199,7 @@ class Host:
                 [encode_event(event)],
                 {graph.hash: graph.data},
                 last=step.state.closed,
-                at_most=self._at_most,
+                at_most=self._at_most if above is None else None,
             )
             if epoch is not None:
                 self._must_serve(name)
@@ -200,7 +224,7 @@ class Host:
         """
         async with self._admission.of(run):
             row = await existing(self._store, run)
-            return Run(await self._go_on(row, secrets or {}), self)
+            return Run(await self.go_on(row, secrets or {}), self)
 
     async def serve(
         self, names: Collection[str] | None = None, *, at_once: int = 1000, schedules: Sequence[Graph] = ()
@@ -283,7 +307,7 @@ class Host:
                     live.epoch = epoch
                 else:
                     live.end(RunOwned(run, "nobody"))  # somebody has gone on with it meanwhile
-            return await self._go_on(row, {})
+            return await self.go_on(row, {})
 
     async def steps(self, live: LiveRun, since: State | None, until: int | None = None) -> Iterator[Step]:
         """The recorded steps of a run, after a state that was reached, up to and with event `until`."""
@@ -368,9 +392,9 @@ class Host:
         if begun.graph != graph.hash or (request and begun.request != request):
             raise RunConflict(row.run, graph.name, row.name, begun.graph, graph.hash)
         same_start(graph, begun, given, locale)
-        return Run(await self._go_on(row, secrets), self)
+        return Run(await self.go_on(row, secrets), self)
 
-    async def _go_on(self, row: RunRow, secrets: Mapping[str, str]) -> LiveRun:
+    async def go_on(self, row: RunRow, secrets: Mapping[str, str]) -> LiveRun:
         """The run of this row: the one that is open here, one that has ended, or one that is taken up again."""
         live = self._driver.runs.get(row.run)
         if live is not None:
@@ -394,7 +418,7 @@ class Host:
         self._admit(live)
         live.listeners.append(heed)  # so that it does not leave the memory before it is taken up whole
         try:
-            await self._recover(live)
+            await take_up_whole(self._driver, live, self._clock.now())
         except BaseException:
             live.end(HostClosed(live.id))  # taken up by half, it would wait for ever
             raise
@@ -455,43 +479,5 @@ class Host:
                 if run not in self._driver.runs:
                     await self._store.release(run)
 
-    async def _recover(self, live: LiveRun) -> None:
-        """Let timers fire that are overdue, then ask again for all that is still open.
-
-        What may be sent twice is sent; of the rest the outcome is uncertain. Overdue timers first: an attempt that
-        has run out of time is not begun once more only to be stopped.
-        """
-        found = list(live.state.open)
-        now = self._clock.now()
-        for name, timer in sorted(live.state.timers.items(), key=lambda item: item[1].due):
-            if timer.due <= now and not live.closed.done():
-                try:
-                    await self._driver.ask(live, self._driver.fired(name))
-                except RunClosed:
-                    return  # what came before in the same turn has ended it
-        if live.closed.done():
-            if live.failure is not None:
-                raise live.failure
-            return
-        for name, timer in live.state.timers.items():
-            if name not in live.alarms:
-                self._driver.alarm(live, name, timer.due)
-        for name in found:
-            self._driver.recover(live, name)
-
     def _router(self, graph: Graph) -> Router:
-        """What performs the calls of this graph. Raises UnknownTool and PermissionNeeded before anything starts."""
-        base = os.path.dirname(graph.source) or os.getcwd()
-        router = self._dispatcher.bind(graph.definition.tools, base=base, allow=self._allow)
-        called = list(dict.fromkeys(graph.tools_called))
-        unknown = router.unknown(name for name in called if "{{" not in name)
-        if unknown:
-            known = {*graph.definition.tools, *self._dispatcher.names}
-            raise UnknownTool(graph.name, unknown, did_you_mean(unknown[0], known))
-        alone = [name for name in called if router.effect(name) == "transactional"]
-        if alone and not hasattr(self._store, "transaction"):
-            raise NoTransactions(alone[0], self._store.url)
-        forbidden = router.forbidden(called)
-        if forbidden:
-            raise PermissionNeeded(*next(iter(forbidden.items())))
-        return router
+        return router_of(graph, self._dispatcher, self._allow, self._store)

@@ -8,7 +8,7 @@ import msgspec
 
 from trellis.engine import State, Step
 from trellis.errors import InvalidRequestId, InvalidRunId
-from trellis.model.actions import RequestInput, StartTimer
+from trellis.model.actions import RequestInput, StartChild, StartTimer
 from trellis.model.graph import Graph
 from trellis.model.ids import LONGEST_ID, is_run_id
 from trellis.model.values import reject
@@ -68,10 +68,11 @@ def next_row(graph: Graph, row: RunRow, before: State, step: Step) -> RunRow:
         if state.fields.get(name) != fields.get(name):
             fields = {**fields, name: state.fields.get(name)}
     due: float | None = NOW
-    if busy(state):
+    if calls(state):
         position = row.position
     else:
         position = tuple(state.tokens)
+    if not busy(state):
         due = row.wake if state.timers is before.timers and row.wake != NOW else _wake(row.wake, step)
     same = (state.status, due, position) == (row.status, row.wake, row.position) and fields is row.fields
     if same and state.at - row.updated < UPDATED_S:
@@ -95,8 +96,16 @@ def wake(state: State) -> float | None:
 
 
 def busy(state: State) -> bool:
-    """Whether some call is under way, or would be had nobody died."""
-    return any(not (isinstance(pending.request, RequestInput) or pending.uncertain) for pending in state.open.values())
+    """Whether some call or child run is under way, or would be had nobody died."""
+    return calls(state) or any(isinstance(pending.request, StartChild) for pending in state.open.values())
+
+
+def calls(state: State) -> bool:
+    """Whether some call or signal is under way."""
+    return any(
+        not (isinstance(pending.request, RequestInput | StartChild) or pending.uncertain)
+        for pending in state.open.values()
+    )
 
 
 def indexed(graph: Graph) -> list[str]:

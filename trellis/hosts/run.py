@@ -13,11 +13,12 @@ from trellis.engine.program import program_of
 from trellis.engine.questions import asked
 from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import IDLE, Refusal, shown_states
+from trellis.errors import UnknownRun
 from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
 from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields
 from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.hosts.proposals import Proposal
-from trellis.model.actions import CallTool, RequestInput
+from trellis.model.actions import CallTool, RequestInput, StartChild
 from trellis.model.graph import Graph
 from trellis.model.redaction import Redactor
 from trellis.model.secrets import mask
@@ -116,7 +117,25 @@ class Run:
         asked = [*(question.node for question in self.questions), *(call.node for call in calls)]
         if state.waiting:
             return True
-        return len(asked) == len(state.open) and any(not _limited(state, node) for node in asked)
+        return len(asked) == len(state.open) and any(not limited(state, node) for node in asked)
+
+    @property
+    def found_children(self) -> list[StartChild]:
+        """The child runs that were open when this host found the run."""
+        origin = self._live.origin
+        pending = origin.open.values() if origin is not None else ()
+        return [each.request for each in pending if isinstance(each.request, StartChild)]
+
+    async def child(self, child: str) -> Run | None:
+        """The child run of this id, once it is there; None where it never will be."""
+        for follower in self._live.followers.values():
+            if follower.child == child:
+                await follower.begun.wait()
+                break
+        try:
+            return Run(await self._keeper.present(child), self._keeper)
+        except UnknownRun:
+            return None
 
     @property
     def hopeless(self) -> bool:
@@ -224,8 +243,8 @@ class Run:
             tuple(shown_states(program, state)),
         )
 
-    async def events(self) -> AsyncIterator[Line]:
-        """The event lines of this run, from this host's start or resume of it to `run.finished`.
+    async def events(self, *, whole: bool = False) -> AsyncIterator[Line]:
+        """The event lines of this run, from this host's start or resume of it to `run.finished`; `whole`: from its start.
 
         After a resume the open questions come first, as they were asked. Raises StoreError, HostClosed as `result` does.
         """
@@ -233,7 +252,7 @@ class Run:
         live = await self._present()
         live.listeners.append(queue.put_nowait)
         try:
-            origin = live.origin
+            origin = None if whole else live.origin
             count = origin.lines if origin else 0
             scribe = Scribe(live.graph, live.id, count=count, redactor=self._keeper.redactor)
             ended, open_then = live.closed.done(), live.proposed
@@ -242,7 +261,7 @@ class Run:
                 yield line
             for step in await self._keeper.steps(live, origin):
                 seq = step.state.seq
-                for line in await self._lines(scribe, step):
+                for line in await self._lines(scribe, step, whole=whole):
                     yield line
             if origin is not None and origin.closed:
                 scribe.visited = await self._before()
@@ -259,18 +278,18 @@ class Run:
                 if item is None:
                     return
                 if item.refusal is not None or item.state.seq > seq:
-                    for line in await self._lines(scribe, item):
+                    for line in await self._lines(scribe, item, whole=whole):
                         yield line
             if live.failure is not None:
                 raise live.failure
         finally:
             live.listeners.remove(queue.put_nowait)
 
-    async def _lines(self, scribe: Scribe, step: Step) -> list[Line]:
+    async def _lines(self, scribe: Scribe, step: Step, *, whole: bool) -> list[Line]:
         """The lines of a step; the last one tells of the nodes that were entered before this host had the run too."""
         if step.state.graph != scribe.graph.hash and step.state.graph == self._live.graph.hash:
             scribe.become(self._live.graph)
-        if step.state.closed and step.refusal is None:
+        if step.state.closed and step.refusal is None and not whole:
             scribe.visited[:0] = await self._before()
         return scribe.lines(step)
 
@@ -291,7 +310,7 @@ class Run:
         return isinstance(self._live.failure, Rested)
 
 
-def _limited(state: State, node: str) -> bool:
+def limited(state: State, node: str) -> bool:
     """Whether some time limit ends the question of `node`: its own, or one of a node around it."""
     token = state.tokens.get(node)
     while token is not None and all(state.timers[name].purpose in IDLE for name in token.timers):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from trellis.errors import AnswerNeeded, SignalNeeded
 from trellis.hosts.approving import Policy
+from trellis.hosts.family import Family
 from trellis.hosts.local import Host, Outcome, Run
 from trellis.model.graph import Graph, static_id
 from trellis.model.problems import suggestion
@@ -32,16 +34,16 @@ class AnswerSheet:
         self._listed = [] if isinstance(answers, Mapping) else list(answers)
         self._taken: dict[str, int] = {}
 
-    def has(self, node: str) -> bool:
-        """Whether there is an answer for this node."""
-        return self._taken.get(self._who(node), 0) < len(self._for(node))
+    def has(self, node: str, own: str = "") -> bool:
+        """Whether there is an answer for this node; `own`: its name in the run that it is of, which will do too."""
+        return self._taken.get(self._who(node), 0) < len(self._for(node, own))
 
-    def take(self, node: str, kind: str) -> Value:
+    def take(self, node: str, kind: str, own: str = "") -> Value:
         """The next answer for this node, as a person would type it to a question of this kind. Only after `has`."""
         who = self._who(node)
         place = self._taken.get(who, 0)
         self._taken[who] = place + 1
-        given = self._for(node)[place]
+        given = self._for(node, own)[place]
         if kind == "form" and isinstance(given, dict):
             return {name: typed(part) for name, part in given.items()}
         return typed(given)
@@ -68,12 +70,13 @@ class AnswerSheet:
     def _who(self, node: str) -> str:
         return "" if self._named is None else node
 
-    def _for(self, node: str) -> Sequence[Value]:
+    def _for(self, node: str, own: str = "") -> Sequence[Value]:
         if self._named is None:
             return self._listed
-        if not self.names(node):
+        names = [name for name in (node, static_id(node), own, static_id(own)) if name in self._named]
+        if not names:
             return ()
-        given = self._named[node if node in self._named else static_id(node)]
+        given = self._named[names[0]]
         return given if isinstance(given, list) else (given,)
 
 
@@ -132,15 +135,19 @@ async def feed(run: Run, answers: AnswerSheet, by: str = "") -> None:
     Raises AnswerNeeded where only an answer could move it on, SignalNeeded where only a signal could.
     """
     lacking: dict[str, str] = {}
-    async for line in run.events():
-        if line["type"] == "ask":
-            node = line["node"]
-            if answers.has(node):
-                await run.answer(node, answers.take(node, line["kind"]), by=by)
-            else:
-                lacking[node] = line.get("reason", "")
-        asking = run.asking
-        if run.stuck and asking and all(node in lacking for node in asking):
-            raise AnswerNeeded(run.id, asking[0], lacking[asking[0]])
-        if run.state.waiting:
-            raise SignalNeeded(run.id, run.waits, hopeless=run.hopeless)
+    family = Family(run)
+    async with aclosing(family.events()) as events:
+        async for prefix, line in events:
+            if line["type"] == "ask":
+                own = line["node"]
+                node = prefix + own
+                if answers.has(node, own):
+                    await family.at(node).run.answer(own, answers.take(node, line["kind"], own), by=by)
+                else:
+                    lacking[node] = line.get("reason", "")
+            asking = family.asking
+            if family.stuck and asking and all(node in lacking for node in asking):
+                raise AnswerNeeded(run.id, asking[0], lacking[asking[0]])
+            waiting = family.waiting
+            if waiting is not None:
+                raise SignalNeeded(waiting.id, waiting.waits, hopeless=waiting.hopeless)

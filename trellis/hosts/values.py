@@ -10,10 +10,10 @@ from trellis.engine.program import program_of
 from trellis.engine.replay import start_fields
 from trellis.errors import FieldsNeeded, InvalidField, SecretsNeeded, StartedOtherwise
 from trellis.hosts.vault import VARIABLE, Vault, opened
-from trellis.model.actions import Attempted, CallTool, RequestInput
+from trellis.model.actions import Attempted, CallTool, RequestInput, StartChild
 from trellis.model.events import RunStarted
-from trellis.model.graph import Field, Graph
-from trellis.model.secrets import seal, sealed_names
+from trellis.model.graph import Field, Graph, Use, static_id
+from trellis.model.secrets import reveal, seal, sealed_names
 from trellis.model.types import read_text
 from trellis.model.values import Value, reject
 
@@ -51,6 +51,27 @@ def start_values(graph: Graph, given: Mapping[str, Value]) -> tuple[dict[str, Va
         if fault is not None:
             raise InvalidField(name, fault)
     return fields, secrets
+
+
+def used_by(graph: Graph, request: StartChild) -> Use:
+    """What the node says that a request for a child run comes from."""
+    use = graph.definition.nodes[static_id(request.node)].use
+    assert use is not None  # a version without it is not adopted while there is such a request
+    return use
+
+
+def passed_on(graph: Graph, fields: Mapping[str, Value], secrets: Mapping[str, str]) -> dict[str, Value]:
+    """The start values of a child run, with the secrets of the run that uses it for the secrets of this one.
+
+    Raises InvalidField for one that is not known.
+    """
+    given = dict(fields)
+    for name in program_of(graph).secrets & given.keys():
+        try:
+            given[name] = reveal(given[name], secrets)
+        except KeyError as error:
+            raise InvalidField(name, f"secret {error} is not known any more") from error
+    return given
 
 
 def same_start(graph: Graph, begun: RunStarted, given: Mapping[str, Value], locale: str) -> None:
@@ -98,6 +119,8 @@ def _asked_for(state: State) -> set[str]:
 
 
 def _sealed_in(request: Attempted | RequestInput | None) -> set[str]:
+    if isinstance(request, StartChild):
+        return sealed_names(request.fields)
     return sealed_names(request.args) if isinstance(request, CallTool) else set()
 
 

@@ -116,18 +116,28 @@ class Cancel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="CAN
     target: str
     awaited: bool = False
     attempt: int = 1
+    undo: bool = False
+    """Of a child run: what it has completed is to be undone."""
 
 
 class StartChild(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="START_CHILD", tag_field="kind"):
-    """Run another graph and report its outcome as an action's."""
+    """Run another graph as the run `child` and report its outcome as an action's.
+
+    Once is enough whoever does it how often: the id of the child is made of the key, and it counts who started it.
+    """
 
     kind: ClassVar[str] = "START_CHILD"
     id: str
     idempotency_key: str
     node: str
+    run: str
     graph: str
+    """As the `uses` of the definition has it."""
+    child: str
     fields: dict[str, Value] = {}
     attempt: int = 1
+    depth: int = 1
+    """How many runs are above the child."""
 
 
 class Emit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="EMIT", tag_field="kind"):
@@ -145,7 +155,7 @@ class Emit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="EMIT"
     attempt: int = 1
 
 
-Attempted = CallTool | Emit
+Attempted = CallTool | Emit | StartChild
 """What is done in attempts, each of which ends in `ActionCompleted` or `ActionFailed`, and is made again under its key."""
 
 ActionRequest = RenderContent | SystemMessage | RequestInput | CallTool | StartTimer | Cancel | StartChild | Emit

@@ -19,7 +19,7 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     graph: str
     fields: dict[str, Value] = {}
     root: str = ""
-    """The run at the top of the chain of callers; empty for a run nobody called."""
+    """What the idempotency keys of the run begin with; empty: its id."""
     version: int = 1
     """The version of the journal format."""
     request: str = ""
@@ -28,6 +28,10 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     """Field -> its value under encryption, where a key is known; `fields` holds the seal."""
     locale: str = ""
     """The language that people are spoken to in, as a BCP 47 tag; empty: the first that the author wrote."""
+    parent: str = ""
+    """The run that uses this one; empty for a run that somebody outside started."""
+    depth: int = 0
+    """How many runs are above it."""
 
 
 class ActionCompleted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="action_completed"):
@@ -94,6 +98,8 @@ class CancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     by: str = ""
     terminate: bool = False
     """By an operator, over the head of the graph: the error that it ends with is `terminated`."""
+    undo: bool = False
+    """By the run that uses this one and goes on without it: what completed is undone first."""
 
 
 class AttemptBegun(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="attempt_begun"):

@@ -13,8 +13,9 @@ A region is the id of the body it belongs to; the root region is the empty text.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -34,7 +35,7 @@ TARGETS = (END, FAIL, ROLLBACK)
 CAUGHT, SIGNALLED, BECOME = "~", "@", "%"
 """What joins a node, and the error, signal or state of it that a body is for, in the id of that."""
 
-Verb = Literal["say", "ask", "do", "all", "race", "each", "wait", "emit", "end", "pass"]
+Verb = Literal["say", "ask", "do", "all", "race", "each", "use", "wait", "emit", "end", "pass"]
 AskKind = Literal["text", "choice", "confirm", "int", "number", "secret", "multi", "date", "form", "approve"]
 EndStatus = Literal["ok", "failed", "cancelled"]
 Overlap = Literal["skip", "queue", "allow", "cancel"]
@@ -74,6 +75,14 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """A name, or a template when `allow` names what it may give."""
     args: dict[str, Value] = {}
     allow: tuple[str, ...] = ()
+
+
+class Use(msgspec.Struct, frozen=True, omit_defaults=True, rename={"fields": "with"}):
+    """Another graph, as `uses` names it, and the start values of its run; `path` is that of its file from this one's."""
+
+    graph: str
+    path: str
+    fields: dict[str, Value] = {}
 
 
 class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -206,6 +215,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     say: Saying | None = None
     ask: Ask | None = None
     do: Call | None = None
+    use: Use | None = None
     bodies: tuple[Body, ...] = ()
     each: Each | None = None
     join: Join | None = None
@@ -306,7 +316,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `steps`: moves that one turn may make; `visits`: entries of one node in a run (0: unlimited); `time`: seconds from its
     start (None: unlimited); `open`: calls and questions at once; `value`: bytes of one value as JSON; `journal`: bytes of
-    all its events.
+    all its events; `depth`: runs that may be above one that a node starts.
     """
 
     steps: int = 1000
@@ -315,6 +325,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     open: int = 10_000
     value: int = 1_000_000
     journal: int = 1_000_000_000
+    depth: int = 20
 
 
 class Migrate(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -349,6 +360,8 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     migrate: Migrate = Migrate()
     schedules: dict[str, Schedule] = {}
     """When runs are started by themselves; no part of the hash, for a run does the same whoever starts it."""
+    uses: dict[str, Definition] = {}
+    """Every graph that a run may come to use, at any depth: path from the project's root -> it, with empty `uses`."""
 
 
 def static_id(path: str) -> str:
@@ -358,7 +371,7 @@ def static_id(path: str) -> str:
 
 _INDEX = re.compile(r"\[\d+\]")
 _decoder = msgspec.json.Decoder(Definition)
-_BY_NAME = ("nodes", "fields", "signals", "tools", "groups", "catch", "upon")
+_BY_NAME = ("nodes", "fields", "signals", "tools", "groups", "catch", "upon", "uses")
 """What is looked up by name and never gone through, so that its order means nothing."""
 
 
@@ -368,10 +381,17 @@ def _address(definition: Definition) -> str:
     All other order counts: of rival auto states the first comes, of two `upon_states` the first is taken, of two
     writes the first says why the move fails, and an expression may ask for the keys of a map.
     """
+    return digest(msgspec.json.encode(_in_order(definition)))
+
+
+def _in_order(definition: Definition) -> Definition:
+    """The definition without what the hash forgets."""
     named = {name: _by_name(getattr(definition, name)) for name in _BY_NAME}
     named["nodes"] = {name: _node(node) for name, node in named["nodes"].items()}
+    if named["uses"]:
+        named["uses"] = {path: _in_order(used) for path, used in named["uses"].items()}
     migrate = Migrate(_by_name(definition.migrate.nodes), _by_name(definition.migrate.fields))
-    return digest(msgspec.json.encode(msgspec.structs.replace(definition, migrate=migrate, schedules={}, **named)))
+    return msgspec.structs.replace(definition, migrate=migrate, schedules={}, **named)
 
 
 def _node(node: Node) -> Node:
@@ -382,6 +402,18 @@ def _node(node: Node) -> Node:
 
 def _by_name(mapping: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(mapping.items())) if len(mapping) > 1 else mapping
+
+
+def reached_by(definition: Definition, table: Mapping[str, Definition]) -> dict[str, Definition]:
+    """The part of a table of used graphs that a graph may come to use, at any depth."""
+    reached: dict[str, Definition] = {}
+    waiting = [definition]
+    while waiting:
+        for node in waiting.pop().nodes.values():
+            if node.use is not None and node.use.graph not in reached:
+                waiting.append(table[node.use.graph])
+                reached[node.use.graph] = table[node.use.graph]
+    return reached
 
 
 class Graph:
@@ -428,6 +460,27 @@ class Graph:
     @property
     def name(self) -> str:
         return self.definition.name
+
+    def used(self, use: Use) -> Graph:
+        """The graph that a node of this one uses, as it would be had its file been loaded alone."""
+        graph: Graph | None = self.memo.get(f"use {use.graph} {use.path}")
+        if graph is None:
+            table = self.definition.uses
+            definition = table[use.graph]
+            reached = reached_by(definition, table)
+            source = posixpath.normpath(posixpath.join(posixpath.dirname(self.source), use.path)) if self.source else ""
+            graph = Graph(msgspec.structs.replace(definition, uses=reached), source=source)
+            self.memo[f"use {use.graph} {use.path}"] = graph
+        return graph
+
+    def all_used(self) -> list[Graph]:
+        """Every other graph that a run of this one may come to use, at any depth."""
+        found: list[Graph] = [self]
+        for graph in found:
+            for node in graph.definition.nodes.values():
+                if node.use is not None and (used := graph.used(node.use)) not in found:
+                    found.append(used)
+        return found[1:]
 
     @property
     def tools_called(self) -> Iterator[str]:

@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from trellis.errors import InvalidGraph
 from trellis.model.graph import Definition, Graph
@@ -22,6 +22,10 @@ INSTEAD = {
     "tool catalogue": "copy what you need into the `tools:` of a graph",
 }
 """Kind of a document that is no graph -> what to do with it."""
+
+if TYPE_CHECKING:
+    from trellis.compiler import Compiled
+    from trellis.loaders import Reading
 
 PathText = str | os.PathLike[str]
 
@@ -105,8 +109,7 @@ def _compile(
 
     Of a state schema only `name`, `states` and `groups` of the definition mean anything, and `needs` nothing.
     """
-    from trellis.compiler import compile_document, compile_schema  # a graph that was compiled before needs neither
-    from trellis.loaders import kind_of, read
+    from trellis.loaders import kind_of, read  # a graph that was compiled before needs neither them nor the compiler
 
     if kind_of(path, None) == "test":
         return None, [_other(path, "test", wanted)], {}
@@ -118,14 +121,39 @@ def _compile(
         # As what it is not it has faults of shape, which nobody wants to read of.
         textual = [found for found in reading.problems if found.code < "E2"]
         return None, sorted([_other(path, kind, wanted), *textual]), {}
-    included = include(path, reading)
-    if kind == "state schema":
-        compiled = compile_schema(document, pruned=reading.pruned, named=included.named)
-    else:
-        compiled = compile_document(document, pruned=reading.pruned, tools=tools, named=included.named)
-    problems = sorted([*reading.problems, *included.problems, *compiled.problems])
+    compiled, problems, digests = _alone(path, reading, tools)
+    if any(site.node.use is not None for site in compiled.view.sites.values()):
+        from trellis.project.using import One, use
+
+        def another(name: str, data: bytes) -> One:
+            other = read(name, data)
+            if kind_of(name, None) == "test" or (other.kind != "graph" and other.document is not None):
+                kind = "test" if kind_of(name, None) == "test" else other.kind
+                return One(None, (f"'{{}}' is a {kind}, not a graph", INSTEAD[kind]), [], {})
+            if other.document is None:
+                return One(None, ("", ""), list(other.problems), {})
+            made, found, named = _alone(name, other, tools)
+            return One(made, ("", ""), found, named)
+
+        using = use(path, One(compiled, ("", ""), problems, digests), compiled, another)
+        return using.whole, using.problems, using.digests
     broken = any(problem.severity == "error" for problem in problems)
-    return (None if broken else compiled.definition), problems, included.digests
+    return (None if broken else compiled.definition), problems, digests
+
+
+def _alone(
+    path: str, reading: Reading, tools: Collection[str] | None
+) -> tuple[Compiled, list[Problem], dict[str, str]]:
+    """What a document is without those that it uses; its problems; and the digests of the files it names."""
+    from trellis.compiler import compile_document, compile_schema
+
+    assert reading.document is not None
+    included = include(path, reading)
+    if reading.kind == "state schema":
+        compiled = compile_schema(reading.document, pruned=reading.pruned, named=included.named)
+    else:
+        compiled = compile_document(reading.document, pruned=reading.pruned, tools=tools, named=included.named)
+    return compiled, sorted([*reading.problems, *included.problems, *compiled.problems]), included.digests
 
 
 def _other(path: str, kind: str, wanted: str) -> Problem:

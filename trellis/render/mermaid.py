@@ -19,6 +19,7 @@ _SHAPES = {
     "say": '("{}")',
     "ask": '[/"{}"/]',
     "do": '["{}"]',
+    "use": '[["{}"]]',
     "wait": '[\\"{}"\\]',
     "emit": '>"{}"]',
     "end": '(["{}"])',
@@ -180,6 +181,8 @@ def _shape(node: Node) -> str:
         words.append(f"ask {node.ask.kind}: {', '.join(node.ask.fields)}{by}{of}")
     elif node.verb == "do" and node.do is not None:
         words.append(f"do {node.do.tool}")
+    elif node.verb == "use" and node.use is not None:
+        words.append(f"use {node.use.path}")
     elif node.verb == "end" and node.end is not None:
         words.append(f"end {node.end.status}")
     elif node.verb == "wait" and node.wait is not None:

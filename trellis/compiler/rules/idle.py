@@ -9,16 +9,16 @@ from trellis.model.graph import Verb
 from trellis.model.problems import Problem
 
 BELONGS: dict[str, tuple[Verb, ...]] = {
-    "with": ("do",),
-    "retry": ("do", "emit"),
-    "save": ("do", "all", "race", "each", "wait"),
-    "undo": ("do", "ask", "all", "race", "each", "emit"),
-    "timeout": ("do", "ask", "all", "race", "each", "wait", "emit"),
-    "deadline": ("do", "ask", "all", "race", "each", "wait", "emit"),
+    "with": ("do", "use"),
+    "retry": ("do", "use", "emit"),
+    "save": ("do", "all", "race", "each", "use", "wait"),
+    "undo": ("do", "ask", "all", "race", "each", "use", "emit"),
+    "timeout": ("do", "ask", "all", "race", "each", "use", "wait", "emit"),
+    "deadline": ("do", "ask", "all", "race", "each", "use", "wait", "emit"),
     "heartbeat": ("do",),
     "remind": ("ask", "wait"),
     "escalate": ("ask",),
-    "upon": ("do", "ask", "all", "race", "each", "wait", "emit"),
+    "upon": ("do", "ask", "all", "race", "each", "use", "wait", "emit"),
     "join": ("all", "each"),
 }
 """Key of a node -> the verbs it goes with."""

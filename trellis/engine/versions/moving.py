@@ -35,7 +35,7 @@ from trellis.engine.versions.position import body_places, check_position
 from trellis.engine.versions.unset import check_unset
 from trellis.engine.versions.verdict import Verdict
 from trellis.errors import ExpressionError
-from trellis.model.actions import Given, RequestInput
+from trellis.model.actions import CallTool, Given, RequestInput
 from trellis.model.events import Adopted
 from trellis.model.graph import Ask, Graph
 from trellis.model.secrets import mask
@@ -178,7 +178,7 @@ class _Mover:
         if isinstance(request, RequestInput):
             moved = self.token(token)
             return replace(pending, request=self.question(request, moved), token=moved)
-        if request.undo:
+        if isinstance(request, CallTool) and request.undo:
             return replace(pending, token=replace(token, node=self.node(token.node)))
         return replace(pending, request=replace(request, node=self.path(request.node)), token=self.token(token))
 

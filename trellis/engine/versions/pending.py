@@ -29,8 +29,12 @@ def _check_undo(versions: Versions, state: State) -> None:
         _has_undo(versions, name, f"what node '{name}' did may still be taken back")
     for pending in state.open.values():
         name = pending.token.node
-        if pending.cancelling:  # it is awaited for the sake of its undo
+        if not pending.cancelling:
+            continue
+        if versions.old.nodes[name].undo is not None:  # it is awaited for the sake of its undo
             _has_undo(versions, name, f"what node '{name}' does may still have to be taken back")
+        elif versions.node(name) not in versions.new.nodes:
+            versions.lacks(name, f"the run that node '{name}' uses has not ended yet")
 
 
 def _has_undo(versions: Versions, name: str, why: str) -> None:

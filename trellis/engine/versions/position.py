@@ -6,12 +6,13 @@ from trellis.engine.nodes import ACTS
 from trellis.engine.state import State, Token
 from trellis.engine.versions.names import Versions
 from trellis.engine.versions.texts import Reads
-from trellis.model.actions import CallTool, Emit
+from trellis.model.actions import CallTool, Emit, StartChild
 from trellis.model.graph import Join, Node, Wait
 
 _BUSY = {
     "ask": "asks", "do": "has a call to make", "all": "has branches at work",
     "race": "has branches at work", "each": "has items at work", "wait": "waits", "emit": "has a signal to send",
+    "use": "has a run to use",
 }  # fmt: skip
 _LOCALS = {"error": "by `catch`", "signal": "by `upon`"}
 
@@ -75,7 +76,7 @@ def _check_work(versions: Versions, state: State, token: Token, old: Node, new: 
             f"`{old.verb}`; let the run leave it first, or keep the verb"
         )
         return
-    if old.verb in ("do", "emit"):
+    if old.verb in ("do", "emit", "use"):
         _check_call(versions, state, token, new)
     if old.wait is not None and new.wait is not None and old.wait.timed is not new.wait.timed:
         findings.blocked(
@@ -121,6 +122,11 @@ def _check_call(versions: Versions, state: State, token: Token, new: Node) -> No
         findings.blocked(
             f"node '{path}' calls tool '{call.tool}', and what takes its place calls {shown}; let the call end first, or "
             "keep the tool"
+        )
+    if isinstance(call, StartChild) and new.use is not None and call.graph != new.use.graph:
+        findings.blocked(
+            f"node '{path}' uses '{call.graph}', and what takes its place uses '{new.use.graph}'; let the run that it uses "
+            "end first, or keep the graph"
         )
     if pending is None:
         if new.retry is None:

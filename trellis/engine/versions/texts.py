@@ -19,6 +19,7 @@ class Reads:
             *(name for part in (node, *node.notices) for text in texts(part.say) for name in _template(text)),
             *(name for part in (node, *node.notices) for text in conditions(part.say) for name in _expression(text)),
             *(name for call in (node.do, *(each.call for each in node.notices)) for name in _call(call)),
+            *(_value(node.use.fields) if node.use is not None else ()),
             *(_expression(node.each.items) if node.each is not None else ()),
             *(_template(node.wait.until) if node.wait is not None else ()),
             *({*_template(node.emit.to), *_value(node.emit.data)} if node.emit is not None else ()),
