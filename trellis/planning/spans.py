@@ -76,7 +76,7 @@ def undo_span(definition: Definition, node: Node) -> Span:
 def left_span(definition: Definition, node: Node) -> Span:
     """How long a rollback may wait for the call of a node that was left while it was under way."""
     if node.do is None:
-        return endless(node.id, "a rollback waits for a signal that was given up while it was sent")
+        return endless(node.id, f"a rollback waits for its {node.verb}, should that have been given up")
     return _attempt(definition, node.id, node.do, None, "a rollback waits for a call that was given up: ")
 
 

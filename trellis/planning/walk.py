@@ -160,9 +160,13 @@ class Walk:
         )
 
 
+ITS_OWN = frozenset(("say", "pass", "ask", "wait", "all", "race", "each", "end"))
+"""Verbs with no work elsewhere that could end well after the node was left; one that came later may have."""
+
+
 def may_be_left(definition: Definition, node: Node) -> bool:
     """Whether the node may be left while its call is under way."""
-    return (node.do is not None or node.emit is not None) and bool(
+    return node.verb not in ITS_OWN and bool(
         node.timeout is not None or node.deadline is not None or node.upon or node.upon_states or node.region
         or definition.upon or definition.upon_states or definition.states or definition.limits.time is not None
     )  # fmt: skip
