@@ -231,3 +231,12 @@ def test_an_answer_from_elsewhere_pushes_back_too_and_so_does_json(paint: Here) 
     assert (shown["fields"]["verdict"]["reason"], shown["fields"]["coats"]) == ("again", 3)
     assert paint("answer", "r", "live", '{"choice": "reject", "reason": "never"}', "--as", "ben").code == 0
     assert (paint("resume", "r").code, paint("answer", "r", "live", "approve", "--as", "ana").code) == (8, 2)
+
+
+def test_reminders_and_a_limit_of_the_run_are_no_answer(here: Here) -> None:
+    text = LIVE.replace("start: live", "start: live\nlimits: {time: 1d}").replace(
+        "    to:", "    remind: {every: 1h, say: Well?}\n    escalate: {after: 1h, by: [cyn]}\n    to:"
+    )
+    (here.folder / "live.yaml").write_text(text)
+    assert here("run", "live.yaml", "--id", "r", "--as", "ana").code == 7
+    assert "reminds in 59m" in here("runs", "show", "r").out

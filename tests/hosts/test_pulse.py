@@ -13,6 +13,8 @@ from tests.hosts.authored import graph
 from tests.hosts.scenes import Doing, play, until
 from trellis.dispatch import Dispatcher
 from trellis.hosts.local import Host
+from trellis.hosts.pulse import Pulse
+from trellis.model.actions import CallTool, Completed, Failed
 from trellis.model.codec import decode_event
 from trellis.stores.memory import MemoryStore
 from trellis.testing.clocks import ManualClock
@@ -138,3 +140,33 @@ def test_what_may_be_done_once_is_not_tried_again_and_what_was_done_all_the_same
             return outcome.status, {name: value for name, value in outcome.fields.items() if value}, len(doing.calls)
 
     assert play(scene()) == (status, fields, 1)
+
+
+def test_who_else_cancels_a_silent_attempt_is_heard_and_one_that_ended_all_the_same_is_not_left_cancelled() -> None:
+    async def silent(_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def stubborn(_: Any) -> Any:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return Completed("done after all")
+
+    async def watched(clock: ManualClock, perform: Any) -> tuple[Any, int]:
+        response = await Pulse(clock, 5.0, retryable=True).watch(CallTool("r:1:0", "k", "a", "t", "r"), perform)
+        task = asyncio.current_task()
+        return response, 0 if task is None else task.cancelling()
+
+    async def scene(perform: Any, *, cancel: bool) -> Any:
+        clock = ManualClock()
+        task = asyncio.ensure_future(watched(clock, perform))
+        await until(lambda: clock.next_due is not None)
+        clock.advance(5)
+        if cancel:
+            task.cancel()
+        await asyncio.wait([task])
+        return "cancelled" if task.cancelled() else task.result()
+
+    assert play(scene(silent, cancel=True)) == "cancelled"
+    assert play(scene(silent, cancel=False)) == (Failed("timeout", "no heartbeat within 5s"), 0)
+    assert play(scene(stubborn, cancel=False)) == (Completed("done after all"), 0)

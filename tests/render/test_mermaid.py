@@ -11,7 +11,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.render.drawn import EVERYTHING, graph_of
-from trellis.model.graph import Body, Call, Edge, End, Node, static_id
+from trellis.model.graph import (
+    Ask,
+    Body,
+    Call,
+    Definition,
+    Edge,
+    End,
+    Escalation,
+    Graph,
+    Node,
+    Remind,
+    static_id,
+)  # fmt: skip
 from trellis.model.saying import Part
 from trellis.render.mermaid import LONGEST, mermaid
 
@@ -152,4 +164,18 @@ def test_a_path_of_a_run_has_one_static_id() -> None:
         "a",
         "fan[]",
         "fan[].both.left[].x",
+    ]
+
+
+def test_what_is_done_while_somebody_is_waited_for_is_in_the_node() -> None:
+    ask = Ask("approve", "verdict", by=("ana",))
+    steps = (Escalation(28_800.0, ("ben", "cyn"), Call("mail")), Escalation(86_400.0, say="Anybody?"))
+    node = Node("live", "ask", ask=ask, remind=Remind(3600.0, Call("call")), escalate=steps)
+    picture = mermaid(Graph(Definition("g", "live", {"live": node})))
+    label = shown(next(line for line in picture.splitlines() if "approve" in line)).replace("<br/>", "\n")
+    assert label.split("\n")[1:] == [
+        "ask approve: verdict by ana",
+        "remind every 1h: call",
+        "after 8h also ben, cyn: mail",
+        'after 1d"/]',
     ]

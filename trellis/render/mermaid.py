@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Definition, Graph, Node, static_id
+from trellis.model.durations import format_duration
+from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Definition, Escalation, Graph, Node, Remind, static_id
 from trellis.model.saying import first
 
 LONGEST = 60
@@ -192,9 +193,19 @@ def _shape(node: Node) -> str:
     elif node.verb == "pass" and (node.set or node.adds or node.removes):
         states = [*(f"+{state}" for state in node.adds), *(f"-{state}" for state in node.removes)]
         words.append(f"set {', '.join([*node.set, *states])}")
+    if node.remind is not None:
+        words.append(f"remind every {format_duration(node.remind.every)}{_notice(node.remind)}")
+    for step in node.escalate:
+        also = f" also {', '.join(step.by)}" if step.by else ""
+        words.append(f"after {format_duration(step.after)}{also}{_notice(step)}")
     if node.say is not None:
         words.append(first(node.say))
     return _SHAPES[node.verb].format("<br/>".join(escape(_short(word)) for word in words))
+
+
+def _notice(notice: Remind | Escalation) -> str:
+    """What is called beside a node that waits."""
+    return f": {notice.call.tool}" if notice.call is not None else ""
 
 
 def _title(node: Node) -> str:
