@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.cli.warm import warm
+
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30
 # The terminal becomes the one of this session, so that Ctrl-C typed on it is a signal.
@@ -36,10 +38,15 @@ class Done(NamedTuple):
 def trellis(*arguments: str, cwd: Path, typed: str | bytes | None = "", **env: str) -> Done:
     """Run a command line to its end; `typed` is its stdin, None a closed one."""
     data = typed.encode() if isinstance(typed, str) else typed
+    around = environment(**env)
+    server = warm(around)
+    if server is not None:
+        code, out, err = server.run(arguments, cwd=cwd, env=around, data=data, timeout=LIMIT_S)
+        return Done(code, out.decode(), err.decode())
     done = subprocess.run(
         [sys.executable, "-m", "trellis", *arguments],
         cwd=cwd,
-        env=environment(**env),
+        env=around,
         input=data,
         stdin=subprocess.DEVNULL if data is None else None,
         capture_output=True,

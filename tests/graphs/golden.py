@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from tests.cli.console import trellis as command
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -19,12 +19,10 @@ Line = dict[str, Any]
 
 
 def trellis(*words: str, cwd: Path, code: int = 0) -> str:
-    """What the installed command prints; it must end with this exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "trellis", *words], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr}"
-    return done.stdout
+    """What the command prints; it must end with this exit code."""
+    done = command(*words, cwd=cwd, typed=None)
+    assert done.code == code, f"exit {done.code}\n{done.out[-2000:]}\n{done.err}"
+    return done.out
 
 
 def run(graph: str, *words: str, cwd: Path, code: int = 0) -> list[Line]:

@@ -23,6 +23,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,11 +33,14 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.cli.warm import warm
 from tests.tooling.fences import Block, blocks, commands
 
 ROOT = Path(__file__).parents[2]
 EXIT = re.compile(r"^\[exit (\d+)\]$", re.MULTILINE)
 TIMEOUT_S = 60
+SHELL = re.compile(r"[|&;<>$`*?~#(){}\n\\]")
+"""What a shell would read otherwise than as a word."""
 
 
 class Untrue(Exception):
@@ -54,8 +58,8 @@ def pages(root: Path = ROOT) -> list[Path]:
 class Folder:
     """Where the blocks of one page are tried: their files, and the names that their Python defines."""
 
-    def __init__(self, path: Path, root: Path = ROOT) -> None:
-        self.path = path
+    def __init__(self, path: Path, root: Path = ROOT, *, forked: bool = False) -> None:
+        self.path, self.forked = path, forked
         self.names: dict[str, object] = {"__name__": "__docs__"}
         self.printed = ""
         """By the last python block."""
@@ -143,10 +147,17 @@ class Folder:
         """Exit code and output of one command line, both streams as a terminal would mix them."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TRELLIS_")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+        env = kept | {"PATH": path, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "100"}
+        if self.forked and command.startswith("trellis ") and not SHELL.search(command):
+            server = warm(env)
+            if server is not None:
+                words = shlex.split(command)[1:]
+                code, out, _ = server.run(words, cwd=self.path, env=env, data=None, timeout=TIMEOUT_S, merged=True)
+                return code, out.decode().strip()
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=self.path,
-            env=kept | {"PATH": path, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "100"},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -169,13 +180,13 @@ def well_formed(parse: Callable[[str], object], text: str) -> None:
         raise Untrue(f"not well formed: {error}") from error
 
 
-def untrue(page: Path, root: Path = ROOT) -> tuple[int, list[str]]:
-    """How many blocks a page has, and each untrue one as `page:line: why`."""
+def untrue(page: Path, root: Path = ROOT, *, forked: bool = False) -> tuple[int, list[str]]:
+    """How many blocks a page has, and each untrue one as `page:line: why`. `forked`: no interpreter starts for a command."""
     found: list[str] = []
     all_blocks = list(blocks(page))
     name = page.relative_to(root) if page.is_relative_to(root) else page
     with tempfile.TemporaryDirectory() as path:
-        folder = Folder(Path(path).resolve(), root)
+        folder = Folder(Path(path).resolve(), root, forked=forked)
         for block in all_blocks:
             try:
                 folder.check(block)
