@@ -5,13 +5,14 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.engine.version_edits import copied, regions, renamed, reordered, reworded, rewritten, with_another_node
 from tests.generators import compiled, graphs
 from tests.properties.test_engine import legal, settled, unbroken
+from tests.searching import searched
 from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.versions import adopt, compare
 from trellis.engine.versions.names import Versions
@@ -29,8 +30,6 @@ from trellis.model.events import (
 from trellis.model.graph import Graph
 
 EVENTS = 25
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def adopted(old: Graph, new: Graph, state: State) -> tuple[Adopted, Step]:
@@ -93,8 +92,7 @@ def edits(document: dict[str, Any], state: State, random: Random) -> dict[str, d
     }
 
 
-@given(document=graphs(), data=st.data(), seed=st.integers(0, 2**32))
-@FEW
+@searched(few=10, many=500, document=graphs(), data=st.data(), seed=st.integers(0, 2**32))
 def test_an_edit_beside_the_run_is_safe_at_every_event_and_the_run_goes_on_as_before(
     document: dict[str, Any], data: Any, seed: int
 ) -> None:
@@ -147,8 +145,7 @@ def test_an_edit_beside_the_run_is_safe_at_every_event_and_the_run_goes_on_as_be
     assert replay(graph, stored, known.__getitem__) == now
 
 
-@given(document=graphs(), data=st.data())
-@MANY
+@searched(few=20, many=1000, document=graphs(), data=st.data())
 def test_a_node_that_the_run_is_at_cannot_go_without_a_word(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     step = start(graph, RunStarted(1.0, "r", graph.hash))
@@ -176,8 +173,7 @@ def test_a_node_that_the_run_is_at_cannot_go_without_a_word(document: dict[str, 
     assert without_map.state is state
 
 
-@given(document=graphs(), another=graphs(), data=st.data(), seed=st.integers(0, 2**32))
-@MANY
+@searched(few=20, many=1000, document=graphs(), another=graphs(), data=st.data(), seed=st.integers(0, 2**32))
 def test_whatever_the_other_version_is_the_run_is_whole_where_it_is_adopted(
     document: dict[str, Any], another: dict[str, Any], data: Any, seed: int
 ) -> None:

@@ -10,17 +10,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.cli.console import trellis as command
+from tests.cli.console import command, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
+
+LIMIT_S = 600
+"""A release builds and installs."""
 
 Line = dict[str, Any]
 
 
 def trellis(*words: str, cwd: Path, code: int = 0) -> str:
     """What the command prints; it must end with this exit code."""
-    done = command(*words, cwd=cwd, typed=None)
+    done = command(*words, cwd=cwd, data=None, env=environment(), limit_s=LIMIT_S)
     assert done.code == code, f"exit {done.code}\n{done.out[-2000:]}\n{done.err}"
     return done.out
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.generators import compiled, graphs
+from tests.searching import searched
 from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.program import program_of
 from trellis.engine.snapshot import decode_state, encode_state
@@ -155,8 +155,7 @@ def settled(graph: Graph, state: State) -> None:
         assert not set(node.upon_states) & set(state.active), "a route leads away, and is not taken"
 
 
-@given(document=graphs(), data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(few=60, many=3000, document=graphs(), data=st.data())
 def test_a_refused_event_leaves_the_state_and_replay_equals_the_live_run(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     begun = RunStarted(1.0, "r", graph.hash)
@@ -195,8 +194,7 @@ def test_a_refused_event_leaves_the_state_and_replay_equals_the_live_run(documen
     assert replay(stored, journal) == step.state, "the definition that a store keeps means the same"
 
 
-@given(document=graphs(), data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(few=30, many=2000, document=graphs(), data=st.data())
 def test_cancelling_at_any_moment_leaves_nothing_open(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     step = start(graph, RunStarted(1.0, "r", graph.hash))
@@ -213,8 +211,7 @@ def test_cancelling_at_any_moment_leaves_nothing_open(document: dict[str, Any], 
     assert apply(graph, ended.state, CancelRequested(9.0)).refusal is not None
 
 
-@given(document=graphs(), data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(few=30, many=2000, document=graphs(), data=st.data())
 def test_only_what_completed_is_undone_last_first_and_once(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     step = start(graph, RunStarted(1.0, "r", graph.hash))
@@ -239,8 +236,7 @@ def test_only_what_completed_is_undone_last_first_and_once(document: dict[str, A
     assert len(undone) == len(set(undone))
 
 
-@given(document=graphs(), data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(few=30, many=2000, document=graphs(), data=st.data())
 def test_the_lines_alone_tell_which_states_are_active(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     step = start(graph, RunStarted(1.0, "r", graph.hash))

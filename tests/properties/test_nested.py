@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.generators import compiled, nested
 from tests.properties.test_engine import EVENTS, legal, unbroken
+from tests.searching import searched
 from trellis.engine import State, Step, apply, replay, start
 from trellis.model.actions import ActionRequest, CallTool, Cancel, RequestInput
 from trellis.model.codec import decode_event, encode_event
@@ -17,8 +17,6 @@ from trellis.model.graph import Graph
 
 Visit = tuple[str, int]
 """A path and the entry sequence of the token there."""
-
-thorough = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def begun(graph: Graph) -> tuple[RunStarted, Step]:
@@ -53,8 +51,7 @@ def parked(state: State, event: Event) -> bool:
     return isinstance(event, ActionFailed) and event.request in state.open and state.open[event.request].uncertain
 
 
-@given(document=nested(), data=st.data())
-@thorough
+@searched(few=30, many=3000, document=nested(), data=st.data())
 def test_cancelling_after_any_event_leaves_no_call_open_and_replay_equals_the_live_run(
     document: dict[str, Any], data: Any
 ) -> None:
@@ -83,8 +80,7 @@ def test_cancelling_after_any_event_leaves_no_call_open_and_replay_equals_the_li
     assert replay(graph, [decode_event(encode_event(event)) for event in journal]) == step.state
 
 
-@given(document=nested(), data=st.data())
-@thorough
+@searched(few=30, many=3000, document=nested(), data=st.data())
 def test_what_completed_is_undone_in_exact_reverse_order(document: dict[str, Any], data: Any) -> None:
     graph = compiled(document)
     nodes = graph.definition.nodes
@@ -127,8 +123,7 @@ def test_what_completed_is_undone_in_exact_reverse_order(document: dict[str, Any
         assert undone == []
 
 
-@given(document=nested(), data=st.data())
-@thorough
+@searched(few=30, many=3000, document=nested(), data=st.data())
 def test_a_race_is_an_all_that_the_first_branch_ends(document: dict[str, Any], data: Any) -> None:
     graph, other = compiled(document), compiled(as_all(document))
     (_, step), (_, twin) = begun(graph), begun(other)
