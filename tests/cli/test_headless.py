@@ -55,3 +55,14 @@ def test_no_prompt_comes_on_a_terminal_either(here: Here) -> None:
             "run r stays open; continue with: trellis resume r",
         ],
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals here")
+def test_a_reminder_is_told_beside_the_tree(here: Here) -> None:
+    (here.folder / "brief.yaml").write_text(
+        "trellis: 1\nname: brief\nstart: ask\nfields: {go: {type: boolean, optional: true}}\n"
+        "tools: {make: {python: 'tools:make'}}\nnodes:\n  ask:\n    ask: {confirm: go}\n"
+        "    remind: {every: 50ms, do: make, max: 1}\n    timeout: 500ms\n    catch: {timeout: $end}\n    to: $fail\n"
+    )
+    person = Console("run", "brief.yaml", "--headless", cwd=here.folder, NO_COLOR="1")
+    assert "→ ask  make  reminder\n" in person.end()[1]

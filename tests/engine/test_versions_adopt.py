@@ -179,6 +179,12 @@ def test_a_question_that_is_another_one_is_asked_again_under_its_id() -> None:
     assert apply(new, step.state, AnswerGiven(200.0, "a", "y")).state.fields["s"] == "y"
 
 
+def test_a_text_that_may_have_lines_now_is_asked_again_as_such() -> None:
+    old, before = driven(ASKED, ())
+    step = adopted(old, graph(edited(ASKED, ("{secret: key}", "{text: s, lines: true}"))), before)
+    assert step.trace[1:] == (("ask", {"node": "a", "field": "s", "kind": "text", "lines": True}),)
+
+
 def test_an_approval_keeps_who_has_approved_and_another_question_does_not() -> None:
     old, before = driven(APPROVED, ("answer a approve ana",))
     new = graph(edited(APPROVED, ("cyn], quorum: 3", "cyn, dan], quorum: 2")))
