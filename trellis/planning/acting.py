@@ -85,8 +85,11 @@ def _work(walk: Walk, node: Node, known: Known) -> Work:
             return bodies.work(walk, node, known)
         case "wait":
             return _wait(walk, node, known)
-    # A verb that came after this was written: it may take any time, give anything and fail in any way.
-    span = endless(node.id, f"nothing is known of how long {verb} takes").within(node.timeout, node.deadline)
+    # A run of another graph, or a verb that came after this was written: it may take any time, give anything and fail in any way.
+    why = f"nothing is known of how long {verb} takes"
+    if node.use is not None:
+        why = f"it waits for a run of {node.use.path} without a timeout"
+    span = endless(node.id, why).within(node.timeout, node.deadline)
     return Work([known.without(walk.inner[node.id])], frozenset((ANY, "expression")), span, stays=True)
 
 

@@ -84,7 +84,6 @@ def plan(
 
 def _node(walk: Walk, sources: Sources, node: model.Node) -> facts.Node:
     seen, reader = walk.seen[node.id], walk.reader
-    uses: Any = getattr(node, "use", None)
     return facts.Node(
         id=node.id,
         verb=node.verb,
@@ -106,7 +105,7 @@ def _node(walk: Walk, sources: Sources, node: model.Node) -> facts.Node:
         undo=_undo(walk, node),
         commit=node.commit,
         status=ENDS[node.end.status] if node.end is not None else "",
-        uses=str(getattr(uses, "graph", uses)) if uses is not None else "",
+        uses=node.use.path if node.use is not None else "",
         join=_join(node),
         items=seen.items,
         at_once=(node.each.max or None) if node.each is not None else None,
@@ -225,7 +224,7 @@ def _reads(walk: Walk, name: str) -> frozenset[str]:
         node.do.args if node.do is not None else None,
         node.undo.call.args if node.undo is not None else None,
     ]
-    data += [_plain(node.say), _plain(node.emit), *(_plain(notice) for notice in node.notices)]
+    data += [_plain(node.say), _plain(node.emit), _plain(node.use), *(_plain(notice) for notice in node.notices)]
     compiled = compile_value(data)
     return compiled.names | compiled.soft_names
 
