@@ -57,13 +57,19 @@ def test_faults_are_told_and_leave_what_was_there(here: Here, shop: Path) -> Non
     assert (shop.parent / "shop.yaml").read_text() == "before"
 
 
-def test_what_only_a_start_can_give_is_written_and_refused(here: Here, shop: Path) -> None:
+def test_what_only_a_start_can_give_is_written_and_runs_where_the_start_gives_it(here: Here, shop: Path) -> None:
     (shop / "start.md").write_text("---\nrequired_context: [who]\n---\nHi {{ .who }}\n")
     done = here("import", "aretw0", "shop", "-o", "shop.yaml")
-    assert done.code == 3 and "E306 'start' needs 'who', which may be unset" in done.err
-    text = (shop.parent / "shop.yaml").read_text()
-    (shop.parent / "shop.yaml").write_text(text.replace(", optional: true", ""))
-    assert here("run", "shop.yaml", "--set", "who=Ana").out.startswith("Hi Ana\n")
+    assert done.code == 0
+    assert "start: only a start value can give what is needed: run it with --set who=…\n" in done.err
+    done = here("run", "shop.yaml")
+    assert done.code == 3
+    assert (
+        "E306 'start' needs 'who', which may be unset, where a run starts (no node writes it: start with --set who=…)"
+    ) in done.err
+    assert here("run", "shop.yaml", "--set", "who=Ana", "--id", "s").out == "Hi Ana\n\ncompleted\n"
+    assert here("run", "shop.yaml", "--set", "who=Ana", "--id", "s").out == "completed\n"
+    assert here("run", "shop.yaml").code == 3
 
 
 def test_a_link_out_of_the_folder_is_not_read(here: Here, shop: Path) -> None:

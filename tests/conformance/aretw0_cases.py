@@ -1,8 +1,7 @@
-"""Recorded cases of aretw0/trellis, and how one is run here: imported, then run by the command line."""
+"""Recorded cases of aretw0/trellis, and how one is run here: imported, then run, by commands that are processes."""
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import signal
@@ -11,10 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
-from tests.cli.console import LIMIT_S, environment
-from trellis.cli import main
+from tests.cli.console import LIMIT_S, environment, trellis
 
 CASES = Path(__file__).with_name("aretw0")
 RUN = ("run", "graph/imported.yaml", "--allow", "process", "--store", "memory://", "--output", "json")
@@ -55,15 +51,11 @@ def came_there(case: Case) -> Came:
     return Came(expected["exit_code"], said, expected["visited"], context, expected.get("logs", {}))
 
 
-def came_here(
-    case: Case, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *more: str
-) -> Came:
-    """Import the project in `folder`, and run it."""
+def came_here(case: Case, folder: Path, *more: str) -> Came:
+    """Import the project in `folder`, and run it; each is a command of its own."""
     shutil.copytree(CASES / case.name / "graph", folder / "graph")
     (folder / "trellis.toml").touch()
-    patch.chdir(folder)
-    code = main(["import", "aretw0", "graph", "-o", "graph/imported.yaml"])
-    capsys.readouterr()
+    code = trellis("import", "aretw0", "graph", "-o", "graph/imported.yaml", cwd=folder).code
     settings = [
         word for key, value in case.given.get("context", {}).items() for word in ("--set", f"{key}={json.dumps(value)}")
     ]
@@ -71,9 +63,8 @@ def came_here(
     if code == 0 and (events := case.given.get("events")):
         code, lines = _signalled(events, folder, [*RUN, *settings])
     elif code == 0:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(case.typed.encode())))
-        code = main([*RUN, *settings, *more])
-        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        done = trellis(*RUN, *settings, *more, cwd=folder, typed=case.typed)
+        code, lines = done.code, [json.loads(line) for line in done.out.splitlines()]
     return Came(code, *_seen(lines), {name: _log(folder / "graph" / name) for name in case.given.get("logs", [])})
 
 
@@ -105,8 +96,7 @@ def _signalled(events: list[dict[str, Any]], folder: Path, words: list[str]) -> 
         if "signal" in event:
             process.send_signal(getattr(signal, f"SIG{event['signal']}"))
         else:
-            # Twice: one that comes in the moment in which a signal takes a question away is dropped with that question.
-            process.stdin.write(f"{event['line']}\n" * 2)
+            process.stdin.write(f"{event['line']}\n")
             process.stdin.flush()
     process.stdin.close()
     process.stdout.close()

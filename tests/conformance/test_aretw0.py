@@ -57,11 +57,9 @@ BETTER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if case.name not in NOT_RUN], ids=lambda case: case.name)
-def test_a_project_does_here_what_it_did_there(
-    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_project_does_here_what_it_did_there(case: Case, tmp_path: Path) -> None:
     more = ["--ask-tools"] if case.name in ASKED else []
-    assert came_here(case, tmp_path, monkeypatch, capsys, *more) == expected(case)
+    assert came_here(case, tmp_path, *more) == expected(case)
 
 
 def expected(case: Case) -> Came:

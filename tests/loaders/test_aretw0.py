@@ -17,10 +17,12 @@ from trellis.loaders.aretw0.gotext import Broken, Unsayable
 from trellis.loaders.aretw0.saying import Place, argument, say
 from trellis.loaders.aretw0.writing import write_document
 
+NEWLINE = "\n"
+
 
 def imported(**files: str) -> Imported:
-    """A project of Markdown files, by their names without `.md`."""
-    return convert({f"{name}.md": text.encode() for name, text in files.items()}, "shop")
+    """A project of Markdown files, by their names without `.md`; each ends with a line feed."""
+    return convert({f"{name}.md": f"{text.removesuffix(NEWLINE)}\n".encode() for name, text in files.items()}, "shop")
 
 
 def graph(made: Imported) -> dict[str, Any]:
@@ -248,7 +250,7 @@ def test_a_broken_file_that_nothing_leads_to_stops_nothing() -> None:
 
 def test_one_id_in_two_files_is_told() -> None:
     made = convert({"start.md": b"a", "start.yaml": b"content: b"}, "shop")
-    assert graph(made)["nodes"] == {"start": {"say": "a\n", "to": "$end"}}
+    assert graph(made)["nodes"] == {"start": {"say": "a", "to": "$end"}}
     assert notes(made) == ["start.yaml: left out: 'start' is start.md, which is taken first"]
 
 
@@ -319,3 +321,25 @@ def test_a_text_that_a_schema_counts_on_is_asked_for_as_a_number() -> None:
     )
     assert made["nodes"]["start"]["ask"] == {"int": "age"}
     assert made["fields"] == {"age": {"type": "integer", "optional": True}}
+
+
+def test_the_words_in_which_a_tool_was_asked_about_are_those_of_the_tool() -> None:
+    tools = b"tools: [{name: pay, command: pay}]"
+    files = {
+        "tools.yaml": tools,
+        "start.md": b"---\ndo: {name: pay, metadata: {confirm_msg: 'Pay {{ 1 }}?'}}\nto: b\n---\n",
+        "b.md": b"---\ndo: {name: pay}\nmetadata: {confirm_msg: 'Pay {{ 1 }}?'}\nto: c\n---\n",
+        "c.md": b"---\ndo: {name: pay, metadata: {confirm_msg: No more?}}\nmetadata: {confirm_msg: Once more?}\n---\n",
+    }
+    made = convert(files, "shop")
+    assert notes(made) == []
+    assert graph(made)["tools"] == {
+        "pay": {"process": ["pay"], "confirm": "Pay {{{{ 1 }}?"},
+        "pay_": {"process": ["pay"], "confirm": "Once more?"},
+    }
+    assert [node["do"] for node in graph(made)["nodes"].values()] == ["pay", "pay", "pay_"]
+
+
+def test_a_text_ends_as_its_file_does() -> None:
+    said = {"start.md": b"---\nto: b\n---\nHi", "b.md": b"Bye\n"}
+    assert [node["say"] for node in graph(convert(said, "shop"))["nodes"].values()] == ["Hi", "Bye\n"]

@@ -56,14 +56,15 @@ def compile_document(
     pruned: Collection[tuple[Step, ...]] = frozenset(),
     tools: Collection[str] | None = None,
     named: Mapping[tuple[Step, ...], Source | str | None] | None = None,
+    given: Collection[str] = (),
 ) -> Compiled:
     """Compile a graph document of the right shape.
 
     `pruned` are the steps to what was not, and is missing from it: what may hang on them is not reported again.
     `tools` are the names that the host registers; None: any name may be registered later. `named` holds the documents
-    behind its paths, see Source. Raises nothing.
+    behind its paths, see Source; `given` are fields that the start gives, by name. Raises nothing.
     """
-    return _compiled(lower(_source(document, "graph", pruned, named), tools=tools))
+    return _compiled(lower(_source(document, "graph", pruned, named), tools=tools), given=given)
 
 
 def compile_schema(
@@ -92,11 +93,11 @@ def _source(
     return source
 
 
-def _compiled(view: View, *, whole: bool | None = None) -> Compiled:
+def _compiled(view: View, *, whole: bool | None = None, given: Collection[str] = ()) -> Compiled:
     """The definition of a view, if it is whole and without errors, and all problems."""
     view.relations = Relations(view.definition.states, view.definition.nodes, view.required_nodes)
     flow = Flow(view)
-    view.unset, view.unproved = unset(flow), unproved(flow)
+    view.unset, view.unproved = unset(flow), unproved(flow, given)
     # The ways on of a node are those of its handlers too, and their texts are looked at for each of them.
     problems = sorted({problem for rule in RULES for problem in rule(view)})
     whole = not view.torn() and not view.open if whole is None else whole and not view.open

@@ -7,6 +7,7 @@ inner to outer, and what holds at their entry is added afterwards. Each region i
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 from trellis.compiler.sites import Declared, Phase, Region, Site, Text, Unset, View
 from trellis.model.graph import END, Node
@@ -236,9 +237,13 @@ def unset(flow: Flow) -> dict[str, Unset]:
     return dict(sorted(found.items()))
 
 
-def unproved(flow: Flow) -> list[Unset]:
-    """What a node `needs` and some path does not write. What no node writes, the start gives, but for optional fields."""
+def unproved(flow: Flow, started: Collection[str]) -> list[Unset]:
+    """What a node `needs` and some path does not write. What no node writes, the start gives, but for optional fields;
+    of these it gives those that are known to be `started` with.
+    """
     given = flow.given(optional=False)
+    for name in started:
+        given |= flow.bits.get(name, 0)
     optional = flow.given(optional=True) & ~given
     found = []
     for site in flow.view.sites.values():

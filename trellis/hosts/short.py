@@ -118,7 +118,7 @@ def run(
     if isinstance(graph, str):
         from trellis.project import load
 
-        graph = load(graph, tools=None if dispatcher is None else dispatcher.names)
+        graph = load(graph, tools=None if dispatcher is None else dispatcher.names, given=list(fields or ()))
 
     async def to_the_end() -> Outcome:
         async with Host(store, dispatcher, allow=allow, approve=approve) as host:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from trellis.compiler import Compiled
     from trellis.loaders import Reading
 
+UNPROVED = "E306"
+"""The code of a field that a node needs and that some path does not write."""
 PathText = str | os.PathLike[str]
 
 
@@ -43,10 +45,13 @@ def _uncollected() -> Iterator[None]:
 
 
 @_uncollected()
-def load(path: PathText, *, tools: Collection[str] | None = None, cache: bool = True) -> Graph:
+def load(
+    path: PathText, *, tools: Collection[str] | None = None, given: Collection[str] = (), cache: bool = True
+) -> Graph:
     """The graph in the file at `path`; its `source` is the absolute path.
 
-    `tools` are the names of actions that a host registers; None: any name may be one. Raises InvalidGraph with every
+    `tools` are the names of actions that a host registers; None: any name may be one. `given` are the fields that the
+    start gives, so that a node may need them though nothing else writes them. Raises InvalidGraph with every
     problem, warnings too, where there is an error; the same for a file that is absent or no graph.
     """
     name, source = os.fspath(path), os.path.abspath(path)
@@ -60,6 +65,11 @@ def load(path: PathText, *, tools: Collection[str] | None = None, cache: bool = 
     if graph is not None:
         return graph
     definition, problems, named = _compile(name, data, tools)
+    if definition is None and given and all(found.code == UNPROVED for found in problems if found.severity == "error"):
+        definition, problems, named = _compile(
+            name, data, tools, given=given
+        )  # for this start alone, so it is not kept
+        cache = False
     if definition is None:
         raise InvalidGraph(problems)
     graph = Graph(definition, source=source)
@@ -103,7 +113,12 @@ def validate(paths: Iterable[PathText], *, tools: Collection[str] | None = froze
 
 
 def _compile(
-    path: str, data: bytes, tools: Collection[str] | None, *, wanted: Literal["graph", "state schema", "any"] = "graph"
+    path: str,
+    data: bytes,
+    tools: Collection[str] | None,
+    *,
+    wanted: Literal["graph", "state schema", "any"] = "graph",
+    given: Collection[str] = (),
 ) -> tuple[Definition | None, list[Problem], dict[str, str]]:
     """The definition in a file, None where it has errors; all problems; and the digests of the files it names.
 
@@ -121,7 +136,7 @@ def _compile(
         # As what it is not it has faults of shape, which nobody wants to read of.
         textual = [found for found in reading.problems if found.code < "E2"]
         return None, sorted([_other(path, kind, wanted), *textual]), {}
-    compiled, problems, digests = _alone(path, reading, tools)
+    compiled, problems, digests = _alone(path, reading, tools, given)
     if any(site.node.use is not None for site in compiled.view.sites.values()):
         from trellis.project.using import One, use
 
@@ -142,7 +157,7 @@ def _compile(
 
 
 def _alone(
-    path: str, reading: Reading, tools: Collection[str] | None
+    path: str, reading: Reading, tools: Collection[str] | None, given: Collection[str] = ()
 ) -> tuple[Compiled, list[Problem], dict[str, str]]:
     """What a document is without those that it uses; its problems; and the digests of the files it names."""
     from trellis.compiler import compile_document, compile_schema
@@ -152,7 +167,8 @@ def _alone(
     if reading.kind == "state schema":
         compiled = compile_schema(reading.document, pruned=reading.pruned, named=included.named)
     else:
-        compiled = compile_document(reading.document, pruned=reading.pruned, tools=tools, named=included.named)
+        named = included.named
+        compiled = compile_document(reading.document, pruned=reading.pruned, tools=tools, named=named, given=given)
     return compiled, sorted([*reading.problems, *included.problems, *compiled.problems]), included.digests
 
 

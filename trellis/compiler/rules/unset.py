@@ -32,7 +32,11 @@ def check(view: View) -> Iterator[Problem]:
         name = unset.text.text
         assert unset.site is not None
         message = f"{unset.site.shown} needs '{name}', which may be unset{_way(unset)}"
-        hint = "write it on that path, or give it a default" if name in writers else "no node writes it"
+        hint = (
+            "write it on that path, or give it a default"
+            if name in writers
+            else f"no node writes it: start with --set {name}=…"
+        )
         yield view.problem("E306", message, unset.text.steps, hint=hint)
 
 

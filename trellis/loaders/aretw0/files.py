@@ -82,6 +82,8 @@ def read_project(files: Mapping[str, bytes], folder: str) -> Project:
         if faults and not text:
             notes.append(Note(path, faults[0].message, fault=True))
             continue
+        if path.endswith(".md") and not files[path].endswith((b"\n", b"\r")):
+            text = text.removesuffix("\n")  # a text that ends without a line feed was said without
         for node in _nodes(path, text, notes):
             if node.id in nodes:
                 other = nodes[node.id].path

@@ -20,38 +20,38 @@ class Tools:
     def __init__(self, known: Mapping[str, dict[str, Any]], tell: Callable[[str, str], None]) -> None:
         self._known, self._tell = known, tell
         self._names = Names(more=".-")
-        self._inline: dict[str, list[str]] = {}
+        self._missing: dict[str, str] = {}
+        self._variants: dict[str, dict[str, Any]] = {}
+        """Name -> what it was declared as."""
         self.declared: dict[str, Any] = {}
 
     def name(self, call: Call, where: str) -> str:
-        """What the tool of a call is called here; it is declared then."""
+        """What the tool of a call is called here; it is declared then, once more where it is asked about in other words."""
+        made = self._tool(call, where)
+        if confirm := call.metadata.get("confirm_msg"):
+            made["confirm"] = _word(confirm)
+        name = call.name
+        while self._variants.setdefault(name, made) != made:  # the same name for another program, or other words
+            name += "_"
+        name = self._names(name)
+        self.declared.setdefault(name, made)
+        return name
+
+    def _tool(self, call: Call, where: str) -> dict[str, Any]:
         if call.name in self._known:
-            name = self._names(call.name)
-            if name not in self.declared:
-                self.declared[name] = self._program(self._known[call.name])
-            return name
-        words = _inline(call.metadata)
-        if words:
-            name = call.name
-            while self._inline.setdefault(name, words) != words:  # the same name for another program
-                name += "_"
-            name = self._names(name)
-            self.declared.setdefault(name, {"process": [_word(word) for word in words]})
-            return name
-        name = self._names(call.name)
-        if name not in self.declared:
+            return self._program(self._known[call.name])
+        if words := _inline(call.metadata):
+            return {"process": [_word(word) for word in words]}
+        if call.name not in self._missing:
             function = re.sub(r"\W", "_", call.name, flags=re.ASCII)
             function = f"_{function}" if function[:1].isdigit() else function
-            self.declared[name] = {"python": f"{MISSING}:{function}"}
+            self._missing[call.name] = f"{MISSING}:{function}"
             self._tell(where, f"tool '{call.name}' is in no tools.yaml: it fails, unless {MISSING}.py has `{function}`")
-        return name
+        return {"python": self._missing[call.name]}
 
     def extra(self, call: Call, where: str) -> dict[str, Any]:
         """What a node keeps of the metadata of its call, under `x-` keys."""
         kept: dict[str, Any] = {}
-        if "confirm_msg" in call.metadata:
-            kept["x-confirm"] = str(call.metadata["confirm_msg"])
-            self._tell(where, "`confirm_msg` is kept as x-confirm; nothing reads it")
         if more := {key: value for key, value in call.metadata.items() if key not in _META}:
             kept["x-metadata"] = more
             self._tell(where, f"`metadata` ({', '.join(more)}) is kept as x-metadata; nothing reads it")

@@ -17,9 +17,8 @@ def declare(survey: Survey) -> dict[str, Any]:
     types = _types(survey)
     fields: dict[str, Any] = {}
     if survey.given:
-        keys = ", ".join(sorted(survey.given))
-        hint = "without `optional: true`, it is a value that `run --set` must give"
-        survey.note(survey.project.entry, f"only a start value can give what is needed ({keys}): {hint}")
+        names = " ".join(f"--set {survey.field_names(key)}=…" for key in sorted(survey.given))
+        survey.note(survey.project.entry, f"only a start value can give what is needed: run it with {names}")
     for key, name in survey.field_names.given.items():
         field: dict[str, Any] = {"type": types.get(key, "any"), "optional": True}
         if begins.get(key) is not None:
