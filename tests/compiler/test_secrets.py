@@ -169,5 +169,5 @@ nodes:
     assert done.definition.needs == ("own",)
     assert problems(text) == [
         "8:12: W303 'a' reads field 'own', which no node writes: a run needs it at start (give it a default, make it optional, or start with --set own=…)",
-        "9:24: E306 'b' needs 'may', which may be unset on the path a → b (no node writes it)",
+        "9:24: E306 'b' needs 'may', which may be unset on the path a → b (no node writes it: start with --set may=…)",
     ]

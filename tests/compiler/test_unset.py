@@ -243,5 +243,5 @@ nodes:
         "6:15: E306 'c' needs 'x', which may be unset on the path a → c (write it on that path, or give it a default)",
         "6:18: E306 'c' needs 'y', which may be unset on the path a → c (write it on that path, or give it a default)",
         "6:21: W303 'c' reads field 'z', which no node writes: a run needs it at start (give it a default, make it optional, or start with --set z=…)",
-        "6:24: E306 'c' needs 'o', which may be unset on the path a → c (no node writes it)",
+        "6:24: E306 'c' needs 'o', which may be unset on the path a → c (no node writes it: start with --set o=…)",
     ]

@@ -343,3 +343,24 @@ def test_the_words_in_which_a_tool_was_asked_about_are_those_of_the_tool() -> No
 def test_a_text_ends_as_its_file_does() -> None:
     said = {"start.md": b"---\nto: b\n---\nHi", "b.md": b"Bye\n"}
     assert [node["say"] for node in graph(convert(said, "shop"))["nodes"].values()] == ["Hi", "Bye\n"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ if .a }}" * 400 + "x" + "{{ end }}" * 400,
+        "{{ if .a }}" + "x{{ else if .a }}" * 400 + "{{ end }}",
+        "{{ " + "(" * 3000 + ".a" + ")" * 3000 + " }}",
+        "{{ index .a " + '"k" ' * 40 + "}}",
+        "{{ $x := .a }}" + '{{ $x := index $x "k" }}' * 40 + "{{ $x }}",
+    ],
+)
+def test_a_template_that_nobody_writes_by_hand_is_shown_as_it_is_written(template: str) -> None:
+    made = imported(start=template)
+    assert made.notes[0].text.endswith("has no words here: the text is shown as it is written")
+
+
+def test_json_that_is_nested_without_end_is_left_out() -> None:
+    deep = b'{"metadata": {"a": ' + b"[" * 5000 + b"]" * 5000 + b'}, "content": "x"}'
+    made = convert({"start.md": b"Hi\n", "deep.json": deep}, "shop")
+    assert [note.path.partition(":")[0] for note in made.notes] == ["deep.json"]

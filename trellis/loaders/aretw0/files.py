@@ -161,7 +161,7 @@ def _value(path: str, text: str, notes: list[Note]) -> Any:
     if text.lstrip()[:1] in ("{", "["):  # JSON may hold tabs
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     value = parse_fast(text)
     if value is BROKEN:

@@ -59,6 +59,8 @@ _TOKEN = re.compile(
     |(?P<variable>\$\w*)|(?P<path>(?:\.\w+)+)|(?P<dot>\.)|(?P<word>\w+)|(?P<mark>:=|[()|,=]))""",
     re.VERBOSE,
 )
+DEEPEST = 50
+"""How deep blocks may be nested, and how many parentheses one action may have."""
 _BLOCKS = frozenset({"if", "range", "with"})
 _BEYOND = frozenset({"define", "template", "block", "break", "continue"})
 
@@ -66,6 +68,7 @@ _BEYOND = frozenset({"define", "template", "block", "break", "continue"})
 def parse(text: str) -> tuple[Part, ...]:
     """The parts of a template. Raises Broken or Unsayable."""
     pieces = list(_pieces(text))
+    _must_be_shallow(pieces)
     parts, rest, word = _parts(pieces, 0)
     if word:
         raise Broken(f"unexpected {{{{{word}}}}}")
@@ -93,6 +96,23 @@ def _pieces(text: str) -> Iterator[tuple[bool, str]]:
     if "{{" in last:
         raise Broken("an action is never closed")
     yield False, last
+
+
+def _must_be_shallow(pieces: list[tuple[bool, str]]) -> None:
+    """Raises Unsayable where blocks, or parentheses, stand in one another so deep that nobody wrote that by hand."""
+    open_blocks: list[int] = []
+    for action, text in pieces:
+        words = text.split(None, 2) if action else []
+        if not words:
+            continue
+        if words[0] in _BLOCKS:
+            open_blocks.append(1)
+        elif words[0] == "else" and len(words) > 1 and open_blocks:
+            open_blocks[-1] += 1  # an `else if` is one more block inside
+        elif words[0] == "end" and open_blocks:
+            open_blocks.pop()
+        if sum(open_blocks) > DEEPEST or text.count("(") > DEEPEST:
+            raise Unsayable(f"what is nested deeper than {DEEPEST}")
 
 
 def _parts(pieces: list[tuple[bool, str]], at: int) -> tuple[tuple[Part, ...], int, str]:

@@ -13,6 +13,8 @@ from trellis.loaders.aretw0.gotext import Block, Broken, Operand, Output, Part, 
 NO_VALUE = '"<no value>"'
 _COMPARISONS = {"ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _ABSENT = "null"
+LONGEST = 4000
+"""Characters of an expression: what it is made of may stand in it more than once."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -177,6 +179,8 @@ class _Speaker:
         for command in pipe.commands:
             value = self._command(command, value)
         assert value is not None
+        if len(value.code) > LONGEST:
+            raise Unsayable("an expression that long")
         return value
 
     def _command(self, command: tuple[Operand, ...], before: Said | None) -> Said:
@@ -273,6 +277,8 @@ class _Speaker:
                 value = Said(f"{value.inner}[{key.code}] if {key.code} in {value.inner} else {_ABSENT}", atom=False)
             else:
                 value = Said(f"{value.inner}[{key.code}]")
+            if len(value.code) > LONGEST:
+                raise Unsayable("an expression that long")
         return msgspec.structs.replace(value, shown=f"default({value.code}, {NO_VALUE})")
 
     def _print(self, name: str, given: list[Said]) -> Said:
