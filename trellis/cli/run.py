@@ -41,7 +41,8 @@ def command(
     from trellis.cli.settings import read_settings
     from trellis.project import load
 
-    graph = load(file, tools=(), given={setting.partition("=")[0] for setting in settings})
+    given = {setting.partition("=")[0] for setting in settings if not setting.endswith("=null")}
+    graph = load(file, tools=(), given=given)
     fields = read_settings(settings, graph.definition.fields, graph.name)
     root = root_of(file)
     options = Options(store, answers, output, allow, root, by=by, headless=headless, ask_tools=ask_tools)

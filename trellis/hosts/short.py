@@ -118,7 +118,11 @@ def run(
     if isinstance(graph, str):
         from trellis.project import load
 
-        graph = load(graph, tools=None if dispatcher is None else dispatcher.names, given=list(fields or ()))
+        graph = load(
+            graph,
+            tools=None if dispatcher is None else dispatcher.names,
+            given=[name for name, value in (fields or {}).items() if value is not None],
+        )
 
     async def to_the_end() -> Outcome:
         async with Host(store, dispatcher, allow=allow, approve=approve) as host:
