@@ -22,7 +22,12 @@ class Told:
     """A tree that is told lines at times, and what it shows."""
 
     def __init__(self, words: Words | None = None, progress: Callable[[str], Any] = lambda _: None) -> None:
-        self.tree = Tree(lambda path: Node(path, "race", join=Join("count", 1)) if path == "both" else None)
+        nodes = {
+            "both": Node("both", "race", join=Join("count", 1)),
+            "inner": Node("inner", "use"),
+            "inner.hello": Node("hello", "say"),
+        }
+        self.tree = Tree(nodes.get)
         self.painter = Painter(words or Words(), progress, lambda path: f"waits for {path}")
         self.stays: list[str] = []
         self.now = 0.0
@@ -259,3 +264,12 @@ def test_a_terminal_of_any_size_has_room(width: int, height: int) -> None:
     lines = run.screen(1, Room(width, height))
     assert 1 <= len(lines) <= height
     assert all(cells(line) <= max(width, 11) for line in lines)  # as much as guides and a mark take
+
+
+def test_a_graph_that_is_used_shows_its_nodes_and_counts_no_branches() -> None:
+    run = Told()
+    run.call(0, "inner", "inner.yaml")
+    run(0, "node.entered", "inner.hello")
+    run(0, "node.left", "inner.hello")
+    run.call(0, "inner.work")
+    assert run.screen(1) == ["→ inner  inner.yaml  1.0s", "└ → work  work  1.0s"]

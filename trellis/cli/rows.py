@@ -102,6 +102,8 @@ class Painter:
         return one_line(self._waits(row.path))
 
     def _branches(self, row: Row) -> str:
+        if row.uses:
+            return ""
         counted = self._progress(row.path) if row.until is None else None
         if counted is None:
             if not (row.rows or row.finished):

@@ -55,6 +55,11 @@ class Row:
         return self.path[len(self.above.path) :].lstrip(".") if self.above is not None else self.path
 
     @property
+    def uses(self) -> bool:
+        """Whether what is below it are the nodes of another graph, one after the other, and no branches."""
+        return self.node is not None and self.node.verb == "use"
+
+    @property
     def branches(self) -> int:
         """How many there are, as far as lines tell."""
         over = len(self.finished) + len(self.failed)
@@ -170,7 +175,9 @@ class Tree:
                 above.given_up = True
             else:
                 (above.failed if row.error else above.finished).add(row.branch)
-            if len(above.finished) + len(above.failed) > MANY and len(above.rows) > MANY and not row.error:
+            if above.uses and not row.acted:
+                above.rows.pop(row.branch, None)
+            elif len(above.finished) + len(above.failed) > MANY and len(above.rows) > MANY and not row.error:
                 del above.rows[row.branch]
         return None
 
