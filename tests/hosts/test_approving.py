@@ -317,6 +317,7 @@ fields: {verdict: {type: approval, optional: true}}
 nodes:
   live:
     ask: {approve: verdict}
+    timeout: 9h
     remind: {every: 1h, do: work, with: {n: 1}}
     to: [{if: verdict.ok, to: $end}, {to: $fail}]
 """)
@@ -331,6 +332,7 @@ def test_a_reminder_is_asked_about_beside_the_question_and_a_yes_to_it_approves_
             clock.advance(3601)
             await asked(run)
             asking = run.asking
+            assert not run.stuck  # time goes on for the question beside
             await run.answer("live.remind[1]", "y")
             await until_called(doing)
             assert run.asking == ["live"]

@@ -312,7 +312,7 @@ class Run:
 
 def limited(state: State, node: str) -> bool:
     """Whether some time limit ends the question of `node`: its own, or one of a node around it."""
-    token = state.tokens.get(node)
+    token = state.tokens.get(node) or state.tokens.get(node.rpartition(".")[0])  # what is beside a node is at none
     while token is not None and all(state.timers[name].purpose in IDLE for name in token.timers):
         token = state.tokens.get(token.parent)
     return token is not None
