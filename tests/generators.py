@@ -397,7 +397,7 @@ def _with_time(random: Random, node: Data) -> None:
 
 def _with_reminders(random: Random, node: Data) -> None:
     if random.random() < 0.3:
-        told = [{"do": random.choice(TOOLS), "with": {"n": "{{ m }}"}}, {"say": "{{ 7 // m }}"}]
+        told: list[Data] = [{"do": random.choice(TOOLS), "with": {"n": "{{ m }}"}}, {"say": "{{ 7 // m }}"}]
         node["remind"] = {"every": "1s", "max": random.randint(0, 2), **random.choice(told)}
 
 

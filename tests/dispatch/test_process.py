@@ -269,7 +269,7 @@ def test_a_program_that_cannot_be_started_says_why(tmp_path: Path) -> None:
 def test_whatever_comes_on_stderr_is_a_beat_and_what_comes_on_stdout_is_the_value(tmp_path: Path) -> None:
     beats: list[object] = []
 
-    class Heard(type(call("tool")), frozen=True):  # type: ignore[misc]
+    class Heard(type(call("tool")), frozen=True):  # type: ignore[misc, call-arg]
         def heartbeat(self, details: object = None) -> None:
             beats.append(details)
 

@@ -14,7 +14,7 @@ KITCHEN, TABLE = (load(str(ROOT / "graphs" / name)) for name in ("kitchen.yaml",
 
 
 def test_each_table_gets_what_it_ordered_and_the_kitchen_counts() -> None:
-    async def scene() -> tuple[dict[str, str], object]:
+    async def scene() -> tuple[dict[str, object], object]:
         async with Host() as host:
             dishes = {"t-1": "soup", "t-2": "fish", "t-3": "pie"}
             tables = {
@@ -22,7 +22,7 @@ def test_each_table_gets_what_it_ordered_and_the_kitchen_counts() -> None:
                 for name, dish in dishes.items()  # before the kitchen is there
             }
             kitchen = await host.start(KITCHEN, id="kitchen")
-            plates = {}
+            plates: dict[str, object] = {}
             for name in ("t-1", "t-2"):
                 plates[name] = (await tables[name].result()).fields["plate"]
             async for line in kitchen.events():

@@ -17,6 +17,7 @@ from trellis.model.codec import decode_event
 from trellis.model.events import ActionCompleted, ActionFailed
 from trellis.model.graph import Graph
 from trellis.model.redaction import Redactor
+from trellis.model.values import Value
 from trellis.stores import open_store
 from trellis.stores.memory import MemoryStore
 from trellis.testing.clocks import ManualClock
@@ -149,7 +150,7 @@ def test_a_policy_is_told_what_would_be_done_and_no_secret() -> None:
             return (await (await host.start(SECRET, {"token": "s3cr3t"}, id="r")).result()).status
 
     assert (play(scene()), logged) == ("completed", ["s3cr3tproduction"])
-    args = {"token": "***", "place": "production"}  # patterns are for eyes: a program sees what they hide
+    args: dict[str, Value] = {"token": "***", "place": "production"}  # patterns are for eyes: a program sees what they hide
     assert put == [Proposal("r", "log", "log", args, "Log *** in ***uction?", "at_most_once", "r/log/1")]
 
 
@@ -227,7 +228,7 @@ async def asked(run: Run, count: int = 1) -> list[Proposal]:
 
 
 def test_what_may_be_made_once_is_asked_about_before_the_journal_says_that_it_begins() -> None:
-    async def scene() -> tuple[list[str], list[str]]:
+    async def scene() -> list[list[str]]:
         store, doing = MemoryStore(), Doing()
         doing.gate.set()
         async with Host(store, doing.tools, approve=lambda _: ASK) as host:
@@ -240,7 +241,7 @@ def test_what_may_be_made_once_is_asked_about_before_the_journal_says_that_it_be
             assert len(await events_of(store, "yes")) == 1
             await yes.answer("a", "y")
             await yes.result()
-        return [[type(event).__name__ for event in await events_of(store, run)] for run in ("no", "yes")]  # type: ignore[return-value]
+        return [[type(event).__name__ for event in await events_of(store, run)] for run in ("no", "yes")]
 
     assert play(scene()) == [
         ["RunStarted", "ActionFailed"],

@@ -12,7 +12,7 @@ from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.program import program_of
 from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.state import shown_states
-from trellis.model.actions import Attempted, RequestInput
+from trellis.model.actions import Attempted, CallTool, RequestInput
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
     ActionCompleted,
@@ -98,7 +98,8 @@ def unbroken(graph: Graph, step: Step) -> None:
         if pending.beside:
             assert not pending.uncertain, "nobody waits for the outcome of a reminder"
             assert pending.request.id in state.tokens[pending.request.node].beside
-        if isinstance(pending.request, RequestInput) or not (pending.cancelling or pending.request.undo):
+        undoes = isinstance(pending.request, CallTool) and pending.request.undo
+        if not (pending.cancelling or undoes):
             assert pending.request.node in state.tokens
     if state.closed:
         assert (state.tokens, state.open, state.timers, state.rollback) == ({}, {}, {}, None)
