@@ -150,7 +150,8 @@ def test_a_policy_is_told_what_would_be_done_and_no_secret() -> None:
             return (await (await host.start(SECRET, {"token": "s3cr3t"}, id="r")).result()).status
 
     assert (play(scene()), logged) == ("completed", ["s3cr3tproduction"])
-    args: dict[str, Value] = {"token": "***", "place": "production"}  # patterns are for eyes: a program sees what they hide
+    # patterns are for eyes: a program sees what they hide
+    args: dict[str, Value] = {"token": "***", "place": "production"}
     assert put == [Proposal("r", "log", "log", args, "Log *** in ***uction?", "at_most_once", "r/log/1")]
 
 
