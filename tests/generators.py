@@ -14,8 +14,10 @@ from typing import Any
 
 import networkx as nx  # noqa: F401 - the compiler loads it at the first loop, which would be charged to whichever test has it
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from trellis.compiler import Compiled, compile_document
+from trellis.compiler.uses import Found, check, linked, paths
 from trellis.model.documents import Document
 from trellis.model.graph import Graph
 from trellis.model.problems import Place
@@ -67,6 +69,13 @@ WAITS = (
     ("until", "{{ default(day, 'soon') }}"), ("until", "{{ m }}"), ("if", "m == 1"), ("if", "len(xs) > 2 or 1 / m > 1"),
 )  # fmt: skip
 """What a node may wait for. The expressions may fail, and not every text is a moment."""
+CHILD: Data = {
+    "trellis": 1,
+    "name": "child",
+    "fields": {"what": {"type": "any", "optional": True}, "many": {"type": "integer", "default": 0}},
+    "nodes": {"a": {"end": {"status": "ok", "result": "many"}}},
+}
+"""The graph that graphs use."""
 DEEPEST = 3
 """How many bodies may hold each other."""
 STATES = tuple("ABCDEFG")
@@ -150,8 +159,11 @@ def _inside(random: Random, depth: int) -> Data:
 def compiled(document: Data) -> Graph:
     """The graph of a document. Raises AssertionError with its problems where it has errors."""
     done = _compile(document)
-    assert done.definition is not None, "\n".join(map(str, done.problems))
-    return Graph(done.definition)
+    used = {node: Found("child.yaml", "child.yaml", _compile(CHILD)) for node, _, _ in paths(done)}
+    problems = [*done.problems, *check(done, used)]
+    assert done.definition is not None and not any(problem.severity == "error" for problem in problems), problems
+    uses = {"child.yaml": _compile(CHILD).definition} if used else {}
+    return Graph(replace(linked(done.definition, used), uses=uses))
 
 
 def _compile(document: Data) -> Compiled:
@@ -299,12 +311,12 @@ def _way(random: Random, node: Data, ways: list[str], depth: int) -> str | Data:
 
 
 def _works(node: Data) -> bool:
-    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each", "wait", "emit"))
+    return not node.keys().isdisjoint(("ask", "do", "all", "race", "each", "use", "wait", "emit"))
 
 
 def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> Data:
     """A node without a way on: what it says, does, saves and sets."""
-    kinds = ["say", "ask", "do", "do", "set", "wait", "emit"]
+    kinds = ["say", "ask", "do", "do", "set", "wait", "emit", "use"]
     if depth < DEEPEST:
         kinds += ["all", "race", "each"]
     kind = random.choice(kinds)
@@ -327,6 +339,8 @@ def _acting(random: Random, prefix: str, depth: int, local: tuple[str, ...]) -> 
         _with_reminders(random, node)
     elif kind == "do":
         _do(random, node, local)
+    elif kind == "use":
+        _use(random, node, local)
     elif kind == "wait":
         node["wait"] = dict([random.choice(WAITS)])
         if "signal" in node["wait"] and random.random() < 0.5:
@@ -379,6 +393,19 @@ def _do(random: Random, node: Data, local: tuple[str, ...]) -> None:
         if random.random() < 0.5:
             node["retry"] |= {"jitter": 0.5, "non_retryable": ["denied"]}
     if random.random() < 0.5:
+        _with_undo(random, node)
+    _with_time(random, node)
+
+
+def _use(random: Random, node: Data, local: tuple[str, ...]) -> None:
+    node["use"] = "./child.yaml"
+    if random.random() < 0.5:
+        node["with"] = {"what": _text(random, local), "many": "{{ m }}"}
+    if random.random() < 0.5:
+        node["save"] = random.choice(["out", "m"])
+    if random.random() < 0.4:
+        node["retry"] = {"max_attempts": random.randint(1, 3), "initial_interval": "2s"}
+    if random.random() < 0.4:
         _with_undo(random, node)
     _with_time(random, node)
 

@@ -12,7 +12,7 @@ from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.program import program_of
 from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.state import shown_states
-from trellis.model.actions import Attempted, CallTool, RequestInput
+from trellis.model.actions import Attempted, CallTool, RequestInput, StartChild
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import (
     ActionCompleted,
@@ -40,7 +40,7 @@ def legal(state: State, draw: Any) -> list[Event]:
     for name, pending in state.open.items():
         if isinstance(pending.request, Attempted):
             events.append(ActionCompleted(at, name, draw(VALUES)))
-            code = draw(st.sampled_from(["failed", "timeout", "denied", "uncertain", "strange"]))
+            code = draw(st.sampled_from(["failed", "timeout", "denied", "uncertain", "strange", "rollback_failed"]))
             events.append(ActionFailed(at, name, code, "why", draw(st.booleans()), draw(st.floats(0, 0.99))))
         elif isinstance(pending.request, RequestInput):
             options = pending.request.options
@@ -208,6 +208,13 @@ def test_cancelling_at_any_moment_leaves_nothing_open(document: dict[str, Any], 
         return
     ended = apply(graph, step.state, CancelRequested(step.state.at, "enough"))
     unbroken(graph, ended)
+    while ended.state.ending is not None:  # of child runs the end is waited for, and of nothing else
+        assert not (ended.state.tokens or ended.state.timers)
+        name, pending = next(iter(ended.state.open.items()))
+        assert isinstance(pending.request, StartChild)
+        assert apply(graph, ended.state, SignalReceived(9.0, "interrupt")).refusal is not None
+        ended = apply(graph, ended.state, ActionFailed(ended.state.at, name, "cancelled"))
+        unbroken(graph, ended)
     assert ended.state.status == "cancelled"
     assert apply(graph, ended.state, CancelRequested(9.0)).refusal is not None
 

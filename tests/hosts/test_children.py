@@ -1,0 +1,197 @@
+"""Child runs: begun once whoever drives the run above, ended with it, and taken back where it goes on without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hosts.scenes import play
+from trellis.dispatch import Dispatcher
+from trellis.errors import AnswerNeeded
+from trellis.hosts.commands import CancelRun
+from trellis.hosts.local import Host, Run
+from trellis.hosts.sending import send
+from trellis.hosts.short import run as short_run
+from trellis.model.graph import Graph
+from trellis.project import load
+from trellis.stores import open_store
+
+ABOVE = """
+trellis: 1
+name: above
+start: first
+fields: {verdict: {type: string, optional: true}}
+nodes:
+  first: {do: work, with: {n: 1}, undo: {do: undo, with: {n: 1}}, to: review}
+  review: {use: ./review.yaml, with: {what: site}, save: verdict, to: last}
+  last: {say: "{{ verdict }}", to: $end}
+"""
+REVIEW = """
+trellis: 1
+name: review
+start: look
+fields: {what: {type: string}, answer: {type: string, optional: true}}
+nodes:
+  look: {do: work, with: {n: 2}, undo: {do: undo, with: {n: 2}}, to: ask}
+  ask: {say: "Is {{ what }} fine?", ask: {text: answer}, to: done}
+  done: {end: {status: ok, result: answer}}
+"""
+
+
+class Tools:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int, str]] = []
+        self.dispatcher = Dispatcher()
+        self.dispatcher.register("work", self.work)
+        self.dispatcher.register("undo", self.undo)
+
+    async def work(self, n: int, *, request: Any) -> int:
+        self.calls.append(("work", n, request.idempotency_key))
+        return n
+
+    async def undo(self, n: int, *, request: Any) -> None:
+        self.calls.append(("undo", n, request.idempotency_key))
+
+    @property
+    def done(self) -> list[tuple[str, int]]:
+        return [(what, n) for what, n, _ in self.calls]
+
+
+def graph(folder: Path, above: str = ABOVE, review: str = REVIEW) -> Graph:
+    (folder / "review.yaml").write_text(review)
+    (folder / "above.yaml").write_text(above)
+    return load(folder / "above.yaml", cache=False)
+
+
+async def asked(run: Run, child: str = "r/review/2") -> Run:
+    """The child run, once it asks."""
+    async for line in run.events():
+        if line["type"] == "child.started" and line["child"] == child:
+            below = await run.child(child)
+            assert below is not None
+            async for told in below.events(whole=True):
+                if told["type"] == "ask":
+                    return below
+    raise AssertionError("the run ended")
+
+
+def test_a_result_comes_back_and_keys_of_the_child_begin_with_its_id(tmp_path: Path) -> None:
+    tools = Tools()
+    outcome = short_run(graph(tmp_path), answers={"review.ask": "yes"}, dispatcher=tools.dispatcher, id="r")
+    assert (outcome.status, outcome.fields) == ("completed", {"verdict": "yes"})
+    assert tools.calls == [("work", 1, "r/first/1"), ("work", 2, "r/review/2/look/1")]
+
+
+def test_answers_may_go_by_the_name_that_a_node_has_in_its_own_graph(tmp_path: Path) -> None:
+    made = graph(tmp_path)
+    assert short_run(made, answers={"ask": "yes"}, dispatcher=Tools().dispatcher).fields == {"verdict": "yes"}
+    with pytest.raises(AnswerNeeded, match=r"review\.ask"):
+        short_run(made, answers={"asks": "yes"}, dispatcher=Tools().dispatcher)
+
+
+@pytest.mark.parametrize("kind", ["sqlite:///runs.db", "file:runs"])
+def test_a_child_that_ended_while_nobody_drove_the_run_above_is_not_run_again(tmp_path: Path, kind: str) -> None:
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> tuple[str, dict[str, Any]]:
+        async with Host(kind, tools.dispatcher, root=str(tmp_path)) as host:
+            await asked(await host.start(made, id="r"))
+        (tmp_path / "review.yaml").write_text("trellis: 1\n")  # what runs keeps what it needs
+        async with Host(kind, tools.dispatcher, root=str(tmp_path)) as host:
+            child = await host.resume("r/review/2")
+            await child.answer("ask", "yes")
+            assert (await child.result()).status == "completed"
+        async with Host(kind, tools.dispatcher, root=str(tmp_path)) as host:
+            outcome = await (await host.resume("r")).result()
+        return outcome.status, outcome.fields
+
+    assert play(scene()) == ("completed", {"verdict": "yes"})
+    assert tools.done == [("work", 1), ("work", 2)]
+
+
+def test_a_run_that_is_taken_up_takes_up_its_child(tmp_path: Path) -> None:
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> str:
+        async with Host("sqlite:///runs.db", tools.dispatcher, root=str(tmp_path)) as host:
+            await asked(await host.start(made, id="r"))
+        async with Host("sqlite:///runs.db", tools.dispatcher, root=str(tmp_path)) as host:
+            run = await host.resume("r")
+            child = await run.child("r/review/2")
+            assert child is not None
+            await child.answer("ask", "fine")
+            return str((await run.result()).fields["verdict"])
+
+    assert play(scene()) == "fine"
+    assert tools.done == [("work", 1), ("work", 2)]
+
+
+def test_who_is_cancelled_while_nobody_drives_it_ends_its_child_when_somebody_does(tmp_path: Path) -> None:
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> list[tuple[str, str]]:
+        async with Host("sqlite:///runs.db", tools.dispatcher, root=str(tmp_path)) as host:
+            await asked(await host.start(made, id="r"))
+        store = open_store("sqlite:///runs.db", root=str(tmp_path))
+        reply = await send(store, "r", CancelRun("enough"))
+        assert (reply.status, reply.code) == ("running", "")  # it ends with its child
+        async with Host(store, tools.dispatcher) as host:
+            await (await host.resume("r")).result()
+        rows = [(row.run, row.status) for row in await store.rows()]
+        await store.close()
+        return sorted(rows)
+
+    assert play(scene()) == [("r", "cancelled"), ("r/review/2", "cancelled")]
+    assert tools.done == [("work", 1), ("work", 2)]  # nothing is undone
+
+
+def test_a_child_that_lost_takes_back_what_it_did_and_the_run_above_ends_after_it(tmp_path: Path) -> None:
+    above = ABOVE.replace(
+        "review: {use: ./review.yaml, with: {what: site}, save: verdict, to: last}",
+        "review: {race: {a: {use: ./review.yaml, with: {what: site}}, b: {wait: {signal: go}}}, to: last}",
+    ).replace('say: "{{ verdict }}"', "say: over")
+    above = above.replace("start: first", "start: first\nsignals: {go: {}}")
+    tools, made = Tools(), graph(tmp_path, above)
+
+    async def scene() -> tuple[str, str]:
+        async with Host("memory://", tools.dispatcher) as host:
+            run = await host.start(made, id="r")
+            child = await asked(run, "r/review.a/3")
+            await run.signal("go")
+            return (await run.result()).status, (await child.result()).status
+
+    assert play(scene()) == ("completed", "rolled_back")
+    assert tools.done == [("work", 1), ("work", 2), ("undo", 2)]
+
+
+def test_a_rollback_takes_back_the_child_first(tmp_path: Path) -> None:
+    above = ABOVE.replace("save: verdict, to: last", "save: verdict, upon: {interrupt: $rollback}, to: last")
+    tools, made = Tools(), graph(tmp_path, above)
+
+    async def scene() -> str:
+        async with Host("memory://", tools.dispatcher) as host:
+            run = await host.start(made, id="r")
+            await asked(run)
+            await run.signal("interrupt")
+            return (await run.result()).status
+
+    assert play(scene()) == "rolled_back"
+    assert tools.done == [("work", 1), ("work", 2), ("undo", 2), ("undo", 1)]
+
+
+def test_a_retry_is_another_child_and_its_calls_have_other_keys(tmp_path: Path) -> None:
+    review = REVIEW.replace("to: ask}", "to: [{if: what == 'none', to: ask}, {to: $fail}]}", 1)
+    above = ABOVE.replace(
+        "save: verdict, to: last", "retry: {max_attempts: 2, initial_interval: 10ms}, catch: {failed: last}, to: last"
+    ).replace("{{ verdict }}", "{{ default(error.message, verdict) }}")
+    tools, made = Tools(), graph(tmp_path, above, review)
+
+    async def scene() -> list[Any]:
+        async with Host("memory://", tools.dispatcher) as host:
+            run = await host.start(made, id="r")
+            return [line["text"] async for line in run.events() if line["type"] == "say"]
+
+    assert play(scene()) == ["node 'look' went to $fail"]
+    assert [key for _, _, key in tools.calls] == ["r/first/1", "r/review/2/look/1", "r/review/2.2/look/1"]
