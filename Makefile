@@ -47,8 +47,8 @@ run: $(STAMP) ## build, check and install this project by its own graph, graphs/
 	@$(BIN)/trellis run graphs/release.yaml --answers graphs/answers/release.yaml --allow process
 
 test: $(DEV) ## run every test but the soak tests; says at the end what was left out
-	@echo "== pytest on 2 processes"
-	@$(BIN)/python -m pytest -n 2 -q
+	@echo "== pytest on 3 processes: some tests wait, and two cores are not to wait with them"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 check: $(DEV) ## lint, format, types, import contracts, documentation; all of them, even if one fails
 	@$(MAKE) --no-print-directory --keep-going lint format types imports blocks coverage
