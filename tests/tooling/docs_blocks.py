@@ -11,7 +11,8 @@ Its blocks go in order, by their language:
     json toml well formed
     text mermaid  shown as it is; ```text printed: what the python block before it printed, where `…` stands for anything
 
-A block whose first line is the comment `# file: NAME` is written to that file; python there is not run.
+A block whose first line is the comment `# file: NAME` is written to that file; python there is not run. Where a page has
+```yaml example, all its files are written first.
 
     python -m tests.tooling.docs_blocks [PAGE...]     prints each untrue block as page:line: why; exit 1 if there is one
 """
@@ -187,6 +188,10 @@ def untrue(page: Path, root: Path = ROOT, *, forked: bool = False) -> tuple[int,
     name = page.relative_to(root) if page.is_relative_to(root) else page
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(Path(path).resolve(), root, forked=forked)
+        if any(block.kind == "example" for block in all_blocks):  # whose other files may come after it
+            for block in all_blocks:
+                if block.file:
+                    folder.write(block.file, block.text)
         for block in all_blocks:
             try:
                 folder.check(block)
