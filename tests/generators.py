@@ -145,7 +145,7 @@ def _inside(random: Random, depth: int) -> Data:
     def one() -> Data:
         if depth < DEEPEST and random.random() < 0.5:
             return _bodies(random, depth)
-        node: Data = {"do": random.choice(TOOLS)}
+        node: Data = {"do": random.choice(TOOLS)} if random.random() < 0.75 else {"use": "./child.yaml"}
         _with_undo(random, node)
         if random.random() < 0.2:
             node["retry"] = {"max_attempts": 2}

@@ -10,7 +10,7 @@ from tests.generators import compiled, nested
 from tests.properties.test_engine import EVENTS, legal, unbroken
 from tests.searching import searched
 from trellis.engine import State, Step, apply, replay, start
-from trellis.model.actions import ActionRequest, CallTool, Cancel, RequestInput
+from trellis.model.actions import ActionRequest, Attempted, CallTool, Cancel, RequestInput, StartChild
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.events import ActionCompleted, ActionFailed, CancelRequested, Event, RunStarted
 from trellis.model.graph import Graph
@@ -36,7 +36,7 @@ def under_way(known: dict[str, bool], requests: tuple[ActionRequest, ...], event
     if isinstance(event, ActionCompleted | ActionFailed):
         del known[event.request]
     for request in requests:
-        if isinstance(request, CallTool | RequestInput):
+        if isinstance(request, CallTool | RequestInput | StartChild):
             known[request.id] = False
         elif isinstance(request, Cancel):
             assert request.target in known, "what is cancelled was asked for, and is not answered"
@@ -65,10 +65,15 @@ def test_cancelling_after_any_event_leaves_no_call_open_and_replay_equals_the_li
         if state.closed:
             assert all(known.values()), "a call that nobody was told to leave"
             break
+        if state.ending is not None:  # what else was awaited is no more
+            known = {name: awaited for name, awaited in known.items() if name in state.open}
         assert known == {name: pending.cancelling for name, pending in state.open.items()}
-        ended = apply(graph, state, CancelRequested(state.at, "enough"))
+        ended = last = apply(graph, state, CancelRequested(state.at, "enough"))
         unbroken(graph, ended)
-        assert ended.state.status == "cancelled"
+        while last.state.ending is not None:
+            last = apply(graph, last.state, ActionFailed(state.at, next(iter(last.state.open)), "cancelled"))
+            unbroken(graph, last)
+        assert last.state.status == "cancelled"
         told = {request.target for request in ended.requests if isinstance(request, Cancel)}
         assert told >= {name for name, awaited in known.items() if not awaited}, "a call that nobody was told to leave"
         event = answered(state, data.draw)
@@ -100,9 +105,10 @@ def test_what_completed_is_undone_in_exact_reverse_order(document: dict[str, Any
             continue
         if isinstance(event, ActionCompleted | ActionFailed):
             pending = state.open[event.request]
-            assert isinstance(pending.request, CallTool)
+            assert isinstance(pending.request, Attempted)
+            undoes = isinstance(pending.request, CallTool) and pending.request.undo
             surely = isinstance(event, ActionCompleted) or (pending.cancelling and event.code == "uncertain")
-            if surely and not pending.request.undo and nodes[pending.token.node].undo is not None:
+            if surely and not undoes and nodes[pending.token.node].undo is not None:
                 calls.append((pending.token.path, pending.token.entry))
                 ended.append(calls[-1])
         # Of those that end in one turn each is inside the next.
