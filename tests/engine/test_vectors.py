@@ -33,9 +33,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from trellis.compiler import compile_document
+from trellis.compiler.uses import Found, linked, paths
 from trellis.engine import State, Step, apply, replay, start
 from trellis.engine.program import program_of
 from trellis.engine.snapshot import decode_state, encode_state
@@ -49,6 +51,7 @@ from trellis.model.actions import (
     Emit,
     RenderContent,
     RequestInput,
+    StartChild,
     StartTimer,
 )
 from trellis.model.codec import decode_event, encode_event
@@ -114,14 +117,20 @@ def meant(value: Any) -> Any:
 
 
 def compiled(authored: dict[str, Any]) -> Graph:
-    """The graph as a host would have it, by way of the text that an author would have written."""
+    """The graph as a host would have it, by way of the text that an author would have written.
+
+    `uses` holds the graphs that it uses, by path.
+    """
+    authored = dict(authored)
+    uses = {path: compiled(graph).definition for path, graph in authored.pop("uses", {}).items()}
     document = {"trellis": 1, "name": "vector", **authored}
     reading = read("vector.yaml", json.dumps(document).encode())
     assert reading.document is not None, "\n".join(map(str, reading.problems))
     done = compile_document(reading.document, pruned=reading.pruned)
     problems = [*reading.problems, *done.problems]
     assert done.definition is not None, "\n".join(map(str, problems))
-    return Graph(done.definition)
+    used = {node: Found(path, path) for node, _, path in paths(done)}
+    return Graph(replace(linked(done.definition, used), uses=uses))
 
 
 def short(request: ActionRequest, now: float) -> str:
@@ -131,12 +140,14 @@ def short(request: ActionRequest, now: float) -> str:
         words += [request.tool, str(request.attempt), *(["undo"] if request.undo else [])]
     elif isinstance(request, Emit):
         words += [request.run, request.name, str(request.attempt)]
+    elif isinstance(request, StartChild):
+        words += [request.graph, request.child]
     elif isinstance(request, RequestInput):
         words += [request.field or request.ask, *(["again"] if request.reason else [])]
     elif isinstance(request, StartTimer):
         words += [request.purpose, f"{round(request.due - now, 6):g}"]
     elif isinstance(request, Cancel) and request.awaited:
-        words.append("awaited")
+        words += ["awaited", *(["undo"] if request.undo else [])]
     return " ".join(words)
 
 
