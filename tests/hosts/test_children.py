@@ -10,7 +10,7 @@ import pytest
 from tests.hosts.scenes import play
 from trellis.dispatch import Dispatcher
 from trellis.errors import AnswerNeeded
-from trellis.hosts.commands import CancelRun
+from trellis.hosts.commands import CancelRun, Signal
 from trellis.hosts.local import Host, Run
 from trellis.hosts.sending import send
 from trellis.hosts.short import run as short_run
@@ -195,3 +195,37 @@ def test_a_retry_is_another_child_and_its_calls_have_other_keys(tmp_path: Path) 
 
     assert play(scene()) == ["node 'look' went to $fail"]
     assert [key for _, _, key in tools.calls] == ["r/first/1", "r/review/2/look/1", "r/review/2.2/look/1"]
+
+
+def test_a_child_that_was_never_begun_is_not_begun_to_be_cancelled(tmp_path: Path) -> None:
+    above = ABOVE.replace("start: first", "start: first\nsignals: {go: {}}").replace(
+        "do: work, with: {n: 1}, undo: {do: undo, with: {n: 1}}", "wait: {signal: go}"
+    )
+    tools, made = Tools(), graph(tmp_path, above)
+
+    async def scene() -> tuple[str, list[str]]:
+        store = open_store("sqlite:///runs.db", root=str(tmp_path))
+        async with Host(store, tools.dispatcher) as host:
+            await host.start(made, id="r")
+        await send(store, "r", Signal("go"))  # now it wants a child, and nobody drives it
+        await send(store, "r", CancelRun())
+        async with Host(store, tools.dispatcher) as host:
+            status = (await (await host.resume("r")).result()).status
+        rows = [row.run for row in await store.rows()]
+        await store.close()
+        return status, rows
+
+    assert play(scene()) == ("cancelled", ["r"])
+
+
+def test_a_run_of_somebody_else_under_its_id_is_no_child(tmp_path: Path) -> None:
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> str:
+        async with Host("memory://", tools.dispatcher) as host:
+            await host.start(load(tmp_path / "review.yaml", cache=False), {"what": "x"}, id="r/review/2")
+            outcome = await (await host.start(made, id="r")).result()
+            assert outcome.error is not None
+            return str(outcome.error["message"])
+
+    assert play(scene()) == "run 'r/review/2' was started by somebody else, and the run above it wants one of this id"
