@@ -9,7 +9,9 @@ import pytest
 
 from tests.hosts.scenes import play
 from trellis.dispatch import Dispatcher
+from trellis.engine import Step
 from trellis.errors import AnswerNeeded
+from trellis.hosts import sending
 from trellis.hosts.commands import CancelRun, Signal
 from trellis.hosts.local import Host, Run
 from trellis.hosts.sending import send
@@ -128,7 +130,7 @@ def test_a_run_that_is_taken_up_takes_up_its_child(tmp_path: Path) -> None:
     assert tools.done == [("work", 1), ("work", 2)]
 
 
-def test_who_is_cancelled_while_nobody_drives_it_ends_its_child_when_somebody_does(tmp_path: Path) -> None:
+def test_who_is_cancelled_while_nobody_drives_it_ends_with_its_child(tmp_path: Path) -> None:
     tools, made = Tools(), graph(tmp_path)
 
     async def scene() -> list[tuple[str, str]]:
@@ -136,9 +138,7 @@ def test_who_is_cancelled_while_nobody_drives_it_ends_its_child_when_somebody_do
             await asked(await host.start(made, id="r"))
         store = open_store("sqlite:///runs.db", root=str(tmp_path))
         reply = await send(store, "r", CancelRun("enough"))
-        assert (reply.status, reply.code) == ("running", "")  # it ends with its child
-        async with Host(store, tools.dispatcher) as host:
-            await (await host.resume("r")).result()
+        assert (reply.status, reply.code) == ("cancelled", "")
         rows = [(row.run, row.status) for row in await store.rows()]
         await store.close()
         return sorted(rows)
@@ -197,7 +197,33 @@ def test_a_retry_is_another_child_and_its_calls_have_other_keys(tmp_path: Path) 
     assert [key for _, _, key in tools.calls] == ["r/first/1", "r/review/2/look/1", "r/review/2.2/look/1"]
 
 
-def test_a_child_that_was_never_begun_is_not_begun_to_be_cancelled(tmp_path: Path) -> None:
+async def killed(_store: object, _run: str, step: Step, _clock: object, _vault: object) -> Step:
+    """The sender of a cancel is killed once the run above has it."""
+    return step
+
+
+def test_whoever_takes_up_a_run_that_is_ending_ends_its_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_end_children", killed)
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> list[tuple[str, str]]:
+        store = open_store("sqlite:///runs.db", root=str(tmp_path))
+        async with Host(store, tools.dispatcher) as host:
+            await asked(await host.start(made, id="r"))
+        assert (await send(store, "r", CancelRun("enough"))).status == "running"
+        async with Host(store, tools.dispatcher) as host:
+            await (await host.resume("r")).result()
+        rows = [(row.run, row.status) for row in await store.rows()]
+        await store.close()
+        return sorted(rows)
+
+    assert play(scene()) == [("r", "cancelled"), ("r/review/2", "cancelled")]
+
+
+def test_a_child_that_was_never_begun_is_not_begun_to_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_end_children", killed)
     above = ABOVE.replace("start: first", "start: first\nsignals: {go: {}}").replace(
         "do: work, with: {n: 1}, undo: {do: undo, with: {n: 1}}", "wait: {signal: go}"
     )

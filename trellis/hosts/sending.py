@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trellis.engine import State, Step, apply
 from trellis.engine.versions import adopt
-from trellis.errors import Refused, RunOwned, StoreError, StoreUnavailable
+from trellis.errors import Refused, RunOwned, StoreError, StoreUnavailable, UnknownRun
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import (
     CLOSED,
@@ -32,8 +32,9 @@ from trellis.hosts.commands import (
 from trellis.hosts.journal import Definitions, Loaded, existing, load, received
 from trellis.hosts.rows import adopted_row, next_row
 from trellis.hosts.vault import Vault
+from trellis.model.actions import StartChild
 from trellis.model.codec import encode_event
-from trellis.model.events import Adopted, Event
+from trellis.model.events import ActionFailed, Adopted, Event
 from trellis.model.graph import Graph, static_id
 from trellis.stores.base import RunRow, Store, Turn
 
@@ -134,7 +135,36 @@ async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault
         event, step = judged.event, apply(graph, found.state, judged.event)
     if step.refusal is None:
         await _write(store, row, found, graph, event, step)
+    if step.state.ending is not None and isinstance(command, CancelRun):
+        step = await _end_children(store, run, step, clock, vault)
     return replied(step)
+
+
+async def _end_children(store: Store, run: str, step: Step, clock: Clock, vault: Vault | None) -> Step:
+    """A run that is owned here ends once its child runs have: end those that nobody drives, or whose owner does it at once.
+
+    What is left is for whoever takes the run up.
+    """
+    for name, pending in list(step.state.open.items()):
+        if not isinstance(pending.request, StartChild):
+            continue
+        child = pending.request.child
+        try:
+            await send(store, child, CancelRun("the run above it ends"), clock=clock, vault=vault)
+            ended = await store.row(child)
+            why = "the run above it ends"
+        except UnknownRun:
+            ended, why = None, "it was not begun"
+        if ended is not None and ended.status != "cancelled":
+            continue
+        row = await existing(store, run)
+        found = await load(Definitions(store), store, row)
+        event = ActionFailed(clock.now(), name, "cancelled", why, retryable=False)
+        after = apply(found.graph, found.state, event)
+        if after.refusal is None:
+            await _write(store, row, found, found.graph, event, after)
+            step = after
+    return step
 
 
 async def _write(store: Store, row: RunRow, found: Loaded, graph: Graph, event: Event, step: Step) -> None:
