@@ -276,4 +276,4 @@ def test_what_a_tool_prints_is_no_line_of_json(project: Path) -> None:
     (project / "loud.yaml").write_text((project / "loud.yaml").read_text().replace("name: waiting", "name: loud"))
     done = trellis("run", "loud.yaml", "--output", "json", cwd=project)
     assert (done.code, done.err, lines_of(done)[-1]["status"]) == (0, "loud\n", "completed")
-    assert trellis("run", "loud.yaml", "--output", "text", cwd=project).out.splitlines()[1] == "loud"
+    assert "loud" in trellis("run", "loud.yaml", "--output", "text", cwd=project).out.splitlines()
