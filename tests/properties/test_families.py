@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.generators import Data, nested
+from tests.generators import CHILD, Data, nested
 from tests.hosts.scenes import play
 from tests.searching import searched
 from trellis.dispatch import Dispatcher
@@ -139,6 +139,7 @@ async def cancel(run: Run) -> None:
 def family(documents: list[Data], seed: int, folder: Path) -> Path:
     """The documents as files, each of which may use those after it."""
     random = Random(seed)
+    (folder / "child.yaml").write_text(json.dumps(CHILD))
     names = [f"g{place}.yaml" for place in range(len(documents))]
     for place, document in enumerate(documents):
         later = [f"./{name}" for name in names[place + 1 :]]
