@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -298,15 +297,16 @@ class Session:
         return INPUT_NEEDED
 
     async def _show(self) -> None:
-        async with aclosing(self._family.events()) as events:
-            async for prefix, line in events:
-                if line["type"] == "run.finished" and not prefix:
-                    self._ended = line
-                elif line["type"] == "ask":
-                    node = prefix + line["node"]
-                    self._asked[node] = {**line, "node": node, "own": line["node"]}
-                self._screen.show(line, prefix)
-                self._news.set()
+        await self._family.show(self._told)
+
+    def _told(self, prefix: str, line: Line) -> None:
+        if line["type"] == "run.finished" and not prefix:
+            self._ended = line
+        elif line["type"] == "ask":
+            node = prefix + line["node"]
+            self._asked[node] = {**line, "node": node, "own": line["node"]}
+        self._screen.show(line, prefix)
+        self._news.set()
 
     async def _answer(self) -> None:
         """Answer what is asked, in that order. Returns when a question that no time limit ends has no answer."""

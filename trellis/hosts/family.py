@@ -7,7 +7,8 @@ Each run has a *prefix* here: the path of the node that uses it and a full stop,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import NamedTuple
 
 from trellis.hosts.lines import Line
@@ -32,6 +33,7 @@ class Family:
         self.run = run
         self._members = {run.id: Member("", run)}
         self._queue: asyncio.Queue[tuple[str, Line] | BaseException | None] = asyncio.Queue()
+        self._tell: Callable[[str, Line], None] = lambda prefix, line: self._queue.put_nowait((prefix, line))
         self._pumps: dict[str, asyncio.Task[None]] = {}
 
     async def events(self) -> AsyncGenerator[tuple[str, Line], None]:
@@ -51,6 +53,13 @@ class Family:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def show(self, tell: Callable[[str, Line], None]) -> None:
+        """The same as `events`, each told as soon as it is there."""
+        self._tell = tell
+        async with aclosing(self.events()) as events:
+            async for _ in events:
+                raise AssertionError("all of it was told")
 
     @property
     def asking(self) -> list[str]:
@@ -110,7 +119,7 @@ class Family:
                 self._join(f"{prefix}{line['node']}.", run, line["child"], whole=True)
             elif line["type"] == "child.finished":
                 await self._leave(line["child"])
-            self._queue.put_nowait((prefix, line))
+            self._tell(prefix, line)
 
     def _join(self, prefix: str, above: Run, child: str, *, whole: bool) -> None:
         async def follow() -> None:
