@@ -33,7 +33,7 @@ class Deadly:
     async def append(self, turns: Sequence[Turn]) -> Sequence[StoreError | None]:
         if any(turn.run == "r" and b"action_completed" in turn.event for turn in turns):
             os.kill(os.getpid(), signal.SIGKILL)
-        return await self._store.append(turns)  # type: ignore[no-any-return]
+        return await self._store.append(turns)
 
 
 async def main(folder: Path, *, die: bool) -> None:
