@@ -366,3 +366,10 @@ def test_a_path_names_its_conditions_and_its_tools() -> None:
         (("a", "d"), ("a: not go",), (), "cancelled"),
     ]
     assert all(isinstance(path, Course) for path in found.courses)
+
+
+def test_a_field_that_the_environment_may_give_is_not_known_by_its_default() -> None:
+    fields = {"n": {"type": "integer", "default": 3, "from": "env:N"}}
+    nodes = {"a": {"to": [{"if": "n > 3", "to": "b"}, {"to": "$end"}]}, "b": {"end": "failed"}}
+    assert visited(plan(graph(nodes, fields=fields))) == ["a", "b"]
+    assert visited(plan(graph(nodes, fields=fields), {"n": 2})) == ["a"]

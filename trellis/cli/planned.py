@@ -28,10 +28,10 @@ def page(plan: Plan) -> str:
 class Page:
     """One plan, written line by line. A line is an indent and a text; what is too long goes on below, further in."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, lines: list[tuple[int, str, str, str]] | None = None) -> None:
         self._plan = plan
         self._nodes = {node.id: node for node in plan.nodes}
-        self._lines: list[tuple[int, str, str, str]] = []
+        self._lines = lines if lines is not None else []
         self._glyphs = glyphs_for(getattr(sys.stdout, "encoding", None))
         self._steerable = steerable(sys.stdout)
         self._colored = self._steerable and not os.environ.get("NO_COLOR")
@@ -42,15 +42,43 @@ class Page:
         plan = self._plan
         self._line(0, f"{plan.graph}: what would happen; nothing is performed")
         if plan.given:
-            self._line(
-                0, "starts with: " + ", ".join(f"{name} = {compact(value)}" for name, value in plan.given.items())
-            )
+            self._line(0, f"starts with: {_given(plan)}")
         for note in plan.notes:
             self._line(0, f"note: {note}")
         if plan.failing is not None:
             self._failing(plan.failing)
             return self._written()
         self._head("nodes")
+        self._inside()
+        if plan.unreached:
+            self._head("cannot be reached")
+            for one in plan.unreached:
+                self._line(1, f"{one.to}: {one.why}")
+        for used in plan.graphs:
+            self._head(f"{used.file}, which runs at {', '.join(used.at)}")
+            Page(used.plan, self._lines).child()
+        self._courses()
+        self._needs()
+        self._endings()
+        return self._written()
+
+    def child(self) -> None:
+        """What is told of a graph where runs of another one start its own."""
+        if self._plan.given:
+            self._line(1, f"starts with: {_given(self._plan)}")
+        self._inside()
+        for one in self._plan.unreached:
+            self._line(1, f"never {one.to}: {one.why}")
+        if self._plan.signals:
+            self._line(1, f"listens to {', '.join(self._plan.signals)}")
+        ends = ", ".join(ending.status.replace("_", " ") for ending in self._plan.endings if ending.at)
+        self._line(1, f"may end {ends or 'in no way'}; {_time(self._plan.time)}")
+        for note in self._plan.notes:
+            self._line(1, f"note: {note}")
+
+    def _inside(self) -> None:
+        """The nodes, and what holds for all of them."""
+        plan = self._plan
         self._region(plan.start, 1)
         for name in plan.states:
             self._region(name, 1)
@@ -60,14 +88,6 @@ class Page:
         routes = [f"{name} {self._arrow} {to}" for name, to in plan.upon.items()]
         if routes:
             self._line(1, f"any node, on a signal or state: {', '.join(routes)}")
-        if plan.unreached:
-            self._head("cannot be reached")
-            for one in plan.unreached:
-                self._line(1, f"{one.to}: {one.why}")
-        self._courses()
-        self._needs()
-        self._endings()
-        return self._written()
 
     def _region(self, start: str, indent: int) -> None:
         """The nodes of a region, in the order in which they come: what is sure first, catches last."""
@@ -122,7 +142,7 @@ class Page:
         if node.waits_for:
             yield f"{self._glyphs.wait} waits for {node.waits_for}"
         if node.uses:
-            yield f"runs {node.uses}"
+            yield f"{self._glyphs.call} runs {node.uses}{_known_times(node)}"
         if node.bodies:
             yield _bodies(node)
         if node.status:
@@ -288,6 +308,10 @@ class Page:
                 lines[0] = margin + painted(lead, color) + lines[0][len(margin + lead) :]
             written += [line.rstrip() for line in lines]
         return "\n".join(written)
+
+
+def _given(plan: Plan) -> str:
+    return ", ".join(f"{name} = {compact(value)}" for name, value in plan.given.items())
 
 
 _TOLD = frozenset(("say", "ask", "do", "all", "race", "each", "wait", "end", "pass", "use", "emit"))

@@ -12,7 +12,7 @@ from trellis.model.graph import END, FAIL, TARGETS, Ask, Node
 from trellis.model.values import Value
 from trellis.planning import bodies
 from trellis.planning.known import LONGEST, UNKNOWN, Known, compact
-from trellis.planning.spans import Span, call_span, endless, undo_span
+from trellis.planning.spans import Span, call_span, child_span, endless, undo_span
 from trellis.planning.walk import ANSWERS, NONE, Exit, Seen, Visit, Walk, Way, Work
 
 ANY = "*"
@@ -85,12 +85,19 @@ def _work(walk: Walk, node: Node, known: Known) -> Work:
             return bodies.work(walk, node, known)
         case "wait":
             return _wait(walk, node, known)
-    # A run of another graph, or a verb that came after this was written: it may take any time, give anything and fail in any way.
-    why = f"nothing is known of how long {verb} takes"
-    if node.use is not None:
-        why = f"it waits for a run of {node.use.path} without a timeout"
-    span = endless(node.id, why).within(node.timeout, node.deadline)
+        case "use":
+            return _use(walk, node, known)
+    # A verb that came after this was written: it may take any time, give anything and fail in any way.
+    span = endless(node.id, f"nothing is known of how long {verb} takes").within(node.timeout, node.deadline)
     return Work([known.without(walk.inner[node.id])], frozenset((ANY, "expression")), span, stays=True)
+
+
+def _use(walk: Walk, node: Node, known: Known) -> Work:
+    child = walk.enter(walk, node, known)
+    before = walk.children.get(node.id)
+    walk.children[node.id] = child if before is None else before.common(child)
+    after = [known.without(walk.inner[node.id])] if child.completes else []
+    return Work(after, frozenset((ANY, "expression")), child_span(node, child.time), stays=True)
 
 
 def _end_fails(walk: Walk, node: Node) -> frozenset[str]:

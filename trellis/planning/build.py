@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from trellis.model import graph as model
-from trellis.model.graph import ROLLBACK, TARGETS, Graph
+from trellis.model.graph import Graph
 from trellis.model.types import VERDICTS
 from trellis.model.values import Value
 from trellis.planning import facts
-from trellis.planning.acting import ANY
 from trellis.planning.courses import ENDS, courses
-from trellis.planning.facts import Call, Ending, Excluded, Plan, Question, Secret, Tool, Way, time_of
-from trellis.planning.failing import STATUS, failing
+from trellis.planning.endings import Walked, endings_of
+from trellis.planning.facts import Call, Excluded, Plan, Question, Secret, Tool, Used, Way, time_of
+from trellis.planning.failing import failing
 from trellis.planning.sources import Sources
-from trellis.planning.spans import Span, attempts_of, longest
+from trellis.planning.spans import attempts_of
 from trellis.planning.walk import ANSWERS, Walk
-from trellis.planning.walking import Answers, Walked, walk_graph
+from trellis.planning.walking import Answers, walk_graph
 
 PERMITTED = ("process",)
 """Kinds of tools that a host has to be given permission for."""
-
-FAULTS = frozenset(
-    ("expression", "invalid", "no_edge", "states_refused", "undo_failed", "limit", "open_limit", "value_limit")
-)
-"""Codes that say that the graph or its data does not fit, rather than the world."""
+MOST_SITES = 6
+"""Nodes that are named where more than one starts runs of a graph."""
 
 
 def plan(
@@ -41,11 +40,90 @@ def plan(
     do, KeyError for a node that is not there.
     """
     walked = walk_graph(graph, fields or {}, answers if answers is not None else [])
-    walk, definition = walked.walk, graph.definition
-    if fail_at and fail_at not in definition.nodes:
+    if fail_at and fail_at not in graph.definition.nodes:
         raise KeyError(fail_at)
+    found = _alone(walked, failing(walked.walk, fail_at, code) if fail_at else None)
+    if not walked.used:
+        return found
+    used = [Used(name, tuple(at), _alone(walked.used[name])) for name, at in _sites(walked).items()]
+    tools = _all_tools(found, used)
+    return replace(
+        found,
+        graphs=tuple(used),
+        tools=tools,
+        permissions=tuple(dict.fromkeys(tool.allow for tool in tools if tool.allow)),
+        secrets=(*found.secrets, *(one for each in used for one in _its_secrets(walked, each))),
+        questions=(
+            *found.questions,
+            *(_put(one, at) for each in used for at in each.at for one in each.plan.questions),
+        ),
+    )
+
+
+def _sites(walked: Walked) -> dict[str, list[str]]:
+    """Each graph that is used -> where, as the nodes of a run are called by the one above; a few where there are many."""
+    sites: dict[str, list[str]] = {}
+    queue: list[tuple[str, Walk, frozenset[str]]] = [("", walked.walk, frozenset())]
+    for prefix, walk, above in queue:
+        for node in walk.definition.nodes.values():
+            if node.use is None or node.id not in walk.seen or node.use.graph in above:
+                continue
+            name, at = node.use.graph, prefix + node.id
+            listed = sites.setdefault(name, [])
+            if len(listed) < MOST_SITES:
+                listed.append(at)
+                queue.append((f"{at}.", walked.used[name].walk, above | {name}))
+    return sites
+
+
+def _all_tools(found: Plan, used: list[Used]) -> tuple[Tool, ...]:
+    """The tools of a run and of all that it may start: those of one name, declared alike, are one."""
+    tools = {(tool.name, tool.kind, tool.declared, tool.timeout): tool for tool in found.tools}
+    for each in used:
+        for tool in each.plan.tools:
+            key = (tool.name, tool.kind, tool.declared, tool.timeout)
+            known = tools.get(key, replace(tool, called_at=(), undoes=(), beside=()))
+            tools[key] = replace(
+                known,
+                called_at=known.called_at + _at(each, tool.called_at),
+                undoes=known.undoes + _at(each, tool.undoes),
+                beside=known.beside + _at(each, tool.beside),
+            )
+    return tuple(tools.values())
+
+
+def _its_secrets(walked: Walked, used: Used) -> list[Secret]:
+    """The secrets that a child does not have from above."""
+    return [
+        Secret(f"{used.at[0]}.{one.field}", one.source, _at(used, one.read_at))
+        for one in used.plan.secrets
+        if one.field not in walked.used[used.file].passed
+    ]
+
+
+def _below(used: Mapping[str, Walked]) -> dict[str, list[str]]:
+    """Each graph that is used -> the tools that its runs may call, and those that these start."""
+    own = {name: [tool.name for tool in _tools(walked.walk) if tool.called_at] for name, walked in used.items()}
+    return {
+        name: [tool for one in {name: 0, **walked.walk.definition.uses} for tool in own.get(one, ())]
+        for name, walked in used.items()
+    }
+
+
+def _at(used: Used, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{at}.{name}" for at in used.at for name in names)
+
+
+def _put(question: Question, at: str) -> Question:
+    return replace(question, node=f"{at}.{question.node}", form=tuple(_put(part, at) for part in question.form))
+
+
+def _alone(walked: Walked, failing: facts.Failing | None = None) -> Plan:
+    """The plan of one graph, without those that it uses."""
+    walk = walked.walk
+    graph, definition = walk.graph, walk.definition
     sources = Sources(walk, walked.missing)
-    found, more = courses(walk)
+    found, more = courses(walk, _below(walked.used))
     tools = _tools(walk)
     signals = dict.fromkeys(name for seen in walk.seen.values() for kind, _, name in seen.ways if kind == "upon")
     waits = (node.wait for name, node in definition.nodes.items() if name in walk.seen)
@@ -66,8 +144,8 @@ def plan(
         unreached=tuple(_unreached(walk)),
         courses=found,
         more_courses=more,
-        endings=_endings(walked),
-        time=time_of(longest((_limited(walk, walked.root.time), *_exits(walked).values()))),
+        endings=endings_of(walked),
+        time=time_of(walked.time),
         tools=tools,
         permissions=tuple(dict.fromkeys(tool.allow for tool in tools if tool.allow)),
         secrets=_secrets(walk),
@@ -78,7 +156,7 @@ def plan(
         upon={**definition.upon, **definition.upon_states},
         states=tuple(walk.beside),
         notes=tuple(_notes(walked, more)),
-        failing=failing(walk, fail_at, code) if fail_at else None,
+        failing=failing,
     )
 
 
@@ -249,55 +327,6 @@ def _asked(node: str, ask: model.Ask, answered: bool, within: float | None) -> Q
     options = VERDICTS if ask.kind == "approve" else ask.options
     form = tuple(_asked(node, part, answered, within) for part in ask.form)
     return Question(node, ask.field, ask.kind, tuple(options), ask.default, ask.by, ask.quorum, answered, within, form)
-
-
-def _exits(walked: Walked) -> dict[tuple[str, str, bool], Span]:
-    """(status, node, whether by a fault of the graph or its data) -> the longest time until the run has ended so."""
-    undo = walked.root.undo.then(walked.walk.left())
-    for region in walked.states.values():
-        undo = undo.then(region.undo)
-    found: dict[tuple[str, str, bool], Span] = {}
-    exits = list(walked.root.exits.items())
-    exits += [(one, walked.root.time) for region in walked.states.values() for one in region.stops]
-    for one, span in exits:
-        span = _limited(walked.walk, span)
-        statuses = ["completed"]
-        if one.how == ROLLBACK:
-            statuses, span = ["rolled_back"], span.then(undo)
-        elif one.how == "end":
-            end = walked.walk.definition.nodes[one.node].end
-            statuses = [ENDS[end.status] if end is not None else "completed"]
-        elif one.how in ("error", "$fail"):
-            statuses = sorted({status for code in one.codes or ("failed",) for status in _statuses(code)})
-        fault = bool(one.codes) and one.codes <= FAULTS
-        for status in statuses:
-            found[status, one.node, fault] = longest((found.get((status, one.node, fault), Span()), span))
-    return found
-
-
-def _limited(walk: Walk, span: Span) -> Span:
-    """A time until the run ends or rolls back, within the limit of the run, unless a node goes on where that is over."""
-    catch = walk.definition.catch
-    target = catch.get("timeout", catch.get("*"))
-    return span if target is not None and target not in TARGETS else span.within(walk.definition.limits.time)
-
-
-def _statuses(code: str) -> tuple[str, ...]:
-    return ("failed", "denied", "timed_out") if code == ANY else (STATUS.get(code, "failed"),)
-
-
-def _endings(walked: Walked) -> tuple[Ending, ...]:
-    groups: dict[str, list[tuple[str, bool, Span]]] = {}
-    for (status, node, fault), span in _exits(walked).items():
-        groups.setdefault(status, []).append((node, fault, span))
-    order = ["completed", "failed", "denied", "timed_out", "cancelled", "rolled_back"]
-    return tuple(_ending(status, groups[status]) for status in order if status in groups)
-
-
-def _ending(status: str, found: list[tuple[str, bool, Span]]) -> Ending:
-    at = tuple(node for node, fault, _ in found if not fault)
-    faults = tuple(node for node, fault, _ in found if fault and node not in at)
-    return Ending(status, at, time_of(longest(span for _, _, span in found)), faults)
 
 
 def _unreached(walk: Walk) -> list[Excluded]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trellis.model.graph import END, TARGETS, Node
 from trellis.planning.facts import Course, time_of
 from trellis.planning.spans import Span
@@ -14,8 +16,8 @@ STATUS = {END: "completed", "$fail": "failed", "$rollback": "rolled_back"}
 ENDS = {"ok": "completed", "failed": "failed", "cancelled": "cancelled"}
 
 
-def courses(walk: Walk) -> tuple[tuple[Course, ...], bool]:
-    """At most MOST courses of the root, and whether there are more."""
+def courses(walk: Walk, below: Mapping[str, list[str]]) -> tuple[tuple[Course, ...], bool]:
+    """At most MOST courses of the root, and whether there are more. `below`: a graph that is used -> the tools of its runs."""
     found: list[Course] = []
     nodes = walk.definition.nodes
     start = walk.definition.start
@@ -38,9 +40,9 @@ def courses(walk: Walk) -> tuple[tuple[Course, ...], bool]:
         if to in TARGETS or not to:
             end = nodes[course[-1]].end
             status = ENDS[end.status] if end is not None else STATUS.get(to, "fails")
-            found.append(_course(walk, course, conditions, status))
+            found.append(_course(walk, course, conditions, status, below))
         elif to in on:
-            found.append(_course(walk, course, conditions, f"back to {to}"))
+            found.append(_course(walk, course, conditions, f"back to {to}", below))
         else:
             course.append(to)
             on.add(to)
@@ -74,20 +76,21 @@ def _grouped(text: str) -> str:
     return text if text.isidentifier() else f"({text})"
 
 
-def _course(walk: Walk, course: list[str], when: list[str], ending: str) -> Course:
+def _course(walk: Walk, course: list[str], when: list[str], ending: str, below: Mapping[str, list[str]]) -> Course:
     span, tools = Span(), dict[str, None]()
     for name in course:
         span = span.then(walk.seen[name].cost)
-        tools.update(dict.fromkeys(tools_of(walk, walk.definition.nodes[name])))
+        tools.update(dict.fromkeys(tools_of(walk, walk.definition.nodes[name], below)))
     return Course(tuple(course), tuple(when), tuple(tools), ending, time_of(span))
 
 
-def tools_of(walk: Walk, node: Node) -> list[str]:
-    """The tools that a visit of the node may call, those in its bodies too."""
+def tools_of(walk: Walk, node: Node, below: Mapping[str, list[str]]) -> list[str]:
+    """The tools that a visit of the node may call, those in its bodies and in a graph that it uses too."""
     own = list(node.do.allow or (node.do.tool,)) if node.do is not None else []
+    own += below.get(node.use.graph, []) if node.use is not None else []
     regions = {body.region for body in node.bodies}
     for name in walk.seen if regions else ():
         inner = walk.definition.nodes[name]
         if inner.region in regions:
-            own += tools_of(walk, inner)
+            own += tools_of(walk, inner, below)
     return own

@@ -244,6 +244,17 @@ class Failing(msgspec.Struct, frozen=True):
     """Of the undoing."""
 
 
+class Used(msgspec.Struct, frozen=True):
+    """A graph that runs started by nodes are of: the name of its document, and the plan that holds all of them.
+
+    `at`: the nodes, as they are called in the run that is planned; of very many a few.
+    """
+
+    file: str
+    at: tuple[str, ...]
+    plan: Plan
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What would happen. `nodes` in the order of the document; `courses` at most some, `more_courses` says that there are others."""
 
@@ -272,3 +283,5 @@ class Plan(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     """What limits the plan, in words."""
     failing: Failing | None = None
+    graphs: tuple[Used, ...] = ()
+    """The graphs that it uses, at any depth. What they need is in `tools`, `permissions`, `secrets` and `questions` too."""

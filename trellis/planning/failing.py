@@ -20,7 +20,9 @@ def failing(walk: Walk, name: str, code: str = "") -> Failing:
     code = code or FAILED
     node = walk.definition.nodes[name]
     attempts: int | None = 1
-    if node.do is not None and not (node.retry is not None and code in node.retry.non_retryable):
+    if (node.do is not None or node.use is not None or node.emit is not None) and not (
+        node.retry is not None and code in node.retry.non_retryable
+    ):
         attempts = attempts_of(node.retry) or None
     if name not in walk.seen:
         return Failing(name, code, reached=False, attempts=attempts)

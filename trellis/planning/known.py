@@ -176,3 +176,8 @@ def compact(value: Value) -> str:
 
 def _spelt(part: Any) -> str:
     return f"{{{{ {part[1].text.strip()} }}}}"
+
+
+def short(values: dict[str, Value]) -> dict[str, Value]:
+    """Without the values that are too long to be followed."""
+    return {name: value for name, value in values.items() if len(Known({name: value}).key) <= LONGEST}

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from trellis.engine.retries import delay_before
 from trellis.model.graph import Call, Definition, Node, Retry
 
+TOLD = 20
+"""Reasons that are told of a run which another one starts."""
 MANY = 10_000
 """Attempts whose waits are added up one by one; from then on each is as long as the longest."""
 
@@ -34,6 +36,10 @@ class Span(NamedTuple):
     def times(self, number: int) -> Span:
         """So many, one after the other."""
         return Span(self.seconds * number, self.reasons if number else frozenset())
+
+    def inside(self, node: str) -> Span:
+        """The same of a run that `node` starts, with a few of the reasons where there are many."""
+        return Span(self.seconds, frozenset((f"{node}.{name}", why) for name, why in sorted(self.reasons)[:TOLD]))
 
     def within(self, *limits: float | None) -> Span:
         """The same where something ends it after each of these, at the latest."""
@@ -63,6 +69,11 @@ def call_span(definition: Definition, node: Node) -> Span:
     else:
         attempt = endless(node.id, "sending a signal has no timeout").within(node.timeout)
     return _attempts(node.id, attempt, node.retry).within(node.deadline)
+
+
+def child_span(node: Node, one: Span) -> Span:
+    """A node that starts child runs, each of which takes so long."""
+    return _attempts(node.id, one.within(node.timeout), node.retry).within(node.deadline)
 
 
 def undo_span(definition: Definition, node: Node) -> Span:

@@ -203,7 +203,7 @@ class Undoing:
         if not survives and (node.undo is not None or self._inside(node)):
             at = ", ".join(point[0] for point in commits if point[0] != name)
             self._kept[name] = f"behind the commit at {at}"
-        elif node.emit is not None and node.undo is None:
+        elif (node.emit is not None or node.use is not None) and node.undo is None:
             self._kept[name] = "no undo declared"
         elif node.do is not None and node.undo is None:
             tools = [self._walk.definition.tools.get(tool) for tool in node.do.allow or (node.do.tool,)]

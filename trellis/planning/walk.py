@@ -51,6 +51,24 @@ class Work(NamedTuple):
     """Whether signals and states may find a token here."""
 
 
+class Child(NamedTuple):
+    """What a child run may come to: how long it takes, and how long it undoes what it did where it is left."""
+
+    time: Span
+    undo: Span
+    completes: bool = True
+
+    def inside(self, node: str) -> Child:
+        """The same as it is told of by the run above, at whose `node` it is."""
+        return Child(self.time.inside(node), self.undo.inside(node), self.completes)
+
+    def common(self, other: Child) -> Child:
+        """What holds either."""
+        return Child(
+            longest((self.time, other.time)), longest((self.undo, other.undo)), self.completes or other.completes
+        )
+
+
 class Visit(NamedTuple):
     """What one visit of a node may come to. `ways` have what is known behind them, and whether they are of `catch`."""
 
@@ -149,15 +167,24 @@ class Walk:
         """Codes of what states do that nothing there takes: the root's `catch` is asked wherever it is."""
         self.region: Walking
         """Walks one region, or remembers it."""
+        self.enter: Callable[[Walk, Node, Known], Child]
+        """What the child run of a node may come to."""
+        self.children: dict[str, Child] = {}
+        """Node -> what the runs that it starts may come to, whichever visit that is for."""
 
-    def left(self) -> Span:
-        """How long a rollback may wait for calls that were given up."""
-        nodes = (self.definition.nodes[name] for name in self.seen)
-        return longest(
-            left_span(self.definition, node)
-            for node in nodes
-            if node.undo is not None and may_be_left(self.definition, node)
-        )
+    def left(self, *, anywhere: bool = False) -> Span:
+        """How long a rollback may wait for calls and children that were given up. `anywhere`: the run may be told to
+        roll back wherever it is.
+        """
+        nodes = [self.definition.nodes[name] for name in self.seen]
+        some = [node for node in nodes if anywhere or may_be_left(self.definition, node)]
+        calls = [left_span(self.definition, node) for node in some if node.undo is not None and node.use is None]
+        return longest([*calls, *(self.children[node.id].undo for node in some if node.id in self.children)])
+
+    def children_left(self) -> Span:
+        """How long the end of the run may wait for children that were left, and undo what they did."""
+        nodes = self.definition.nodes
+        return longest(child.undo for name, child in self.children.items() if may_be_left(self.definition, nodes[name]))
 
 
 ITS_OWN = frozenset(("say", "pass", "ask", "wait", "all", "race", "each", "end"))
@@ -175,22 +202,32 @@ def may_be_left(definition: Definition, node: Node) -> bool:
 def writes(definition: Definition) -> dict[str, frozenset[str]]:
     """Node, or region of a body -> the fields that it may write, at any depth; questions also count answers."""
     found: dict[str, set[str]] = {}
+    asked = _asked_below(definition)
     for name, node in definition.nodes.items():
         own = {*node.set}
         if node.save:
             own.add(node.save)
         if node.ask is not None:
             own |= {*node.ask.fields, ANSWERS, ANSWERS + name}
+        if node.use is not None and asked:
+            own.add(ANSWERS)
         found.setdefault(name, set()).update(own)
         for region in (node.region, *enclosing(node.region)):
             found.setdefault(region, set()).update(own)
     return {name: frozenset(names) for name, names in found.items()}
 
 
+def _asked_below(definition: Definition) -> bool:
+    """Whether a child run may ask for anything: then it takes answers of a list too."""
+    return any(node.ask is not None for used in definition.uses.values() for node in used.nodes.values())
+
+
 def _inner(node: Node, writes: Mapping[str, frozenset[str]]) -> frozenset[str]:
     found = {node.save} if node.save else set()
     if node.ask is not None:
         found |= {*node.ask.fields, ANSWERS, ANSWERS + node.id}
+    if node.use is not None:
+        found |= writes.get(node.id, NONE) & {ANSWERS}
     return frozenset(found).union(*(writes.get(body.region, ()) for body in node.bodies))
 
 

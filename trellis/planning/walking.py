@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from trellis.engine.program import Program, program_of
 from trellis.engine.replay import start_fields
@@ -11,41 +10,36 @@ from trellis.errors import FieldsNeeded, InvalidField
 from trellis.model.graph import Graph
 from trellis.model.problems import suggestion
 from trellis.model.values import Value
-from trellis.planning.known import LONGEST, Known, Reader
+from trellis.planning.children import Children
+from trellis.planning.endings import Walked
+from trellis.planning.known import Known, Reader, short
 from trellis.planning.regions import Regions
-from trellis.planning.walk import ANSWERS, GivenUp, Region, Walk, writes
+from trellis.planning.walk import ANSWERS, GivenUp, Walk, writes
 
 PATIENCE = 3
 """So often single fields are given up before all are."""
 Answers = list[Value] | dict[str, Value]
 
 
-class Walked(NamedTuple):
-    """What was found of a graph with some inputs."""
-
-    walk: Walk
-    root: Region
-    states: dict[str, Region]
-    """What states do, by the node that begins it."""
-    given: Known
-    """What is known at the start."""
-    missing: tuple[str, ...]
-    """Fields that a run has to be given, and that were not."""
-    loose: frozenset[str]
-    """Fields that were not followed, for there were too many ways."""
-
-
 def walk_graph(graph: Graph, fields: Mapping[str, Value], answers: Answers) -> Walked:
     """Walk it. Raises InvalidField where a start value does not do."""
+    known, missing = _given(program_of(graph), fields)
+    children = Children(lambda used, start: _explore(used, start, answers, children), listed=isinstance(answers, list))
+    counters = {ANSWERS: 0}
+    if isinstance(answers, dict):
+        counters |= {ANSWERS + name: 0 for name in graph.definition.nodes if name in answers}
+    start = Known({**known.values, **counters})
+    walked = _explore(graph, start, answers, children)
+    children.settle()
+    return walked._replace(given=known, missing=missing)
+
+
+def _explore(graph: Graph, start: Known, answers: Answers, children: Children) -> Walked:
+    """Walk a graph with what is known at its start."""
     program = program_of(graph)
     definition = graph.definition
     hidden = frozenset(node.each.item for node in definition.nodes.values() if node.each is not None)
     reader = Reader(program, hidden)
-    known, missing = _given(program, fields)
-    counters = {
-        ANSWERS: 0,
-        **{ANSWERS + name: 0 for name in definition.nodes if isinstance(answers, dict) and name in answers},
-    }
     beside = {
         name for state in definition.states.values() for name in (state.entered, state.exited) if name is not None
     }
@@ -57,18 +51,17 @@ def walk_graph(graph: Graph, fields: Mapping[str, Value], answers: Answers) -> W
         if trial == PATIENCE:
             loose = every
         walk = Walk(graph, program, reader, answers, loose | always)
-        walk.region = Regions(walk).region
-        start = Known({**known.values, **counters}).without(loose | always)
+        walk.region, walk.enter = Regions(walk).region, children.enter
+        begins = start.without(loose | always)
         try:
-            states = {name: walk.region(name, start.without(every), "state") for name in walk.beside}
+            states = {name: walk.region(name, begins.without(every), "state") for name in walk.beside}
             walk.ambient = frozenset().union(*(region.codes for region in states.values()))
-            root = walk.region(definition.start, start, "root")
+            root = walk.region(definition.start, begins, "root")
         except GivenUp as error:
             loose |= error.names or every
             continue
-        return Walked(
-            walk, root, states, known, missing, frozenset(name for name in loose if not name.startswith(ANSWERS))
-        )
+        followed = frozenset(name for name in loose if not name.startswith(ANSWERS))
+        return Walked(walk, root, states, start, (), followed, frozenset(), children.walked)
     raise AssertionError("a walk that follows no field ends")
 
 
@@ -90,9 +83,10 @@ def _given(program: Program, fields: Mapping[str, Value]) -> tuple[Known, tuple[
         for name, field in definition.fields.items():
             if name not in whole and name not in missing and (field.optional or field.default is not None):
                 whole[name] = field.default
-    shown = {name: value for name, value in whole.items() if not definition.fields[name].secret}
-    return Known(_short(shown)), missing
-
-
-def _short(values: dict[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in values.items() if len(Known({name: value}).key) <= LONGEST}
+    shown = {
+        name: value
+        for name, value in whole.items()
+        if not definition.fields[name].secret
+        and (definition.fields[name].source is None or fields.get(name) is not None)
+    }  # the environment is not read
+    return Known(short(shown)), missing
