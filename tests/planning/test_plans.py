@@ -368,6 +368,15 @@ def test_a_path_names_its_conditions_and_its_tools() -> None:
     assert all(isinstance(path, Course) for path in found.courses)
 
 
+def test_an_edge_that_undoes_waits_for_a_call_that_was_given_up() -> None:
+    nodes = {
+        "a": {"do": "t", "timeout": "4s", "undo": {"do": "gone"}, "catch": {"timeout": "b"}, "to": "b"},
+        "b": {"to": [{"to": "c", "undo": True}]},
+        "c": {"end": "ok"},
+    }
+    assert plan(graph(nodes)).time.seconds == 4 + 10 + 1
+
+
 def test_a_field_that_the_environment_may_give_is_not_known_by_its_default() -> None:
     fields = {"n": {"type": "integer", "default": 3, "from": "env:N"}}
     nodes = {"a": {"to": [{"if": "n > 3", "to": "b"}, {"to": "$end"}]}, "b": {"end": "failed"}}

@@ -78,8 +78,9 @@ class Regions:
         ]
         for span in undos:
             total = total.then(span)
+        back = total.then(self._walk.left())
         costs = [
-            visit.cost.then(total) if any(way.kind == "undo" for way, _, _ in visit.ways) else visit.cost
+            visit.cost.then(back) if any(way.kind == "undo" for way, _, _ in visit.ways) else visit.cost
             for visit in visits
         ]
         reached: list[list[Span]] = [[] for _ in visits]
