@@ -58,7 +58,19 @@ def test_the_same_seed_gives_the_same_graph() -> None:
 
 def test_every_part_of_a_node_turns_up() -> None:
     nodes = [node for seed in SEEDS for node in compiled(generate(Random(seed))).definition.nodes.values()]
-    assert {node.verb for node in nodes} == {"say", "ask", "do", "all", "race", "each", "end", "pass", "wait", "emit"}
+    assert {node.verb for node in nodes} == {
+        "say",
+        "ask",
+        "do",
+        "all",
+        "race",
+        "each",
+        "end",
+        "pass",
+        "wait",
+        "emit",
+        "use",
+    }
     for part in (
         "save",
         "set",
