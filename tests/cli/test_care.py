@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,46 @@ def test_open_runs_are_not_removed(some: Here) -> None:
     assert some("runs", "rm", "--status", "running") == (2, "", told)
     assert some("runs", "rm", "--graph", "hello", "--yes") == (0, "h-3 removed\n", "1 run done\n")
     assert listed(some) == {"h-1": "running", "h-2": "running"}
+
+
+def test_a_run_that_another_uses_is_found_answered_by_its_path_and_kept_until_its_end_is_heard(here: Here) -> None:
+    (here.folder / "above.yaml").write_text(
+        textwrap.dedent("""\
+        trellis: 1
+        fields: {ok: {type: boolean, optional: true}}
+        nodes: {review: {use: ./below.yaml, save: ok, retry: {max_attempts: 1}, to: $end}}
+        """)
+    )
+    (here.folder / "below.yaml").write_text(
+        textwrap.dedent("""\
+        trellis: 1
+        start: ask
+        fields: {ok: {type: boolean, optional: true}}
+        nodes:
+          ask: {ask: {confirm: ok}, to: [{if: ok, to: done}, {to: $rollback}]}
+          done: {end: {status: ok, result: ok}}
+        """)
+    )
+    child = "u-1/review/1"
+    for run in ("u-1", "u-2"):
+        assert here("run", "above.yaml", "--id", run, typed="").code == 7
+    page = here("runs", "show", "u-1").out
+    assert "driving  it waits for a run that it uses: some host drives it, or a worker is needed\n" in page
+    assert f"trellis runs show {child}  # the run that review uses\n" in page
+    assert "used by  u-1\n" in here("runs", "show", child).out
+    wrong = here("answer", "u-1", "review.aks", "yes")
+    assert wrong == (2, "", "error: node 'aks' does not ask; asking now: ask (did you mean 'ask'?)\n")
+    driven = "nobody drives run 'u-1', which uses it: a worker goes on with it, or: trellis resume u-1\n"
+    assert here("answer", "u-1", "review.ask", "yes") == (0, "✓ taken; the run has ended: completed: true\n", driven)
+    told = (
+        f"error: run 'u-1' uses run '{child}' and has not heard how it ended: without it, all would be done again; "
+        "let it hear first, by a worker or: trellis resume u-1\n"
+    )
+    assert here("runs", "rm", child) == (2, "", told)
+    assert here("resume", "u-1").code == 0
+    assert here("runs", "rm", child).out == f"{child} removed\n"
+    assert here("answer", "u-2", "review.ask", "no").code == 0
+    assert here("resume", "u-2").out.splitlines()[-1] == "failed at review: run 'u-2/review/1' has ended: rolled back"
 
 
 def test_what_ended_long_ago_is_removed_and_nothing_else(some: Here) -> None:

@@ -98,7 +98,10 @@ def test_a_worker_takes_up_what_nobody_drives_and_fires_timers(here: Here) -> No
         assert serving.until("run.taken")["run"] == "t-2"
         assert serving.until("run.finished")["status"] == "completed"
         assert serving.stop() == 0
-    assert json.loads(here("runs", "show", "t-2", "--json").out)["status"] == "completed"
+    shown = json.loads(here("runs", "show", "t-2", "--json").out)
+    assert (shown["status"], shown["last"][-1]["type"], shown["last"][-1]["purpose"]) == (
+        "completed", "timer_fired", "timeout",
+    )  # fmt: skip
 
 
 def test_a_worker_of_some_graphs_leaves_the_others_alone(here: Here) -> None:

@@ -43,6 +43,7 @@ def test_places_sort_by_line_and_column() -> None:
         ("zzz", ["checks", "build"], ""),
         ("checks", [], ""),
         ("", ["a"], ""),
+        ("wiat", ["with", "wait"], "did you mean 'wait'?"),
         ("ab", ["ba", "abc", "abd"], "did you mean 'abd'?"),
     ],
 )

@@ -10,7 +10,7 @@ import click
 from trellis.cli import tell
 from trellis.cli.delivery import deliver, say, taken
 from trellis.cli.kept import with_store
-from trellis.cli.looking import stands
+from trellis.cli.looking import meant, stands
 from trellis.cli.output import put
 from trellis.cli.places import command_line
 from trellis.cli.screen import words_for
@@ -34,15 +34,16 @@ def answer(run: str, node: str, value: str, by: str, answer_id: str, store: str 
     typed = _typed(with_store(store, lambda kept: _asked(kept, run, node))) if value == STDIN else None
 
     async def work(kept: Store) -> int:
-        question = await _asked(kept, run, node)
+        name, at = await meant(kept, run, node)
+        question = await _asked(kept, name, at)
         if typed is None and question is not None and question.ask == "secret":
             raise UsageError(
                 f"node '{node}' asks for a secret, and a command line is seen by others and kept by shells; "
                 f"give it on stdin: {command_line(['answer', run, node, STDIN], store)}"
             )
         text = value if typed is None else typed
-        delivered = await deliver(kept, run, Answer(node, text, by, answer_id))
-        if taken(delivered, run):
+        delivered = await deliver(kept, name, Answer(at, text, by, answer_id))
+        if taken(delivered, name):
             say(delivered, "taken", store)
             return 0
         reason = one_line(delivered.reply.message)
@@ -54,6 +55,7 @@ def answer(run: str, node: str, value: str, by: str, answer_id: str, store: str 
 
 
 async def _asked(kept: Store, run: str, node: str) -> RequestInput | None:
+    run, node = await meant(kept, run, node)
     _, _, state = await stands(kept, run)
     for pending in state.open.values():
         if pending.request.node == node and isinstance(pending.request, RequestInput):

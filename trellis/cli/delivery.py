@@ -18,6 +18,7 @@ from trellis.engine.signals import INTERRUPT
 from trellis.errors import Refused, SecretsNeeded
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Command, Reply
+from trellis.hosts.operations import above as run_above
 from trellis.hosts.sending import send
 from trellis.hosts.values import known_secrets
 from trellis.hosts.vault import VARIABLE, Vault
@@ -27,19 +28,23 @@ from trellis.stores.base import RunRow, Store
 
 
 class Delivered(NamedTuple):
-    """What became of a command, and the run as it is now."""
+    """What became of a command, and the run as it is now; `above`: the topmost run that waits for it."""
 
     reply: Reply
     row: RunRow
     graph: Graph
     state: State
+    above: tuple[RunRow, Graph, State] | None = None
 
 
 async def deliver(store: Store, run: str, command: Command) -> Delivered:
     """Deliver the command. Raises UnknownRun, RunClosed, Refused, StoreError."""
     reply = await send(store, run, command, vault=Vault.from_environment())
     row, graph, state = await stands(store, run)
-    return Delivered(reply, row, graph, state)
+    top, user = None, await run_above(store, row)
+    while user is not None:
+        top, user = user, await run_above(store, user[0])
+    return Delivered(reply, row, graph, state, top)
 
 
 def taken(delivered: Delivered, run: str) -> bool:
@@ -69,7 +74,11 @@ def say(delivered: Delivered, what: str, store: str | None) -> None:
     words = words_for(sys.stdout)
     put(words.good(f"{what}; {now_at(delivered.graph, delivered.state)}"))
     if not delivered.reply.driven:
-        tell_how_to_drive(delivered.row, delivered.graph, delivered.state, store)
+        above = delivered.above
+        if above is not None:
+            tell_how_to_drive(*above, store, f"run '{above[0].run}', which uses it")
+        else:
+            tell_how_to_drive(delivered.row, delivered.graph, delivered.state, store)
 
 
 def now_at(graph: Graph, state: State, at: float | None = None) -> str:
@@ -83,8 +92,11 @@ def now_at(graph: Graph, state: State, at: float | None = None) -> str:
     return f"now at: {one_line('; '.join(places))}" if places else "now: nothing is waited for"
 
 
-def tell_how_to_drive(row: RunRow, graph: Graph, state: State, store: str | None) -> None:
-    """Say what it takes to go on with a run that nobody drives, if it wants to go on by itself now or later."""
+def tell_how_to_drive(row: RunRow, graph: Graph, state: State, store: str | None, what: str = "it") -> None:
+    """Say what it takes to go on with a run that nobody drives, if it wants to go on by itself now or later.
+
+    `what` names it where it is not the one that was spoken of.
+    """
     now = SystemClock().now()
     if row.status != "running" or row.wake is None:
         return
@@ -93,10 +105,12 @@ def tell_how_to_drive(row: RunRow, graph: Graph, state: State, store: str | None
     lacking = _secrets_lacking(graph, state)
     gone = ", ".join(f"'{name}'" for name in lacking if name not in state.secrets)
     if gone:
-        tell(f"nobody drives it, and no worker can: without {VARIABLE} no store keeps {gone}; give it to: {command}")
+        tell(
+            f"nobody drives {what}, and no worker can: without {VARIABLE} no store keeps {gone}; give it to: {command}"
+        )
         return
     worker = "a worker that has its keys" if lacking else "a worker"
-    tell(f"nobody drives it: {worker} goes on with it{when}, or: {command}")
+    tell(f"nobody drives {what}: {worker} goes on with it{when}, or: {command}")
 
 
 def _secrets_lacking(graph: Graph, state: State) -> tuple[str, ...]:

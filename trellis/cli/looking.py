@@ -12,6 +12,7 @@ from trellis.engine.snapshot import decode_state
 from trellis.errors import StoreCorrupt
 from trellis.hosts.journal import Definitions, existing, load, steps
 from trellis.hosts.lines import timestamp
+from trellis.hosts.operations import children
 from trellis.model.actions import CallTool, Emit, StartChild, StartTimer
 from trellis.model.codec import decode_event
 from trellis.model.events import Event
@@ -41,6 +42,18 @@ async def stands(store: Store, run: str) -> tuple[RunRow, Graph, State]:
     return row, found.graph, found.state
 
 
+async def meant(store: Store, run: str, node: str) -> tuple[str, str]:
+    """The run that a node is of, and what it is called there: `review.ask` is `ask` of the run that `review` uses.
+
+    Raises UnknownRun, StoreError.
+    """
+    _, _, state = await stands(store, run)
+    for request in children(state):
+        if node.startswith(f"{request.node}.") and await store.row(request.child) is not None:
+            return await meant(store, request.child, node.removeprefix(f"{request.node}."))
+    return run, node
+
+
 async def look(store: Store, run: str, *, last: int) -> Look:
     """The run with its last events. Raises UnknownRun, StoreError."""
     row = await existing(store, run)
@@ -48,16 +61,16 @@ async def look(store: Store, run: str, *, last: int) -> Look:
     kept = await store.snapshot(run) if row.revision > WHOLE else None
     state = decode_state(kept.data) if kept is not None else None
     since: dict[str, float] = {}
-    nodes: dict[str, str] = {}
+    known: dict[str, dict[str, str]] = {}
     for step in await steps(graphs, store, row, since=state):
         state = step.state
-        _note(step, since, nodes)
+        _note(step, since, known)
     if state is None:
         raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
     first = max(state.seq - last, 0)
     tail = (await store.read(run, first))[: state.seq - first]
     graph, hide = await graphs.get(state.graph, row), redactor()
-    happened = [facts(number, decode_event(data), nodes) for number, data in enumerate(tail, first + 1)]
+    happened = [facts(number, decode_event(data), known) for number, data in enumerate(tail, first + 1)]
     events = [hide.line(event, saves=_field(graph, event, hide)) for event in happened]
     return Look(row, graph, state, since, events)
 
@@ -93,21 +106,21 @@ def _field(graph: Graph, event: dict[str, Any], hide: Redactor) -> str:
     return node.ask.field
 
 
-def _note(step: Step, since: dict[str, float], nodes: dict[str, str]) -> None:
+def _note(step: Step, since: dict[str, float], known: dict[str, dict[str, str]]) -> None:
     for kind, told in step.trace:
         if kind in ("node.entered", "tool.called", "emit.sent", "child.started"):
             since[told["node"]] = step.state.at
     for request in step.requests:
         if isinstance(request, CallTool | Emit | StartChild | StartTimer):
-            nodes[request.id] = request.node
+            about = {"purpose": request.purpose} if isinstance(request, StartTimer) else {}
+            known[request.id] = {"node": request.node, **about}
 
 
-def facts(number: int, event: Event, nodes: dict[str, str]) -> dict[str, Any]:
-    """An event for people and programs: secrets hidden, and the node named that a request belongs to."""
+def facts(number: int, event: Event, known: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """An event for people and programs: secrets hidden; named is the node of its request, and what its timer was for."""
     given: dict[str, Any] = msgspec.to_builtins(event)
     given.pop("secrets", None)
     told = {"seq": number, "at": timestamp(event.at), "type": given.pop("type")}
-    of = nodes.get(given.get("request") or given.get("timer") or "")
-    told |= {"node": of} if of is not None else {}
+    told |= known.get(given.get("request") or given.get("timer") or "", {})
     hidden = ("at", "noise", "version")
     return told | {key: mask(value) for key, value in given.items() if key not in hidden}

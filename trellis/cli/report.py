@@ -18,6 +18,7 @@ from trellis.engine.signals import INTERRUPT
 from trellis.engine.state import shown_states
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.lines import public_fields, timestamp
+from trellis.hosts.rows import calls
 from trellis.model.values import Value
 
 WIDE = 90
@@ -53,8 +54,11 @@ def _head(found: Look, now: float) -> list[tuple[str, str]]:
     row, state = found.row, found.state
     status = state.status.replace("_", " ")
     if state.error is not None:
-        at = f" at {state.error.node}" if state.error.node else ""
-        status += f"{at}: {state.error.code}: {one_line(str(shown_value(state.error.message)))}"
+        status += f" at {state.error.node}" if state.error.node else ""
+        message = one_line(str(shown_value(state.error.message)))
+        status = ": ".join(
+            filter(None, (status, state.error.code if state.error.code != state.status else "", message))
+        )
     elif state.result is not None:
         status += f": {compact(shown_value(state.result))}"
     lines = [
@@ -64,7 +68,9 @@ def _head(found: Look, now: float) -> list[tuple[str, str]]:
         ("started", f"{_moment(row.created)}, {span(now - row.created)} ago"),
         ("changed", f"{_moment(state.at)}, {span(now - state.at)} ago, by event {state.seq}"),
     ]
-    if row.request:
+    if state.parent:
+        lines.append(("used by", state.parent))
+    elif row.request:
         lines.append(("request", row.request))
     if state.rollback is not None:
         left = len(list(state.undo or ()))
@@ -72,7 +78,8 @@ def _head(found: Look, now: float) -> list[tuple[str, str]]:
     if state.undo_failures:
         lines.append(("not undone", ", ".join(failure.node for failure in state.undo_failures)))
     if wants_driving(row, now):
-        overdue = f"a timer was due {span(now - row.wake)} ago" if row.wake else "a call is under way"
+        busy = "a call is under way" if calls(state) else "it waits for a run that it uses"
+        overdue = f"a timer was due {span(now - row.wake)} ago" if row.wake else busy
         lines.append(("driving", f"{overdue}: some host drives it, or a worker is needed"))
     return lines
 
@@ -87,12 +94,13 @@ def _happened(event: dict[str, Any]) -> tuple[str, str, str, str]:
     node = rest.pop("node", rest.pop("name", ""))
     rest.pop("request", None)
     rest.pop("timer", None)
+    node = " ".join(filter(None, (str(node), rest.pop("purpose", ""))))
     by = f"by {rest.pop('by')}" if rest.get("by") else ""
     rest.pop("id", None)
     if "graph" in rest:
         rest["graph"] = str(rest["graph"])[:12]
     rest.pop("run", None)
-    what = [str(node), assigned({key: value for key, value in rest.items() if value not in ({}, None)}), by]
+    what = [node, assigned({key: value for key, value in rest.items() if value not in ({}, None)}), by]
     text = one_line("  ".join(filter(None, what)))
     shown = text if len(text) <= WIDE else text[: WIDE - 1] + "…"
     return str(event["seq"]), _moment(seconds(event["at"])).partition(" ")[2], event["type"], shown
@@ -113,6 +121,8 @@ def next_commands(found: Look, store: str | None) -> list[tuple[str, str]]:
             why = "the secret on stdin" if wait["kind"] == "secret" else f"answer it: {names}"
             who = ["--as", "WHO"] if wait.keys() & {"by", "quorum"} else []
             lines.append((command_line(["answer", run, node, value, *who], store), why))
+        elif wait["for"] == "child":
+            lines.append((command_line(["runs", "show", wait["child"]], store), f"the run that {node} uses"))
         elif wait["for"] == "uncertain":
             base = ["runs", "resolve", run, node]
             lines.append((command_line([*base, "--value", "JSON"], store), "it was done, and gave this"))

@@ -7,7 +7,7 @@ import msgspec
 from trellis.cli.answering import STDIN, read_stdin
 from trellis.cli.delivery import deliver, say, taken
 from trellis.cli.kept import with_store
-from trellis.cli.looking import stands
+from trellis.cli.looking import meant, stands
 from trellis.cli.places import command_line
 from trellis.errors import UsageError
 from trellis.hosts.commands import Resolve
@@ -41,16 +41,17 @@ def resolve(
 
     async def work(kept: Store) -> int:
         nonlocal given
+        name, at = await meant(kept, run, node)
         if value is not None and value != STDIN:
-            _, graph, _ = await stands(kept, run)
-            if _secret(graph, node):
+            _, graph, _ = await stands(kept, name)
+            if _secret(graph, at):
                 raise UsageError(
                     f"node '{node}' gives a secret, and a command line is seen by others and kept by shells; "
                     f"give it on stdin: {command_line(['runs', 'resolve', run, node, '--value', STDIN], store)}"
                 )
             given = _json(value)
-        delivered = await deliver(kept, run, Resolve(node, given, code or "", message, again, by))
-        taken(delivered, run)
+        delivered = await deliver(kept, name, Resolve(at, given, code or "", message, again, by))
+        taken(delivered, name)
         say(delivered, "to be made again" if again else "resolved", store)
         return 0
 

@@ -73,10 +73,11 @@ def read_answer(program: Program, ask: Ask, value: Value) -> Value:
     Raises ValueError with the reason to ask again.
     """
     linked = program.fields[ask.field]
-    if ask.default is not None and (value is None or (isinstance(value, str) and not value.strip())):
+    empty = value is None or (isinstance(value, str) and not value.strip())
+    if ask.default is not None and empty:
         return ask.default
     kind, options = linked.type, ask.options
-    if value is None and kind.optional and ask.kind in ("multi", "date"):
+    if kind.optional and empty and value not in options and (value is None or ask.kind in ("choice", "date")):
         return None
     if ask.kind == "multi":
         return linked.fit(_several(kind.item or ANY, options, value))

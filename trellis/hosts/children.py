@@ -236,7 +236,7 @@ def outcome(state: State, run: LiveRun, request: StartChild, secrets: dict[str, 
             except KeyError:
                 return Failed("invalid", "its result is a secret that is not known any more", retryable=False)
         return Completed(result)
-    code, message = "failed", ""
+    code, message = "failed", f"run '{request.child}' has ended: {state.status.replace('_', ' ')}"
     if state.error is not None:
         code, message = state.error.code, state.error.message
     if state.status == "rollback_failed":

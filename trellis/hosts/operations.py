@@ -18,6 +18,7 @@ from trellis.hosts.journal import Definitions, existing, folded, load, read_even
 from trellis.hosts.lines import Line, Scribe, entered
 from trellis.hosts.rows import UPDATED_S, checked_id, first_row
 from trellis.hosts.vault import Vault, rebound
+from trellis.model.actions import StartChild
 from trellis.model.codec import decode_event, encode_event
 from trellis.model.dates import NO_DATE
 from trellis.model.events import (
@@ -86,6 +87,24 @@ async def select(
         if (holds is None or _holds(holds, row)) and (older_than is None or await _rests(store, row, older_than)):
             found.append(row)
     return found
+
+
+async def above(store: Store, row: RunRow) -> tuple[RunRow, Graph, State] | None:
+    """The open run that waits for this one as its child, or has not heard yet how it ended; None where none does."""
+    if not row.request:
+        return None
+    graphs = Definitions(store)
+    name = (await load(graphs, store, row)).state.parent
+    parent = await store.row(name) if name else None
+    if parent is None or parent.status != "running":
+        return None
+    found = await load(graphs, store, parent)
+    return (parent, found.graph, found.state) if row.run in (each.child for each in children(found.state)) else None
+
+
+def children(state: State) -> list[StartChild]:
+    """The child runs that it waits for."""
+    return [pending.request for pending in state.open.values() if isinstance(pending.request, StartChild)]
 
 
 async def _rests(store: Store, row: RunRow, since: float) -> bool:

@@ -102,7 +102,7 @@ class StartTimer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     node: str
     due: float
     purpose: str
-    """timeout, deadline, retry or wait."""
+    """timeout, deadline, retry, wait, remind or escalate; of the time of the run, time."""
     attempt: int = 1
 
 

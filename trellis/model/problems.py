@@ -38,8 +38,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?` for the nearest of `known`, or an empty text where none is near."""
     import difflib  # only when there is something to report
 
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else ""
+    near = difflib.get_close_matches(name, sorted(known))
+    turned = [
+        each for each in near if sorted(each) == sorted(name)
+    ]  # letters that changed places are nearer than others
+    return f"did you mean '{(turned or near)[0]}'?" if near else ""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

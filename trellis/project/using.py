@@ -88,6 +88,8 @@ def _read(written: str, name: str, root: str, compile: Callable[[str, bytes], On
         data = read_file(name, root)
     except Unreadable as error:
         hint = "a path begins at the folder of the file that names it"
+        if "{{" in written:
+            hint = "no data chooses a graph: write the path of each, and choose between nodes in `to`"
         return One(None, (f"cannot read '{written}': {error.reason}", hint), [], {})
     one = compile(name, data)
     using.digests[os.path.relpath(os.path.abspath(name), here)] = digest(data)

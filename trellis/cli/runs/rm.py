@@ -27,7 +27,7 @@ def command(
 ) -> int:
     """Remove the run ID, or those that the query finds: journal, index row, snapshot, definitions nobody else needs.
 
-    Open runs are not removed; end them first.
+    Open runs are not removed, nor what they use and have not heard the end of; end them first.
     """
     query = query_of(status, graph, where, older)
     one_or_query(run_id, query)
@@ -42,6 +42,7 @@ def _remove(run: str | None, query: Query, store: str | None, *, dry: bool, yes:
     from trellis.cli.kept import with_store
     from trellis.cli.places import command_line
     from trellis.errors import UnknownRun, UsageError
+    from trellis.hosts.operations import above
     from trellis.stores.base import Store
 
     async def work(kept: Store) -> int:
@@ -52,6 +53,13 @@ def _remove(run: str | None, query: Query, store: str | None, *, dry: bool, yes:
             if row.status == "running":
                 ending = command_line(["runs", "terminate", name], store)
                 raise UsageError(f"run '{name}' is open, and open runs are not removed; end it first: {ending}")
+            user = await above(kept, row)
+            if user is not None:
+                going_on = command_line(["resume", user[0].run], store)
+                raise UsageError(
+                    f"run '{user[0].run}' uses run '{name}' and has not heard how it ended: without it, all would be done "
+                    f"again; let it hear first, by a worker or: {going_on}"
+                )
             await kept.delete(name)
             return f"{name} removed"
 
