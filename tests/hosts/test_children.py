@@ -10,8 +10,8 @@ import pytest
 from tests.hosts.scenes import play
 from trellis.dispatch import Dispatcher
 from trellis.engine import Step
-from trellis.errors import AnswerNeeded
-from trellis.hosts import sending
+from trellis.errors import AnswerNeeded, Refused
+from trellis.hosts import operations, sending
 from trellis.hosts.commands import CancelRun, Signal
 from trellis.hosts.local import Host, Run
 from trellis.hosts.sending import send
@@ -30,6 +30,9 @@ nodes:
   review: {use: ./review.yaml, with: {what: site}, save: verdict, to: last}
   last: {say: "{{ verdict }}", to: $end}
 """
+LATER = ABOVE.replace("start: first", "start: first\nsignals: {go: {}}").replace(
+    "do: work, with: {n: 1}, undo: {do: undo, with: {n: 1}}", "wait: {signal: go}"
+)
 REVIEW = """
 trellis: 1
 name: review
@@ -211,6 +214,8 @@ def test_whoever_takes_up_a_run_that_is_ending_ends_its_child(tmp_path: Path, mo
         async with Host(store, tools.dispatcher) as host:
             await asked(await host.start(made, id="r"))
         assert (await send(store, "r", CancelRun("enough"))).status == "running"
+        with pytest.raises(Refused, match=r"run 'r' had ended by event 3: cancelled; fork it at an earlier one"):
+            await operations.fork(store, "r")
         async with Host(store, tools.dispatcher) as host:
             await (await host.resume("r")).result()
         rows = [(row.run, row.status) for row in await store.rows()]
@@ -224,10 +229,7 @@ def test_a_child_that_was_never_begun_is_not_begun_to_be_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "_end_children", killed)
-    above = ABOVE.replace("start: first", "start: first\nsignals: {go: {}}").replace(
-        "do: work, with: {n: 1}, undo: {do: undo, with: {n: 1}}", "wait: {signal: go}"
-    )
-    tools, made = Tools(), graph(tmp_path, above)
+    tools, made = Tools(), graph(tmp_path, LATER)
 
     async def scene() -> tuple[str, list[str]]:
         store = open_store("sqlite:///runs.db", root=str(tmp_path))
@@ -255,3 +257,18 @@ def test_a_run_of_somebody_else_under_its_id_is_no_child(tmp_path: Path) -> None
             return str(outcome.error["message"])
 
     assert play(scene()) == "run 'r/review/2' was started by somebody else, and the run above it wants one of this id"
+
+
+def test_a_run_of_somebody_else_does_not_end_with_the_run_that_wants_its_id(tmp_path: Path) -> None:
+    made = graph(tmp_path, LATER)
+
+    async def scene() -> list[tuple[str, str]]:
+        store = open_store("memory://")
+        async with Host(store, Tools().dispatcher) as host:
+            await host.start(load(tmp_path / "review.yaml", cache=False), {"what": "x"}, id="r/review/2")
+            await host.start(made, id="r")
+        await send(store, "r", Signal("go"))
+        await send(store, "r", CancelRun())
+        return sorted((row.run, row.status) for row in await store.rows())
+
+    assert play(scene()) == [("r", "cancelled"), ("r/review/2", "running")]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contracts.dict_store import DictStore, Shelf
 from tests.hosts.authored import Failing, each_nth, graph
-from tests.hosts.scenes import play, until
+from tests.hosts.scenes import Doing, play, until
 from trellis.errors import StoreUnavailable
 from trellis.hosts.local import Host
 from trellis.model.codec import decode_event
@@ -151,6 +151,21 @@ def test_a_run_may_leave_the_node_by_the_signal_that_it_sends_to_itself() -> Non
 
     outcome = play(scene())
     assert (outcome.status, outcome.result) == ("completed", "stop")
+
+
+def test_a_signal_that_its_sender_did_not_wait_for_is_taken_back_with_the_rest() -> None:
+    own = graph("""
+        {trellis: 1, name: own, signals: {stop: {}}, start: a,
+         nodes: {a: {emit: {signal: stop, to: o}, undo: {do: work, with: {n: 1}}, upon: {stop: b}, to: $fail},
+                 b: {to: $rollback}}}
+    """)
+    doing = Doing()
+
+    async def scene() -> Any:
+        async with Host(dispatcher=doing.tools) as host, asyncio.timeout(5):
+            return (await (await host.start(own, id="o")).result()).status
+
+    assert (play(scene()), [key for _, key, _ in doing.calls]) == ("rolled_back", ["o/a/1/undo"])
 
 
 def test_a_run_that_another_host_drives_takes_the_signal_there_and_both_send_to_each_other() -> None:

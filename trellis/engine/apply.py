@@ -141,7 +141,7 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
         reminders.over(turn, request)
     elif pending.cancelling:
         _close_cancelling(turn, request)
-        if event.code == UNCERTAIN:
+        if event.code == UNCERTAIN and not isinstance(request, StartChild):
             rollback.push(turn, pending.token, scope(turn, pending.token))
         if event.code == "rollback_failed" and isinstance(request, StartChild):
             turn.undo_failures = (*turn.undo_failures, UndoFailure(request.node, event.code, event.message))

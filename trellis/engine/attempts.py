@@ -134,10 +134,12 @@ def succeeded(turn: Turn, token: Token) -> None:
 def failed(turn: Turn, token: Token, code: str, message: str, retryable: bool) -> None:
     """The attempt failed: wait and try again by the node's policy, or the node fails.
 
-    Where nobody knows whether the call was carried out, and no `catch` says what then, it is parked.
+    Where nobody knows whether the call was carried out, and no `catch` says what then, it is parked; a child run that
+    ended so has ended.
     """
     delay = _delay(turn, token, code, retryable=retryable)
-    if delay is None and code == UNCERTAIN and not catches(turn, token, code):
+    called = isinstance(turn.open[token.request].request, CallTool)
+    if delay is None and called and code == UNCERTAIN and not catches(turn, token, code):
         _park(turn, token)
         return
     token = end(turn, token)

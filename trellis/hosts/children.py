@@ -157,6 +157,8 @@ class Children:
                 return outcome(live.state, run, request, live.secrets)
             if live is not None and not live.closed.done():
                 await _ended_or(live, follower)
+                if live.state.closed:
+                    return outcome(live.state, run, request, live.secrets)
                 pause = FIRST_PAUSE_S
             else:
                 await self._rest(pause, follower)

@@ -353,7 +353,8 @@ class Driver:
                 if left is not None and isinstance(left.request, StartChild):
                     self.children.begin(run, left.request)
                 elif doomed is not None:
-                    doomed.cancel()
+                    if left is None or not isinstance(left.request, Emit):  # a signal may be taken by now
+                        doomed.cancel()
                 elif request.awaited:
                     self.give_up(run, request.target, "it was cancelled, and nobody knows how far it had come")
 

@@ -224,8 +224,9 @@ async def fork(
         state = step.state
     if state is None:
         raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
-    if state.closed:
-        raise Refused("closed", f"run '{run}' had ended by event {count}: {state.status}; fork it at an earlier one")
+    if state.closed or state.ending is not None:
+        status = state.status if state.ending is None else state.ending.status
+        raise Refused("closed", f"run '{run}' had ended by event {count}: {status}; fork it at an earlier one")
     graph, now = await graphs.get(state.graph, row), (clock or SystemClock()).now()
     if fields:
         for field, value in fields.items():

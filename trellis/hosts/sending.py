@@ -135,8 +135,8 @@ async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault
         event, step = judged.event, apply(graph, found.state, judged.event)
     if step.refusal is None:
         await _write(store, row, found, graph, event, step)
-    if step.state.ending is not None and isinstance(command, CancelRun):
-        step = await _end_children(store, run, step, clock, vault)
+        if step.state.ending is not None and isinstance(command, CancelRun):
+            step = await _end_children(store, run, step, clock, vault)
     return replied(step)
 
 
@@ -148,15 +148,15 @@ async def _end_children(store: Store, run: str, step: Step, clock: Clock, vault:
     for name, pending in list(step.state.open.items()):
         if not isinstance(pending.request, StartChild):
             continue
-        child = pending.request.child
-        try:
-            await send(store, child, CancelRun("the run above it ends"), clock=clock, vault=vault)
-            ended = await store.row(child)
+        child, why = pending.request.child, "it was not begun"
+        ended = await store.row(child)
+        if ended is not None and ended.request == name:  # else it is a run of somebody else
             why = "the run above it ends"
-        except UnknownRun:
-            ended, why = None, "it was not begun"
-        if ended is not None and ended.status != "cancelled":
-            continue
+            with suppress(UnknownRun):  # removed meanwhile
+                await send(store, child, CancelRun(why), clock=clock, vault=vault)
+            ended = await store.row(child)
+            if ended is not None and ended.status != "cancelled":
+                continue
         row = await existing(store, run)
         found = await load(Definitions(store), store, row)
         event = ActionFailed(clock.now(), name, "cancelled", why, retryable=False)
