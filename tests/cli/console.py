@@ -97,6 +97,14 @@ class Console:
 
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
 
+    def show_what_is_typed(self) -> None:
+        """Set the modes that a shell sets for itself."""
+        import termios
+
+        modes = termios.tcgetattr(self._master)
+        modes[3] |= termios.ECHO | termios.ICANON
+        termios.tcsetattr(self._master, termios.TCSANOW, modes)
+
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 

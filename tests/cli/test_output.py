@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trellis.cli.output import Terminal, on_terminal, painted, put_data
+from trellis.cli.output import Terminal, harmless, on_terminal, painted, put_data
 
 if sys.platform == "win32":
     pytest.skip("no pseudo-terminals here", allow_module_level=True)
@@ -95,3 +95,8 @@ def test_bytes_for_programs_are_left_as_they_are(capfdbinary: pytest.CaptureFixt
     assert on_terminal(sys.stdout) is sys.stdout
     put_data(b"\x1b[2J\xff\n")
     assert capfdbinary.readouterr().out == b"\x1b[2J\xff\n"
+
+
+def test_no_text_is_shown_in_another_order_than_it_is_written() -> None:
+    assert harmless("rm \u202egpj.\u202c \u2066x\u2069 a\u2028b") == "rm \ufffdgpj.\ufffd \ufffdx\ufffd a\ufffdb"
+    assert harmless("שלום") == "שלום"

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from trellis.cli.session import Keys, Session
+from trellis.cli.keys import Keys
+from trellis.cli.session import Session
 
 if sys.platform == "win32":
     pytest.skip("signals are not sent to threads here", allow_module_level=True)
@@ -63,7 +64,7 @@ def test_a_stop_that_reached_another_thread_wakes_the_loop_that_waits(number: si
             in_time.append(session.told.wait(LIMIT_S))
             loop.call_soon_threadsafe(session.came.set)
 
-        with Keys() as keys:
+        with Keys(lambda: None) as keys:
             keys.session = cast(Session, session)
             selector.waits.clear()
             other = threading.Thread(target=take)

@@ -243,6 +243,24 @@ def test_a_process_that_was_stopped_and_goes_on_shows_its_prompt_again(kinds: Pa
     assert (code, rest.split(";")[0]) == (7, "\ninput needed: who asks for name (default friend)")
 
 
+def test_a_secret_is_not_shown_either_where_a_shell_had_the_terminal_meanwhile(kinds: Path) -> None:
+    (kinds / "secret.yaml").write_text(
+        "trellis: 1\nname: s\nstart: a\nfields: {key: {type: string, secret: true, optional: true}}\n"
+        "nodes: {a: {ask: {secret: key}, to: $end}}\n"
+    )
+    person = Console("run", "secret.yaml", "--id", "r", cwd=kinds)
+    person.expect("key (not shown): ")
+    person.send(signal.SIGSTOP)
+    person.show_what_is_typed()
+    assert person.echoes()
+    person.send(signal.SIGCONT)
+    person.expect("key (not shown): ")
+    assert not person.echoes()
+    person.type("hunter2\n")
+    assert person.end()[0] == 0
+    assert "hunter2" not in person.screen
+
+
 def test_being_terminated_is_stopping(kinds: Path) -> None:
     person = Console("run", "kinds.yaml", "--id", "r", cwd=kinds)
     person.expect("name [friend]: ")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from time import monotonic
-from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO
 
 from trellis.cli.cells import cells
 from trellis.cli.output import Region, Terminal, size_of
@@ -47,7 +45,6 @@ class LiveScreen(TextScreen):
         self._timer: asyncio.TimerHandle | None = None
         self._typing = False
         self._every = EVERY_S
-        self._continued: Any = None
         self._loop: asyncio.AbstractEventLoop
 
     def follow(self, family: Family) -> None:
@@ -55,8 +52,6 @@ class LiveScreen(TextScreen):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, Terminal):
                 stream.region = self._region
-        if sys.platform != "win32":
-            self._continued = signal.signal(signal.SIGCONT, self._again)
         for (
             path,
             token,
@@ -73,8 +68,6 @@ class LiveScreen(TextScreen):
             return
         if self._timer is not None:
             self._timer.cancel()
-        if sys.platform != "win32" and self._continued is not None:
-            signal.signal(signal.SIGCONT, self._continued)
         try:
             self._draw(asking=True)
         finally:
@@ -191,11 +184,8 @@ class LiveScreen(TextScreen):
         wait = wait_of(run.graph, run.state, path[len(prefix) :])
         return told(wait, SystemClock().now()) if wait is not None and wait["for"] != "nothing" else ""
 
-    def _again(self, _number: int, _frame: FrameType | None) -> None:
-        """The process was stopped (Ctrl-Z) and goes on: others wrote to the terminal meanwhile."""
-        self._loop.call_soon_threadsafe(self._back)
-
-    def _back(self) -> None:
+    def again(self) -> None:
+        # Others wrote to the terminal meanwhile.
         self._region.lines, self._region.fresh = (), True
         if self._prompt:
             self._left = True

@@ -12,9 +12,12 @@ from typing import Any
 _PLAIN = "\ud800"
 _COLORS = {"red": "\ud801", "green": "\ud802", "yellow": "\ud803", "blue": "\ud804", "cyan": "\ud806"}
 """Colors are lone surrogates until they are written: no text of others can hold one, as all of it was decoded."""
+_TURNING = (*range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Characters that break a line, or show what follows in another order than it is written: a call would be approved as
+something else than it is."""
 _STEERING: dict[int, str] = {
     code: "\ufffd"
-    for code in (*range(32), *range(127, 160), *map(ord, (_PLAIN, *_COLORS.values())))
+    for code in (*range(32), *range(127, 160), *_TURNING, *map(ord, (_PLAIN, *_COLORS.values())))
     if chr(code) not in "\n\t"
 }
 _SHOWN = _STEERING | {ord(_PLAIN): "\x1b[0m"} | {ord(text): f"\x1b[3{ord(text) & 7}m" for text in _COLORS.values()}
@@ -118,7 +121,7 @@ def painted(text: str, color: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` without what steers a terminal: data must not move the cursor or change a color."""
+    """`text` without what steers a terminal: data must not move the cursor, change a color or turn the order of a line."""
     return text.translate(_STEERING)
 
 

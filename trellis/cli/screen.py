@@ -44,6 +44,9 @@ class TextScreen:
     def rest(self) -> None:
         """Nothing more comes from the run."""
 
+    def again(self) -> None:
+        """The process was stopped (Ctrl-Z) and goes on."""
+
     def show(self, line: Line, prefix: str = "") -> None:
         """Say one event line, if people are told it. Questions are said by whoever answers them. `prefix`: see Family."""
         text = self.words.say(line if not prefix else below(line, prefix))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -81,6 +83,12 @@ class TerminalAnswers:
         finally:
             self._screen.close_prompt(end, typing=self._lines.waiting)
         return text
+
+    def again(self) -> None:
+        """The process was stopped (Ctrl-Z) and goes on: whoever had the terminal meanwhile has set its modes."""
+        self._echo.again()
+        if self._lines.editing:
+            self._modes.again()
 
     def restore(self) -> None:
         """Leave the terminal as it was found."""
@@ -170,6 +178,25 @@ class Modes:
             except termios.error:
                 pass  # the terminal has gone
 
+    def again(self) -> None:
+        """Set those once more that an editor of lines needs."""
+        import termios
+
+        _change(lambda now: [now[0] & ~(termios.ICRNL | termios.INLCR), now[3] & ~(termios.ICANON | termios.ECHO)])
+
+
+def _change(modes: Callable[[list[Any]], list[int]]) -> None:
+    """Set the input and the local modes of a terminal that this process may set: it is in the foreground."""
+    import termios
+
+    try:
+        if os.tcgetpgrp(0) == os.getpgrp():
+            now = termios.tcgetattr(0)
+            now[0], now[3] = modes(now)
+            termios.tcsetattr(0, termios.TCSADRAIN, now)
+    except (termios.error, OSError):
+        pass  # the terminal has gone
+
 
 class Echo:
     """Whether the terminal shows what is typed."""
@@ -199,6 +226,13 @@ class Echo:
                 termios.tcsetattr(0, termios.TCSADRAIN, now)
             except termios.error:
                 self._before = None
+
+    def again(self) -> None:
+        """Show nothing, if that was so."""
+        if self._before is not None:
+            import termios
+
+            _change(lambda now: [now[0], now[3] & ~termios.ECHO])
 
     def on(self) -> None:
         """Show as before."""
