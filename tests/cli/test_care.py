@@ -215,6 +215,12 @@ def test_a_run_that_another_uses_is_found_answered_by_its_path_and_kept_until_it
     assert "driving  it waits for a run that it uses: some host drives it, or a worker is needed\n" in page
     assert f"trellis runs show {child}  # the run that review uses\n" in page
     assert "used by  u-1\n" in here("runs", "show", child).out
+    apart = f"it uses run '{child}', which is not in this export: export that one too, and import it before this one\n"
+    assert here("runs", "export", "u-1", "-o", "u-1.jsonl") == (0, "", apart)
+    anew = f"it uses run '{child}', which is not in this store: whoever goes on with it begins that run anew\n"
+    assert here("runs", "import", "u-1.jsonl", "--store", "file:elsewhere") == (0, "u-1\n", anew)
+    assert here("runs", "fork", child, "--id", "f-1").code == 0
+    assert "used by" not in here("runs", "show", "f-1").out
     wrong = here("answer", "u-1", "review.aks", "yes")
     assert wrong == (2, "", "error: node 'aks' does not ask; asking now: ask (did you mean 'ask'?)\n")
     driven = "nobody drives run 'u-1', which uses it: a worker goes on with it, or: trellis resume u-1\n"

@@ -275,10 +275,10 @@ async def retry(
 
 
 def _renamed(event: Event, run: str, name: str) -> Event:
-    """The event as the journal of run `name` has it; what asked for it has the id of that run."""
+    """The event as the journal of run `name` has it; what asked for it has the id of that run, which nobody uses."""
     replace = msgspec.structs.replace
     if isinstance(event, RunStarted):
-        return replace(event, run=name, root="", request="")
+        return replace(event, run=name, root="", request="", parent="")
     if isinstance(event, ActionCompleted | ActionFailed | AttemptBegun | AttemptWanted):
         return replace(event, request=name + event.request.removeprefix(run))
     if isinstance(event, TimerFired):

@@ -19,9 +19,11 @@ def command(file: str, new: str | None, store: str | None) -> int:
     import sys
     from pathlib import Path
 
+    from trellis.cli import tell
+    from trellis.cli.looking import stands
     from trellis.cli.places import open_kept, root_here
     from trellis.errors import UsageError
-    from trellis.hosts.operations import import_run
+    from trellis.hosts.operations import children, import_run
     from trellis.hosts.vault import Vault
 
     try:
@@ -29,18 +31,24 @@ def command(file: str, new: str | None, store: str | None) -> int:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {(error.strerror or str(error)).lower()}") from error
 
-    async def work() -> str:
+    async def work() -> tuple[str, list[str]]:
         vault = Vault.from_environment()
         kept = open_kept(store, root_here())
         try:
-            return (await import_run(kept, data.splitlines(), id=new, vault=vault)).run
+            run = (await import_run(kept, data.splitlines(), id=new, vault=vault)).run
+            _, _, state = await stands(kept, run)
+            uses = [request.child for request in children(state)]
+            return run, [child for child in uses if await kept.row(child) is None]
         finally:
             await kept.close()
 
     try:
-        put(asyncio.run(work()))
+        run, lacking = asyncio.run(work())
     except UsageError as error:
         if type(error) is not UsageError:
             raise
         raise UsageError(f"{file}: {error}") from error
+    put(run)
+    for child in lacking:
+        tell(f"it uses run '{child}', which is not in this store: whoever goes on with it begins that run anew")
     return 0
