@@ -236,6 +236,17 @@ def test_a_run_that_another_uses_is_found_answered_by_its_path_and_kept_until_it
     assert here("resume", "u-2").out.splitlines()[-1] == "failed at review: run 'u-2/review/1' has ended: rolled back"
 
 
+def test_to_resume_a_run_ends_where_the_one_that_it_uses_waited_before_for_somebody(here: Here) -> None:
+    (here.folder / "above.yaml").write_text("trellis: 1\nnodes: {a: {use: ./below.yaml, to: $end}}\n")
+    (here.folder / "below.yaml").write_text(
+        "trellis: 1\nsignals: {go: {}}\nnodes: {b: {wait: {signal: go}, to: $end}}\n"
+    )
+    told = "input needed: run 'u-1/a/1' waits at 'b' for signal go: only a signal can move it on\n"
+    told += "run u-1 stays open; continue with: trellis resume u-1\n"
+    assert here("run", "above.yaml", "--id", "u-1", typed="").err == told
+    assert trellis("resume", "u-1", cwd=here.folder) == (7, "", told)
+
+
 def test_what_ended_long_ago_is_removed_and_nothing_else(some: Here) -> None:
     assert some("runs", "rm", "--status", "completed", "--older", "30d", "--yes") == (0, "", "0 runs done\n")
     assert some("runs", "rm", "--status", "completed", "--older", "0s", "--dry-run").out == "h-3\n"

@@ -234,7 +234,7 @@ class Session:
         return INPUT_NEEDED
 
     async def _show(self) -> None:
-        await self._family.show(self._told)
+        await self._family.show(self._told, self._news.set)
 
     def _told(self, prefix: str, line: Line) -> None:
         if line["type"] == "run.finished" and not prefix:

@@ -34,6 +34,7 @@ class Family:
         self._members = {run.id: Member("", run)}
         self._queue: asyncio.Queue[tuple[str, Line] | BaseException | None] = asyncio.Queue()
         self._tell: Callable[[str, Line], None] = lambda prefix, line: self._queue.put_nowait((prefix, line))
+        self._joined: Callable[[], None] = lambda: None
         self._pumps: dict[str, asyncio.Task[None]] = {}
 
     async def events(self) -> AsyncGenerator[tuple[str, Line], None]:
@@ -54,9 +55,12 @@ class Family:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
 
-    async def show(self, tell: Callable[[str, Line], None]) -> None:
-        """The same as `events`, each told as soon as it is there."""
-        self._tell = tell
+    async def show(self, tell: Callable[[str, Line], None], joined: Callable[[], None]) -> None:
+        """The same as `events`, each told as soon as it is there; `joined` is called when a run has become known.
+
+        One that waits for somebody since before may have no line to tell.
+        """
+        self._tell, self._joined = tell, joined
         async with aclosing(self.events()) as events:
             async for _ in events:
                 raise AssertionError("all of it was told")
@@ -126,6 +130,7 @@ class Family:
             run = await above.child(child)
             if run is not None:
                 member = self._members[child] = Member(prefix, run)
+                self._joined()
                 await self._pump(member, whole=whole)
 
         pump = self._pumps[child] = asyncio.ensure_future(follow())
