@@ -41,6 +41,7 @@ from trellis.model.events import (
 from trellis.model.graph import Graph
 from trellis.model.problems import did_you_mean
 from trellis.model.secrets import MASK, mask
+from trellis.model.values import Value
 
 
 def apply(graph: Graph, state: State, event: Event) -> Step:
@@ -107,7 +108,7 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     undoes = isinstance(request, CallTool) and request.undo
     save = program.node(pending.token.node).node.save
     value = MASK if save in program.secrets and not undoes else mask(event.value)
-    turn.note(attempts.RETURNED[request.kind], {**attempts.facts(request), "value": value, **_purpose(pending)})
+    turn.note(attempts.RETURNED[request.kind], _returned(pending, "value", value))
     if pending.beside:
         reminders.over(turn, request)
     elif pending.cancelling:
@@ -136,7 +137,7 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     turn = Turn(program, state, event.at, event.noise)
     request = pending.request
     error = {"code": event.code, "message": mask(event.message)}
-    turn.note(attempts.RETURNED[request.kind], {**attempts.facts(request), "error": error, **_purpose(pending)})
+    turn.note(attempts.RETURNED[request.kind], _returned(pending, "error", error))
     if pending.beside:
         reminders.over(turn, request)
     elif pending.cancelling:
@@ -254,8 +255,14 @@ def _close_cancelling(turn: Turn, request: Attempted) -> None:
     end_alone(turn)
 
 
-def _purpose(pending: Open) -> dict[str, str]:
-    return {"purpose": pending.beside} if pending.beside else {}
+def _returned(pending: Open, what: str, value: Value) -> dict[str, Value]:
+    """The facts of the line that tells how an attempt ended."""
+    assert not isinstance(pending.request, RequestInput)
+    facts = attempts.facts(pending.request)
+    facts[what] = value
+    if pending.beside:
+        facts["purpose"] = pending.beside
+    return facts
 
 
 def _stale(state: State, request: str) -> Step:

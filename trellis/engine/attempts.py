@@ -181,9 +181,11 @@ def _wait(turn: Turn, token: Token, delay: float) -> None:
 def facts(request: Attempted) -> dict[str, Any]:
     """The facts of the lines that tell of an attempt."""
     what: dict[str, Any]
-    if isinstance(request, CallTool):
-        what = {"tool": request.tool}
-    elif isinstance(request, Emit):
+    if isinstance(request, CallTool):  # nearly every one
+        return {
+            "node": request.node, "tool": request.tool, "attempt": request.attempt, "key": request.idempotency_key,
+        }  # fmt: skip
+    if isinstance(request, Emit):
         what = {"signal": request.name, "to": mask(request.run)}
     else:
         what = {"graph": request.graph, "child": request.child}

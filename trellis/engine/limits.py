@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from trellis.engine.program import Program
 from trellis.engine.state import ErrorFacts
 from trellis.engine.turn import Turn
@@ -24,14 +26,15 @@ BRINGS: dict[type, str] = {
     FieldsEdited: "fields",
 }  # fmt: skip
 """Kind of event -> what may be large in it."""
+_SIZED: frozenset[type] = frozenset({str, dict, list})
 
 
 def over_limit(turn: Turn, node: str, path: str) -> ErrorFacts | None:
     """Why one more move, to this node, would be too much, as an error of the node at `path`; None where it is not."""
-    steps = turn.program.definition.limits.steps
-    if turn.steps >= steps:
-        return ErrorFacts("step_limit", f"more than {steps} moves in one turn", path)
-    return over_visits(turn, node, path)
+    limits = turn.program.definition.limits
+    if turn.steps >= limits.steps:
+        return ErrorFacts("step_limit", f"more than {limits.steps} moves in one turn", path)
+    return over_visits(turn, node, path) if limits.visits else None
 
 
 def over_visits(turn: Turn, node: str, path: str) -> ErrorFacts | None:
@@ -52,6 +55,8 @@ def no_room(turn: Turn) -> str:
 
 def too_large(program: Program, value: Value) -> str:
     """Why this value is too large for a run, to go behind what it is; empty where it is not."""
+    if type(value) not in _SIZED:
+        return ""
     limit = program.definition.limits.value
     size = size_of(value, limit)
     return f"has {size} bytes as JSON, and `limits.value` is {format_size(limit)}" if size else ""
@@ -62,9 +67,9 @@ def weight(event: Event) -> int:
 
     An adoption is not counted: a version that changes nothing of a run leaves it where it was.
     """
-    part = BRINGS.get(type(event))
-    brought = getattr(event, part) if part is not None else None
-    return OVERHEAD + (size_of(brought, 0) if brought else 0)
+    part = BRINGS.get(event.__class__)
+    brought: Any = getattr(event, part) if part is not None else None
+    return OVERHEAD + size_of(brought, 0) if brought and type(brought) in _SIZED else OVERHEAD
 
 
 def journal_full(turn: Turn) -> ErrorFacts | None:

@@ -176,7 +176,8 @@ def _take(turn: Turn, token: Token, *, awaiting: bool = True) -> None:
 
 def disarm(turn: Turn, token: Token) -> None:
     """Nothing is timed any more for this visit, and nobody is reminded of it."""
-    turn.drop_timers(token.timers)
+    if token.timers:
+        turn.drop_timers(token.timers)
     for name in token.beside:
         pending = turn.write_open().pop(name, None)
         if pending is not None:

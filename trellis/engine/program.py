@@ -149,6 +149,8 @@ class Program:
     def saying(self, saying: Saying) -> Say:
         """What a node says to the names that it reads and the locale of the run; None where no part of it holds."""
         if isinstance(saying, str):
+            if "{{" not in saying:
+                return lambda _names, _locale: saying
             say = self.template(saying)
             return lambda names, _locale: _text(say(names), saying)
         if isinstance(saying, dict):

@@ -79,11 +79,13 @@ class Attempts:
             await asyncio.wait(self._tasks)
 
     async def _attempt(self, run: LiveRun, request: CallTool | Emit) -> None:
-        self._ended(run, request, await self._perform(run, request))
-
-    async def _perform(self, run: LiveRun, request: CallTool | Emit) -> Response:
         if isinstance(request, CallTool):
-            return await perform(run, request, self._clock)
+            response = await perform(run, request, self._clock)
+        else:
+            response = await self._bring(run, request)
+        self._ended(run, request, response)
+
+    async def _bring(self, run: LiveRun, request: Emit) -> Response:
         try:
             return await self._deliver(run, request)
         except Exception as error:  # noqa: BLE001 - whatever came between, the signal is not known to be taken
@@ -115,13 +117,8 @@ async def perform(run: LiveRun, request: CallTool, clock: Clock, connection: Any
 
             once = run.router.effect(call.tool) == "at_most_once"  # then nobody knows how far it had come
             pulse = Pulse(clock, call.silence, retryable=not once)
-            return await pulse.watch(call, lambda heard: _dispatch(run, heard, connection))
-        return await _dispatch(run, call, connection)
+            extra = () if connection is None else (connection,)
+            return await pulse.watch(call, lambda heard: run.router.dispatch(heard, *extra))
+        return await (run.router.dispatch(call) if connection is None else run.router.dispatch(call, connection))
     except Exception as error:  # noqa: BLE001 - whatever a foreign dispatcher raises is how the attempt ended
         return Failed("failed", f"{type(error).__name__}: {error}")
-
-
-async def _dispatch(run: LiveRun, call: CallTool, connection: Any) -> Response:
-    if connection is not None:
-        return await run.router.dispatch(call, connection)
-    return await run.router.dispatch(call)

@@ -57,6 +57,8 @@ CLOSING_S = 10.0
 BATCH = 32
 """Turns of one commit where there are several lanes: enough to share what a commit costs by itself, few enough that the
 other lane has work."""
+_MADE = CallTool, Emit
+"""What is made in attempts here."""
 _UNKNOWN = "the host was closed while this was written; whether it was, the run tells"
 
 
@@ -341,7 +343,7 @@ class Driver:
     def perform(self, run: LiveRun, requests: tuple[ActionRequest, ...]) -> None:
         """Carry out what a committed step wants, in its order."""
         for request in requests:
-            if isinstance(request, CallTool | Emit):
+            if isinstance(request, _MADE):
                 self._make(run, request)
             elif isinstance(request, StartChild):
                 self.children.begin(run, request)

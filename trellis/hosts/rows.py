@@ -8,7 +8,7 @@ import msgspec
 
 from trellis.engine import State, Step
 from trellis.errors import InvalidRequestId, InvalidRunId
-from trellis.model.actions import RequestInput, StartChild, StartTimer
+from trellis.model.actions import CallTool, Emit, StartChild, StartTimer
 from trellis.model.graph import Graph
 from trellis.model.ids import LONGEST_ID, is_run_id
 from trellis.model.values import reject
@@ -18,6 +18,8 @@ NOW = 0.0
 """The `wake` of a run whose calls are under way: should its owner die, it wants to be taken up at once."""
 UPDATED_S = 60.0
 """So many seconds at most `updated` lags behind the last event of an open run: a step of a busy run stays one row."""
+
+_CALLS = CallTool, Emit
 
 
 def new_id(name: str) -> str:
@@ -68,11 +70,9 @@ def next_row(graph: Graph, row: RunRow, before: State, step: Step) -> RunRow:
         if state.fields.get(name) != fields.get(name):
             fields = {**fields, name: state.fields.get(name)}
     due: float | None = NOW
-    if calls(state):
-        position = row.position
-    else:
-        position = tuple(state.tokens)
-    if not busy(state):
+    called = calls(state)
+    position = row.position if called else tuple(state.tokens)
+    if not (called or _uses(state)):
         due = row.wake if state.timers is before.timers and row.wake != NOW else _wake(row.wake, step)
     same = (state.status, due, position) == (row.status, row.wake, row.position) and fields is row.fields
     if same and state.at - row.updated < UPDATED_S:
@@ -97,15 +97,16 @@ def wake(state: State) -> float | None:
 
 def busy(state: State) -> bool:
     """Whether some call or child run is under way, or would be had nobody died."""
-    return calls(state) or any(isinstance(pending.request, StartChild) for pending in state.open.values())
+    return calls(state) or _uses(state)
 
 
 def calls(state: State) -> bool:
     """Whether some call or signal is under way."""
-    return any(
-        not (isinstance(pending.request, RequestInput | StartChild) or pending.uncertain)
-        for pending in state.open.values()
-    )
+    return any(isinstance(pending.request, _CALLS) and not pending.uncertain for pending in state.open.values())
+
+
+def _uses(state: State) -> bool:
+    return any(isinstance(pending.request, StartChild) for pending in state.open.values())
 
 
 def indexed(graph: Graph) -> list[str]:
