@@ -12,7 +12,7 @@ from trellis.dispatch import Dispatcher
 from trellis.engine import Step
 from trellis.errors import AnswerNeeded, Refused
 from trellis.hosts import operations, sending
-from trellis.hosts.commands import CancelRun, Signal
+from trellis.hosts.commands import Answer, CancelRun, Signal
 from trellis.hosts.local import Host, Run
 from trellis.hosts.sending import send
 from trellis.hosts.short import run as short_run
@@ -148,6 +148,25 @@ def test_who_is_cancelled_while_nobody_drives_it_ends_with_its_child(tmp_path: P
 
     assert play(scene()) == [("r", "cancelled"), ("r/review/2", "cancelled")]
     assert tools.done == [("work", 1), ("work", 2)]  # nothing is undone
+
+
+def test_a_child_that_is_left_while_nobody_drives_it_takes_no_answer_any_more(tmp_path: Path) -> None:
+    above = ABOVE.replace("save: verdict, to: last", "save: verdict, upon: {interrupt: last}, to: last")
+    tools, made = Tools(), graph(tmp_path, above.replace('say: "{{ verdict }}"', "say: over"))
+
+    async def scene() -> tuple[str, str, str]:
+        async with Host("sqlite:///runs.db", tools.dispatcher, root=str(tmp_path)) as host:
+            await asked(await host.start(made, id="r"))
+        store = open_store("sqlite:///runs.db", root=str(tmp_path))
+        assert (await send(store, "r", Signal("interrupt"))).code == ""
+        late = await send(store, "r/review/2", Answer("ask", "fine"))
+        await store.close()
+        async with Host("sqlite:///runs.db", tools.dispatcher, root=str(tmp_path)) as host:
+            run = await host.resume("r")
+            return late.code, (await run.result()).status, (await (await host.resume("r/review/2")).result()).status
+
+    assert play(scene()) == ("not_asked", "completed", "rolled_back")
+    assert tools.done == [("work", 1), ("work", 2), ("undo", 2)]
 
 
 def test_a_child_that_lost_takes_back_what_it_did_and_the_run_above_ends_after_it(tmp_path: Path) -> None:

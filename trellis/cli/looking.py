@@ -12,7 +12,6 @@ from trellis.engine.snapshot import decode_state
 from trellis.errors import StoreCorrupt
 from trellis.hosts.journal import Definitions, existing, load, steps
 from trellis.hosts.lines import timestamp
-from trellis.hosts.operations import children
 from trellis.model.actions import CallTool, Emit, StartChild, StartTimer
 from trellis.model.codec import decode_event
 from trellis.model.events import Event
@@ -48,7 +47,10 @@ async def meant(store: Store, run: str, node: str) -> tuple[str, str]:
     Raises UnknownRun, StoreError.
     """
     _, _, state = await stands(store, run)
-    for request in children(state):
+    used = [pending.request for pending in state.open.values() if not pending.cancelling]
+    for request in used:
+        if not isinstance(request, StartChild):
+            continue
         if node.startswith(f"{request.node}.") and await store.row(request.child) is not None:
             return await meant(store, request.child, node.removeprefix(f"{request.node}."))
     return run, node

@@ -31,6 +31,7 @@ from trellis.hosts.commands import CancelRun, Command, Reply
 from trellis.hosts.journal import Definitions
 from trellis.hosts.live import Follower, LiveRun, heed
 from trellis.hosts.reports import Secret, report
+from trellis.hosts.sending import ENDS, LEFT
 from trellis.hosts.values import passed_on, start_values, used_by
 from trellis.hosts.vault import Vault
 from trellis.model.actions import Completed, Denied, Failed, Response, StartChild
@@ -44,7 +45,6 @@ log = logging.getLogger("trellis")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 """How long until a child is looked at again that another host drives, or that cannot be driven now; each time twice."""
-_LEFT, _ENDS = "the run above it goes on without it", "the run above it ends"
 
 
 class Keeping(Protocol):
@@ -214,7 +214,7 @@ def _wanted(run: LiveRun, request: StartChild) -> CancelRun | None:
     pending = run.state.open.get(request.id)
     if pending is None or not pending.cancelling:
         return None
-    return CancelRun(_LEFT if pending.undo else _ENDS, undo=pending.undo)
+    return CancelRun(LEFT if pending.undo else ENDS, undo=pending.undo)
 
 
 async def _ended_or(live: LiveRun, follower: Follower) -> None:

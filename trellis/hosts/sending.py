@@ -38,6 +38,8 @@ from trellis.model.events import ActionFailed, Adopted, Event
 from trellis.model.graph import Graph, static_id
 from trellis.stores.base import RunRow, Store, Turn
 
+LEFT, ENDS = "the run above it goes on without it", "the run above it ends"
+"""Why a child run is cancelled."""
 TRIES = 20
 """How often a run may change hands between our asking for its owner and our claiming it."""
 
@@ -137,6 +139,8 @@ async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault
         await _write(store, row, found, graph, event, step)
         if step.state.ending is not None and isinstance(command, CancelRun):
             step = await _end_children(store, run, step, clock, vault)
+        else:
+            await _leave_children(store, found.state, step.state, clock, vault)
     return replied(step)
 
 
@@ -151,7 +155,7 @@ async def _end_children(store: Store, run: str, step: Step, clock: Clock, vault:
         child, why = pending.request.child, "it was not begun"
         ended = await store.row(child)
         if ended is not None and ended.request == name:  # else it is a run of somebody else
-            why = "the run above it ends"
+            why = ENDS
             with suppress(UnknownRun):  # removed meanwhile
                 await send(store, child, CancelRun(why), clock=clock, vault=vault)
             ended = await store.row(child)
@@ -165,6 +169,21 @@ async def _end_children(store: Store, run: str, step: Step, clock: Clock, vault:
             await _write(store, row, found, found.graph, event, after)
             step = after
     return step
+
+
+async def _leave_children(store: Store, before: State, after: State, clock: Clock, vault: Vault | None) -> None:
+    """Let the child runs that were left just now take back what they did; meanwhile nobody answers them any more.
+
+    Where that cannot be, whoever takes the run up does it.
+    """
+    for name, pending in after.open.items():
+        was = before.open.get(name)
+        if not isinstance(pending.request, StartChild) or not pending.undo or was is None or was.cancelling:
+            continue
+        row = await store.row(pending.request.child)
+        if row is not None and row.request == name and row.status == "running":
+            with suppress(UnknownRun, StoreError):
+                await send(store, row.run, CancelRun(LEFT, undo=True), clock=clock, vault=vault)
 
 
 async def _write(store: Store, row: RunRow, found: Loaded, graph: Graph, event: Event, step: Step) -> None:
