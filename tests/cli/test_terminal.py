@@ -261,6 +261,19 @@ def test_a_secret_is_not_shown_either_where_a_shell_had_the_terminal_meanwhile(k
     assert "hunter2" not in person.screen
 
 
+def test_questions_for_one_field_say_who_asks(kinds: Path) -> None:
+    (kinds / "twins.yaml").write_text(
+        "trellis: 1\nname: t\nstart: fan\nfields: {go: {type: boolean, optional: true, merge: last}}\n"
+        "nodes: {fan: {all: {one: {ask: {confirm: go}}, two: {ask: {confirm: go}}}, to: $end}}\n"
+    )
+    person = Console("run", "twins.yaml", "--id", "r", cwd=kinds)
+    person.expect("fan.one  go [y/n]: ")
+    person.type("y\n")
+    assert "fan.two  go" not in person.expect("go [y/n]: ")
+    person.type("n\n")
+    assert person.end()[0] == 0
+
+
 def test_being_terminated_is_stopping(kinds: Path) -> None:
     person = Console("run", "kinds.yaml", "--id", "r", cwd=kinds)
     person.expect("name [friend]: ")

@@ -261,7 +261,7 @@ class Session:
                 self._lacking[question["node"]] = question
                 self._screen.unanswered(question)
                 continue
-            answer = await self._while_open(question)
+            answer = await self._while_open(question | self._told_apart(question))
             if isinstance(answer, TakenBack):
                 continue
             if answer is None:
@@ -305,6 +305,12 @@ class Session:
         if not task.cancelled():
             self._answers.give_back(question, task.result())
         return TakenBack()
+
+    def _told_apart(self, question: Line) -> Line:
+        """The node that asks, as a part of the prompt, where another one asks for a field of that name too."""
+        others = (*self._asked.values(), *self._lacking.values())
+        alike = any(other.get("field") == question.get("field") for other in others)
+        return {"asker": question["node"]} if alike else {}
 
     def _next(self) -> Line | None:
         """The question to try next, out of those that are still open."""

@@ -31,7 +31,7 @@ class TerminalAnswers:
         answers: dict[str, Value] = {}
         reason = question.get("reason")
         for part in question["form"]:
-            typed = await self.answer({**part, "reason": reason})
+            typed = await self.answer({**part, "reason": reason, "asker": question.get("asker")})
             if not isinstance(typed, str):
                 return typed
             answers[part["field"]] = typed
@@ -122,7 +122,8 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
         may = f" [{usual(question)}]" if default is not None else ""
     how = LINES if question.get("lines") else _HOW.get(kind, "")
     label = once_more(question) if question.get("again") else f"{question['field']}{how}{may}"
-    return "".join(f"{line}\n" for line in above), f"{harmless(label)}: "
+    asker = f"{question['asker']}  " if question.get("asker") else ""
+    return "".join(f"{line}\n" for line in above), f"{harmless(asker + label)}: "
 
 
 VERDICT = "  y approves, n rejects, back sends it back; a reason may follow: n: too late"
