@@ -10,9 +10,9 @@ import pytest
 from tests.hosts.scenes import play
 from trellis.dispatch import Dispatcher
 from trellis.engine import Step
-from trellis.errors import AnswerNeeded, Refused
+from trellis.errors import AnswerNeeded, Refused, StoreUnavailable
 from trellis.hosts import operations, sending
-from trellis.hosts.commands import Answer, CancelRun, Signal
+from trellis.hosts.commands import Answer, CancelRun, Command, Reply, Signal
 from trellis.hosts.local import Host, Run
 from trellis.hosts.sending import send
 from trellis.hosts.short import run as short_run
@@ -186,6 +186,27 @@ def test_a_child_that_lost_takes_back_what_it_did_and_the_run_above_ends_after_i
 
     assert play(scene()) == ("completed", "rolled_back")
     assert tools.done == [("work", 1), ("work", 2), ("undo", 2)]
+
+
+def test_a_child_that_could_not_be_told_to_end_is_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, send_on, failed = graph(tmp_path), Host.send, list[Command]()
+
+    async def failing(host: Host, run: str, command: Command) -> Reply:
+        if run != "r" and not failed:
+            failed.append(command)
+            raise StoreUnavailable("memory://", "not now")
+        return await send_on(host, run, command)
+
+    async def scene() -> tuple[str, str]:
+        async with Host("memory://", Tools().dispatcher) as host:
+            run = await host.start(made, id="r")
+            child = await asked(run)
+            monkeypatch.setattr(Host, "send", failing)
+            await run.cancel("enough")
+            return (await run.result()).status, (await child.result()).status
+
+    assert play(scene()) == ("cancelled", "cancelled")
+    assert failed == [CancelRun("the run above it ends")]
 
 
 def test_a_rollback_takes_back_the_child_first(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class Children:
                 told = wanted if await self._tell(request.child, wanted) else None
             if live is not None and live.state.closed:
                 return outcome(live.state, run, request, live.secrets)
-            if live is not None and not live.closed.done():
+            if live is not None and not live.closed.done() and told == wanted:
                 await _ended_or(live, follower)
                 if live.state.closed:
                     return outcome(live.state, run, request, live.secrets)
