@@ -67,7 +67,7 @@ def test_who_is_not_named_uses_up_no_answer_and_is_told(live: Here) -> None:
         (
             ["approve"],
             7,
-            "✗ asked again: nobody says who answers; approvers: ana, ben; verdict (approve, reject, back; by ana, ben)\n",
+            "✗ asked again: nobody says who answers; approvers: ana, ben; say who answers with --as; verdict (approve, reject, back; by ana, ben)\n",
         ),
         (
             ["approve", "--as", "an"],

@@ -15,7 +15,7 @@ from trellis.cli.output import put
 from trellis.cli.places import command_line
 from trellis.cli.screen import words_for
 from trellis.cli.settings import read_data
-from trellis.cli.words import one_line, wanted
+from trellis.cli.words import hindrance, one_line, wanted
 from trellis.engine.questions import asked
 from trellis.errors import UsageError
 from trellis.hosts.commands import Answer, Signal
@@ -47,7 +47,9 @@ def answer(run: str, node: str, value: str, by: str, answer_id: str, store: str 
             say(delivered, "taken", store)
             return 0
         reason = one_line(delivered.reply.message)
-        again = f"; {wanted(asked(question))}" if question is not None else ""
+        facts = asked(question) if question is not None else None
+        who = hindrance(facts, by) if facts is not None and not by else ""
+        again = "".join(f"; {part}" for part in (who, wanted(facts) if facts is not None else "") if part)
         put(words_for(sys.stdout).bad(f"asked again: {reason}{again}"))
         return INPUT_NEEDED
 

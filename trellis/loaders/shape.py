@@ -18,6 +18,8 @@ from trellis.model.types import found
 
 LATER = "not available in this version"
 _SHOWN_KEYS = 8
+_APART = frozenset(" ,:#[]{}\"'&*!|>%@`\n\t")
+"""A text without any of these can stand in a list as it is."""
 
 
 class Shape:
@@ -222,6 +224,8 @@ class _Walk:
             hint = QUOTE
         elif str in (rule.kinds or ()) and isinstance(value, bool | int | float):
             hint = "quote it"
+        elif not rule.hint and [*(rule.kinds or ())] == [list] and isinstance(value, str) and not set(value) & _APART:
+            hint = f"write [{value}]"
         else:
             hint = rule.hint or ("write a value, or remove the key" if value is None else "")
         self.problem("E202", f"{self.label()}: expected {rule.expected}, found {found(value)}", hint)
