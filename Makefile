@@ -8,6 +8,8 @@ DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of tests start an interpreter, and each would compile all of Trellis anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint format types imports blocks coverage bench soak docs clean

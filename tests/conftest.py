@@ -5,6 +5,7 @@ Under pytest-xdist the workers deselect, so each hands its list to the controlle
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections import Counter
 from typing import Any
@@ -35,6 +36,12 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     for item in items:
         why = "soak, run by `make soak`" if item.get_closest_marker("soak") else "deselected by -m or -k"
         item.config.stash[DESELECTED].add(f"{why}\0{item.nodeid}")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of tests live until the end: no collection of garbage looks at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
