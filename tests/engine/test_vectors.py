@@ -340,7 +340,7 @@ class Play:
         assert replay(self.stored, journal) == self.state
 
 
-FILES: dict[str, list[dict[str, Any]]] = {
+FILES: dict[str, Any] = {
     path.stem: yaml_rs.loads(path.read_text("utf-8"), parse_datetime=False) for path in sorted(VECTORS.glob("*.yaml"))
 }
 

@@ -24,8 +24,8 @@ def redis_place(redis_url: str) -> Iterator[str]:
     prefix = f"test-{token_hex(6)}"
     yield with_setting(redis_url, "prefix", prefix)
     with redis.Redis.from_url(redis_url) as client:
-        for key in client.scan_iter(f"{prefix}*", count=1000):
-            client.unlink(key)
+        if keys := list(client.scan_iter(f"{prefix}*", count=1000)):
+            client.unlink(*keys)
 
 
 def prefix_of(url: str) -> str:

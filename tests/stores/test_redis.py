@@ -47,6 +47,17 @@ class TestRedisStore(LeaseStoreContract):
             await asyncio.sleep(0)
         return inbox
 
+    def test_a_store_that_is_closed_while_it_begins_to_listen_does_not_wait_for_a_message(self) -> None:
+        async def story() -> None:
+            for spins in range(6):
+                store = self.open()
+                await create(store, f"r-{spins}")
+                for _ in range(spins):
+                    await asyncio.sleep(0)
+                await asyncio.wait_for(store.close(), 4.0)
+
+        asyncio.run(story())
+
     def test_an_owner_that_was_buried_and_lives_on_keeps_what_nobody_took(self) -> None:
         async def story(ours: Store, theirs: Store) -> None:
             epoch = await create(ours, "r-1", wake=10.0)

@@ -53,9 +53,10 @@ class OwnerLease:
                 pause = lease / 10
 
 
-async def stop(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks, and wait until they have ended."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+async def stop(tasks: Collection[asyncio.Task[Any]], again: float | None = None) -> None:
+    """Cancel the tasks, and wait until they have ended; those that have not after `again` seconds are cancelled again."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=again)

@@ -22,6 +22,7 @@ from trellis.stores.redis.lease import stop
 _KEPT = 60_000  # milliseconds that a reply waits for its asker
 _LOOK = 0.3  # seconds until an asker looks again whether its message may still be heard
 _LOST = b"!it is gone, and whether it acted is unknown"
+_DEAF = 0.02  # seconds until a listener is told again to stop
 _FAILED = 0.2  # seconds until a listener tries again that was cut off
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,10 +76,10 @@ class Post:
 
     async def close(self) -> None:
         """Hear nothing more. Messages that are not answered yet stay so."""
-        tasks = [task for task in self._at_work if task is not asyncio.current_task()]
+        await stop([task for task in self._at_work if task is not asyncio.current_task()])
         if self._listening is not None:
-            tasks.append(self._listening)
-        await stop(tasks)
+            # The library takes no notice where it is connecting, and would then wait for a message first.
+            await stop([self._listening], again=_DEAF)
 
     async def _mine(self, run: str, message: bytes, seconds: float) -> bytes:
         # Who stops waiting does not stop the owner: a message that was heard is acted on whole.
