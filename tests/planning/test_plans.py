@@ -55,6 +55,12 @@ def test_a_condition_over_known_fields_is_decided_and_what_it_excludes_is_told_w
     assert visited(plan(graph(BRANCHING, fields=FIELDS), {"go": True, "env": "prod"})) == ["a", "b"]
 
 
+def test_all_texts_that_a_node_may_say_are_told_in_their_first_language() -> None:
+    said = ["one", {"if": "n > 9", "say": {"pt": "dois {{ n }}", "en": "two"}}]
+    found = plan(graph({"a": {"say": said, "to": "$end"}}, fields=FIELDS), {})
+    assert found.nodes[0].says == "one\ndois 3"
+
+
 def test_a_field_that_is_not_given_branches_and_the_plan_says_that_a_run_needs_it() -> None:
     found = plan(graph(BRANCHING, fields=FIELDS))
     assert found.missing == ("go",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,7 @@ from trellis.errors import ExpressionError
 from trellis.expr.expression import Expression, ExpressionSyntax, compile_expression
 from trellis.expr.syntax import Source
 from trellis.expr.template import compile_template
+from trellis.model.saying import Saying, first
 from trellis.model.values import Value
 
 UNKNOWN: Final = object()
@@ -90,13 +91,10 @@ class Reader:
         ]
         return "".join(shown), False
 
-    def says(self, said: Any, known: Known) -> tuple[str, bool]:
-        """What a node says, and whether all of it is known; of several texts the first that may be said."""
-        if isinstance(said, str):
-            value, sure = self.text(said, known)
-            return value if isinstance(value, str) else compact(value), sure
-        texts = list(_texts(msgspec.to_builtins(said)))
-        return (self.text(texts[0], known)[0], False) if texts else ("", False)  # type: ignore[return-value]
+    def says(self, said: Saying, known: Known) -> tuple[str, bool]:
+        """What a node says, and whether all of it is known; of several texts all that may be said, in the first language."""
+        value, sure = self.text(said if isinstance(said, str) else first(said), known)
+        return value if isinstance(value, str) else compact(value), sure and isinstance(said, str)
 
     def data(self, value: Value, known: Known) -> tuple[Value, bool]:
         """The same for data whose texts are templates."""
@@ -158,15 +156,6 @@ class Reader:
             tree: Any = Source(text).tree
             found = self._trees[text] = tree.body if isinstance(tree, ast.Expression) else tree
         return found
-
-
-def _texts(data: Any) -> Iterator[str]:
-    """All texts in data of an unknown shape."""
-    if isinstance(data, str):
-        yield data
-    elif isinstance(data, dict | list):
-        for part in data.values() if isinstance(data, dict) else data:
-            yield from _texts(part)
 
 
 def compact(value: Value) -> str:
