@@ -189,7 +189,7 @@ def test_a_fork_goes_on_from_there_without_doing_again_what_was_done() -> None:
         late = await operations.fork(store, "r-0", fields={"n": 40}, id="late", by="ops")
         early = await operations.fork(store, "r-0", at=1, id="early")
         assert (late.status, late.position, late.fields) == ("running", ("last",), {"user": "ana", "n": 40})
-        assert (early.position, early.revision) == (("who",), 1)
+        assert (early.position, early.revision) == (("who",), 2)
         with pytest.raises(Refused, match="there is a run 'late' already"):
             await operations.fork(store, "r-0", id="late")
         with pytest.raises(InvalidField):
@@ -270,11 +270,49 @@ def test_a_fork_takes_the_way_of_its_graph_where_a_call_is_uncertain() -> None:
             await host.start(caught, id="r")
             await until(lambda: bool(doing.calls))
         row = await operations.fork(store, "r", id="f")
-        assert row.revision == 2
+        assert row.revision == 3
         async with Host(store, doing.tools) as host:
             return (await (await host.resume("f")).result()).result
 
     assert play(scene()) == "asked"
+
+
+LIMITED = graph("""
+    {trellis: 1, name: limited, start: a, limits: {time: 2h}, fields: {x: {type: string, optional: true}},
+     nodes: {a: {ask: {text: x}, timeout: 1h, to: b}, b: {wait: {until: "1970-01-03T00:00:00Z"}, to: $end}}}
+""")
+
+
+@pytest.mark.parametrize("words", [["fork"], ["retry", "a"]])
+def test_the_timers_of_a_fork_have_as_long_to_go_as_they_had_in_the_other_run(words: list[str]) -> None:
+    async def scene() -> list[float]:
+        store, clock = MemoryStore(), ManualClock(1000.0)
+        async with Host(store, clock=clock) as host:
+            await host.start(LIMITED, id="r")
+        clock.advance(DAY_S)
+        made = getattr(operations, words[0])
+        await made(store, "r", *words[1:], id="f", clock=clock)
+        async with Host(store, clock=clock) as host:
+            run = await host.resume("f")
+            due = [timer.due for timer in run.state.timers.values()]
+            await run.answer("a", "x")  # in time, a day after the other run was asked
+            return [*due, *(timer.due for timer in run.state.timers.values())]
+
+    begun = 1000.0 + DAY_S
+    assert play(scene()) == [begun + 7200, begun + 3600, begun + 7200, 2 * DAY_S]
+
+
+def test_a_fork_waits_for_the_moment_that_the_other_run_waited_for() -> None:
+    async def scene() -> list[float]:
+        store, clock = MemoryStore(), ManualClock(1000.0)
+        async with Host(store, clock=clock) as host:
+            await (await host.start(LIMITED, id="r")).answer("a", "x")
+        clock.advance(3600.0)
+        await operations.fork(store, "r", id="f", clock=clock)
+        async with Host(store, clock=clock) as host:
+            return [timer.due for timer in (await host.resume("f")).state.timers.values()]
+
+    assert play(scene()) == [1000.0 + 3600 + 7200, 2 * DAY_S]
 
 
 def test_a_run_that_failed_is_tried_again_from_a_node_of_it() -> None:
@@ -483,6 +521,6 @@ def test_a_row_tells_the_state_that_it_was_made_of() -> None:
         source = await store.row("r-0")
         assert found is not None and source is not None
         assert found == row
-        return found == replace(source, run="f", updated=found.updated)
+        return found == replace(source, run="f", revision=source.revision + 1, updated=found.updated)
 
     assert play(scene())

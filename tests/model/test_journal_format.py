@@ -21,7 +21,7 @@ from trellis.model.events import (
     AttemptWanted,
     CancelRequested,
     Event,
-    FieldsEdited,
+    Forked,
     RunStarted,
     SignalReceived,
     TimerFired,
@@ -47,7 +47,7 @@ EVENTS: tuple[Event, ...] = (
     CancelRequested(3.0, "enough", by="ana", terminate=True, undo=True),
     AttemptBegun(3.0, "r:1:0"),
     AttemptWanted(3.0, "r:1:0", by="ana"),
-    FieldsEdited(3.0, {"n": 2}, by="ana"),
+    Forked(3.0, {"n": 2}, by="ana"),
     Adopted(3.0, "0b" * 32, {"old": "new"}, {"m": "n"}, by="ana"),
 )
 FILE = Path(__file__).parents[2] / "trellis/model/schemas/journal.schema.json"

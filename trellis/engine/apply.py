@@ -20,7 +20,7 @@ from trellis.engine.nodes import WORK
 from trellis.engine.program import Program, program_of
 from trellis.engine.routes import fail, out_of_time, raise_error
 from trellis.engine.signals import receive, take_buffered
-from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step, UndoFailure
+from trellis.engine.state import ErrorFacts, Open, Refusal, State, Step, Timer, UndoFailure
 from trellis.engine.turn import Turn
 from trellis.engine.writes import Fault, fitted, scope
 from trellis.model.actions import Attempted, CallTool, RequestInput, StartChild
@@ -33,7 +33,7 @@ from trellis.model.events import (
     AttemptWanted,
     CancelRequested,
     Event,
-    FieldsEdited,
+    Forked,
     RunStarted,
     SignalReceived,
     TimerFired,
@@ -225,7 +225,7 @@ def _cancelled(program: Program, state: State, event: CancelRequested) -> Turn |
     return turn
 
 
-def _edited(program: Program, state: State, event: FieldsEdited) -> Turn | Step:
+def _forked(program: Program, state: State, event: Forked) -> Turn | Step:
     turn = Turn(program, state, event.at)
     for name, value in event.fields.items():
         if name not in program.fields or name in program.secrets:
@@ -236,8 +236,21 @@ def _edited(program: Program, state: State, event: FieldsEdited) -> Turn | Step:
             turn.write_fields({**turn.fields, name: fitted(turn, None, name, value)})
         except Fault as fault:
             return _refuse(state, fault.code, fault.message)
-    turn.note("fields.changed", {"fields": {name: turn.fields[name] for name in event.fields}})
+    if event.fields:
+        turn.note("fields.changed", {"fields": {name: turn.fields[name] for name in event.fields}})
+    passed = turn.at - state.at
+    if passed and state.timers:
+        turn.write_timers().update(
+            (name, replace(timer, due=timer.due + passed))
+            for name, timer in state.timers.items()
+            if not _waits_for_a_moment(program, state, timer)
+        )
     return turn
+
+
+def _waits_for_a_moment(program: Program, state: State, timer: Timer) -> bool:
+    """Whether the timer is one of `wait: {until: …}`, which comes when it comes."""
+    return timer.purpose == "wait" and program.node(state.tokens[timer.path].node).until is not None
 
 
 def _adopted(_program: Program, state: State, _event: Adopted) -> Step:
@@ -286,7 +299,7 @@ TAKERS: dict[type, Callable[[Program, State, Any], Turn | Step]] = {
     CancelRequested: _cancelled,
     AttemptBegun: _begun,
     AttemptWanted: _wanted,
-    FieldsEdited: _edited,
+    Forked: _forked,
     Adopted: _adopted,
 }
 """Which function takes which event: a turn to settle, or a refusal."""

@@ -12,7 +12,7 @@ from trellis.model.events import (
     ActionFailed,
     AnswerGiven,
     Event,
-    FieldsEdited,
+    Forked,
     RunStarted,
     SignalReceived,
 )
@@ -23,7 +23,7 @@ OVERHEAD = 100
 """Bytes that an event is counted with besides what it brings: about what its time, its names and its kind have."""
 BRINGS: dict[type, str] = {
     RunStarted: "fields", ActionCompleted: "value", ActionFailed: "message", AnswerGiven: "value", SignalReceived: "data",
-    FieldsEdited: "fields",
+    Forked: "fields",
 }  # fmt: skip
 """Kind of event -> what may be large in it."""
 _SIZED: frozenset[type] = frozenset({str, dict, list})

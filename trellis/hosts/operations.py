@@ -28,7 +28,7 @@ from trellis.model.events import (
     AttemptBegun,
     AttemptWanted,
     Event,
-    FieldsEdited,
+    Forked,
     RunStarted,
     TimerFired,
 )
@@ -210,7 +210,8 @@ async def fork(
 ) -> RunRow:
     """A new run that begins with the first `at` events of another one (None: all of it), then has `fields` written.
 
-    What the first events did is not done again; what they left open is done anew, under keys of the new run. Secrets
+    What the first events did is not done again; what they left open is done anew, under keys of the new run, and timers
+    have as long to go as they had then. Secrets
     come along where `vault` has their keys. Nobody drives it yet. Raises UnknownRun, UsageError, InvalidField, Refused
     where the run had ended by then, StoreError.
     """
@@ -228,20 +229,17 @@ async def fork(
         status = state.status if state.ending is None else state.ending.status
         raise Refused("closed", f"run '{run}' had ended by event {count}: {status}; fork it at an earlier one")
     graph, now = await graphs.get(state.graph, row), (clock or SystemClock()).now()
-    if fields:
-        for field, value in fields.items():
-            fault = reject(value) or ("it holds the mark that stands for a secret" if sealed_names(value) else None)
-            if fault is not None:
-                raise InvalidField(field, fault)
-        edited = FieldsEdited(now, dict(fields), by)
-        step = apply(graph, state, edited)
-        if step.refusal is not None:
-            refused, _, reason = step.refusal.message.removeprefix("field '").partition("': ")
-            raise InvalidField(refused, reason)
-        kept.append(edited)
-        state = step.state
-    anew, state = _anew(graph, state, run, now, by)
-    return await _create(store, graphs, row, [*kept, *anew], graph, state)
+    for field, value in (fields or {}).items():
+        fault = reject(value) or ("it holds the mark that stands for a secret" if sealed_names(value) else None)
+        if fault is not None:
+            raise InvalidField(field, fault)
+    forked = Forked(now, dict(fields or {}), by)
+    step = apply(graph, state, forked)
+    if step.refusal is not None:
+        refused, _, reason = step.refusal.message.removeprefix("field '").partition("': ")
+        raise InvalidField(refused, reason)
+    anew, state = _anew(graph, step.state, run, now, by)
+    return await _create(store, graphs, row, [*kept, forked, *anew], graph, state)
 
 
 def _anew(graph: Graph, state: State, run: str, now: float, by: str) -> tuple[list[Event], State]:
@@ -260,7 +258,14 @@ def _anew(graph: Graph, state: State, run: str, now: float, by: str) -> tuple[li
 
 
 async def retry(
-    store: Store, run: str, node: str, *, id: str | None = None, by: str = "", vault: Vault | None = None
+    store: Store,
+    run: str,
+    node: str,
+    *,
+    id: str | None = None,
+    by: str = "",
+    clock: Clock | None = None,
+    vault: Vault | None = None,
 ) -> RunRow:
     """A fork of the run that begins where `node` (its path) was last entered. Raises what `fork` does."""
     row = await existing(store, run)
@@ -271,7 +276,7 @@ async def retry(
             last = step.state.seq
     if not last:
         raise UsageError(f"run '{run}' never entered a node '{node}'; it entered: {', '.join(known)}")
-    return await fork(store, run, at=last, id=id, by=by, vault=vault)
+    return await fork(store, run, at=last, id=id, by=by, clock=clock, vault=vault)
 
 
 def _renamed(event: Event, run: str, name: str) -> Event:

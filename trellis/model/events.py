@@ -117,11 +117,11 @@ class AttemptWanted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, t
     by: str = ""
 
 
-class FieldsEdited(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="fields_edited"):
-    """An operator wrote fields, as the first thing that happens in a fork of a run."""
+class Forked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="forked"):
+    """Here a fork of a run begins: fields may be written, and timers have as long to go as they had in the other run."""
 
     at: float
-    fields: dict[str, Value]
+    fields: dict[str, Value] = {}
     by: str = ""
 
 
@@ -145,6 +145,6 @@ Event = (
     | CancelRequested
     | AttemptBegun
     | AttemptWanted
-    | FieldsEdited
+    | Forked
     | Adopted
 )
