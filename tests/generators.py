@@ -8,8 +8,9 @@ declare states; such a run may wait for states that never come.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import networkx as nx  # noqa: F401 - the compiler loads it at the first loop, which would be charged to whichever test has it
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from trellis.compiler import Compiled, compile_document
 from trellis.compiler.uses import Found, check, linked, paths
 from trellis.model.documents import Document
-from trellis.model.graph import Graph
+from trellis.model.graph import Definition, Graph, reached_by
 from trellis.model.problems import Place
 
 Data = dict[str, Any]
@@ -156,14 +157,23 @@ def _inside(random: Random, depth: int) -> Data:
     return {"start": "p", "nodes": {"p": {**one(), "to": "q"}, "q": {**one(), "to": "$end"}}}
 
 
-def compiled(document: Data) -> Graph:
-    """The graph of a document. Raises AssertionError with its problems where it has errors."""
-    done = _compile(document)
-    used = {node: Found("child.yaml", "child.yaml", _compile(CHILD)) for node, _, _ in paths(done)}
+def compiled(document: Data, used: Mapping[str, Data] = MappingProxyType({"child.yaml": CHILD})) -> Graph:
+    """The graph of a document, which may use those of `used`, by their paths. Raises AssertionError with its problems where
+    it has errors."""
+    table = {path: _compile(other) for path, other in used.items()}
+    definitions = {path: _checked(other, table) for path, other in table.items()}
+    definition = _checked(_compile(document), table)
+    return Graph(replace(definition, uses=reached_by(definition, definitions)))
+
+
+def _checked(done: Compiled, table: Mapping[str, Compiled]) -> Definition:
+    used = {}
+    for node, _, path in paths(done):
+        name = path.removeprefix("./")
+        used[node] = Found(name, name, table[name])
     problems = [*done.problems, *check(done, used)]
     assert done.definition is not None and not any(problem.severity == "error" for problem in problems), problems
-    uses = {"child.yaml": _compile(CHILD).definition} if used else {}
-    return Graph(replace(linked(done.definition, used), uses=uses))
+    return linked(done.definition, used)
 
 
 def _compile(document: Data) -> Compiled:

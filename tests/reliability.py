@@ -10,15 +10,24 @@ from __future__ import annotations
 import fcntl
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from trellis.engine import State, Step, fold
-from trellis.model.actions import Attempted
+from trellis.model.actions import Attempted, CallTool, Emit, StartChild
 from trellis.model.codec import decode_event
-from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, AttemptBegun, Event, SignalReceived
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    AnswerGiven,
+    AttemptBegun,
+    Event,
+    RunStarted,
+    SignalReceived,
+)
 from trellis.model.graph import Graph
+from trellis.model.secrets import mask
 from trellis.stores.base import RunRow, Snapshot, Store
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
@@ -77,7 +86,20 @@ class Told(NamedTuple):
     def completed(self) -> set[str]:
         """The idempotency keys of the calls that are recorded as done, by who did them."""
         done = [event for event in self.events if isinstance(event, ActionCompleted) and not event.by]
-        return {self.asked[event.request][1].idempotency_key for event in done}
+        asked = [self.asked[event.request][1] for event in done]
+        return {request.idempotency_key for request in asked if not isinstance(request, StartChild)}
+
+    @property
+    def begins(self) -> RunStarted:
+        """Its first event."""
+        first = self.events[0]
+        assert isinstance(first, RunStarted)
+        return first
+
+    @property
+    def children(self) -> list[StartChild]:
+        """The child runs that were wanted, in their order."""
+        return [request for _, request in self.asked.values() if isinstance(request, StartChild)]
 
 
 def told(graph: Graph, journal: Sequence[bytes]) -> Told:
@@ -121,13 +143,52 @@ def row_agrees(said: Told, row: RunRow) -> None:
     if state.closed:
         return
     calls = any(isinstance(pending.request, Attempted) for pending in state.open.values())
+    moving = any(isinstance(pending.request, CallTool | Emit) for pending in state.open.values())
+    if any(isinstance(pending.request, StartChild) for pending in state.open.values()):
+        assert row.wake == 0, f"it wakes at {row.wake}, and a child run of it is open"
     earliest = min((timer.due for timer in state.timers.values()), default=None)
     if earliest is not None:
         assert row.wake is not None and row.wake <= earliest, f"it wakes at {row.wake}, its timer is due at {earliest}"
     elif not calls:
         assert row.wake in {None, 0}, f"it wakes at {row.wake} for nothing"
-    if not calls:
+    if not moving:
         assert row.position == tuple(state.tokens)
+
+
+def family_agrees(journals: Mapping[str, Told]) -> None:
+    """Every child run is one that the run above it wanted, and what that one was told of it is how it ended.
+
+    Of a run that has ended, all child runs have. Nothing of a child is lost, and it is told of once: `told` sees to that.
+    """
+    for name, said in journals.items():
+        for child in said.children:
+            below = journals.get(child.child)
+            end = next((event for event in said.events if _outcome_of(event, child)), None)
+            if below is None:
+                assert end is not None or not said.state.closed, f"{name} has ended, and {child.child} is not there"
+                assert not isinstance(end, ActionCompleted), f"{child.child} has completed, and is not there"
+                continue
+            begun = below.begins
+            assert (begun.parent, begun.request, begun.depth) == (name, child.id, child.depth), (
+                f"{child.child} is not its"
+            )
+            if end is None:
+                assert not said.state.closed, f"{name} has ended, and was not told how {child.child} did"
+                continue
+            assert below.state.closed, f"{child.child} goes on, and {name} was told that it had ended"
+            completed = below.state.status == "completed"
+            assert completed == isinstance(end, ActionCompleted), f"{child.child} ended otherwise than {name} was told"
+            if isinstance(end, ActionCompleted):
+                assert mask(end.value) == mask(below.state.result), f"the result of {child.child} is another one"
+        parent = said.begins.parent
+        if parent:
+            assert name in {child.child for child in journals[parent].children}, (
+                f"{name} was begun, and nobody wanted it"
+            )
+
+
+def _outcome_of(event: Event, child: StartChild) -> bool:
+    return isinstance(event, ActionCompleted | ActionFailed) and event.request == child.id
 
 
 def snapshot_agrees(said: Told, snapshot: Snapshot | None) -> None:

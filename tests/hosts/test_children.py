@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,19 @@ import pytest
 
 from tests.hosts.scenes import play
 from trellis.dispatch import Dispatcher
-from trellis.engine import Step
+from trellis.engine import Step, fold
 from trellis.errors import AnswerNeeded, Refused, StoreUnavailable
 from trellis.hosts import operations, sending
 from trellis.hosts.commands import Answer, CancelRun, Command, Reply, Signal
 from trellis.hosts.local import Host, Run
 from trellis.hosts.sending import send
 from trellis.hosts.short import run as short_run
+from trellis.model.actions import StartChild
+from trellis.model.codec import decode_event
 from trellis.model.graph import Graph
 from trellis.project import load
 from trellis.stores import open_store
+from trellis.testing.clocks import ManualClock
 
 ABOVE = """
 trellis: 1
@@ -284,6 +288,35 @@ def test_a_child_that_was_never_begun_is_not_begun_to_be_cancelled(
         return status, rows
 
     assert play(scene()) == ("cancelled", ["r"])
+
+
+def test_a_child_of_which_it_is_known_that_it_never_was_is_not_begun_later(tmp_path: Path) -> None:
+    above = ABOVE.replace("start: first", "start: first\nsignals: {go: {}}").replace(
+        "do: work, with: {n: 1}, undo: {do: undo, with: {n: 1}}", "wait: {signal: go}"
+    )
+    above = above.replace("to: last}", "timeout: 1s, catch: {timeout: first}, to: last}")
+    tools, made, clock = Tools(), graph(tmp_path, above), ManualClock()
+
+    async def scene() -> tuple[list[str], list[str]]:
+        store = open_store("memory://")
+        async with Host(store, tools.dispatcher, clock=clock) as host:
+            await host.start(made, id="r")
+        await send(store, "r", Signal("go"), clock=clock)  # now it wants a child, and nobody drives it
+        clock.advance(2)
+        async with Host(store, tools.dispatcher, clock=clock) as host:
+            run = await host.resume("r")
+            while run.state.open:
+                await asyncio.sleep(0)
+            steps = fold(made, [decode_event(event) for event in await store.read("r")])
+            (wanted,) = [request for step in steps for request in step.requests if isinstance(request, StartChild)]
+            host._driver.children.begin(host._driver.runs["r"], wanted)  # who takes up a run may be so late
+            for _ in range(20):
+                await asyncio.sleep(0)
+            found = [row.run for row in await store.rows()], sorted(run.state.position)
+        await store.close()
+        return found
+
+    assert play(scene()) == (["r"], ["first"])
 
 
 def test_a_run_of_somebody_else_under_its_id_is_no_child(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.hosts.authored import Failing, each_nth, graph, kinds
 from tests.hosts.scenes import Doing, Held, lines_of, play, until, until_called
+from trellis.dispatch import Dispatcher
 from trellis.engine import apply
 from trellis.errors import HostClosed, Refused, RunOwned, StoreFull
 from trellis.hosts.driver import Driver
@@ -399,3 +400,23 @@ def test_a_refusal_is_told_after_the_step_it_rests_on() -> None:
             return list(taken), [(line["seq"], line["node"], line.get("reason")) for line in asked]
 
     assert play(scene()) == ([True, False], [(3, "a", None), (7, "b", None), (8, "b", "not a whole number: 'bad'")])
+
+
+def test_a_call_for_whose_beginning_the_journal_has_no_room_is_not_made_and_other_runs_go_on() -> None:
+    called: list[str] = []
+
+    async def once() -> None:
+        called.append("once")
+
+    async def scene() -> tuple[str, object, str]:
+        tools = Dispatcher()
+        tools.register("once", once, effect="at_most_once")
+        full = graph("{trellis: 1, name: full, limits: {journal: 150B}, nodes: {a: {do: once, to: $end}}}")
+        async with Host("memory://", tools) as host:
+            outcome = await (await host.start(full)).result()
+            assert called == []
+            other = await host.start(graph("{trellis: 1, name: other, nodes: {a: {do: once, to: $end}}}"))
+            return outcome.status, (outcome.error or {}).get("code"), (await other.result()).status
+
+    assert play(scene()) == ("failed", "journal_limit", "completed")
+    assert called == ["once"]

@@ -24,7 +24,9 @@ from trellis.model.events import (
     TimerFired,
 )
 
-REASONS = frozenset(("stale", "early", "not_asked", "unknown_node", "unknown_signal", "started", "duplicate", "closed"))
+REASONS = frozenset(
+    ("stale", "early", "not_asked", "unknown_node", "unknown_signal", "started", "duplicate", "closed", "ending")
+)
 
 
 class Forger:
@@ -33,7 +35,7 @@ class Forger:
     def __init__(self, seed: int, each: int) -> None:
         self._chance, self._each = Random(seed), each
         self._known: list[str] = []
-        """Every call and timer that this run ever wanted."""
+        """Every call, child run and timer that this run, or one that it uses, ever wanted."""
         self.refused: dict[str, int] = {}
 
     async def meddle(self, host: Host, run: Run) -> None:
@@ -55,15 +57,22 @@ class Forger:
         at = state.at + chance.choice((-1.0, 0.0, 1.0))
         calls = {name for name, pending in state.open.items() if isinstance(pending.request, Attempted)}
         over = [name for name in self._known if name not in calls and name not in state.timers]
-        some = next(iter(calls), f"{run.id}:1:0")
-        stranger = chance.choice(
-            [*over, "", "other:1:0", f"{run.id}:99:0", some + "0", some.upper() if some.upper() != some else "R:1:0"]
-        )
+        known = [name for name in calls if not state.open[name].uncertain]  # what is uncertain may be wanted again
+        some = next(iter(known), f"{run.id}:1:0")
+        strangers = [
+            *over,
+            "",
+            "other:1:0",
+            f"{run.id}:99:0",
+            some + "0",
+            "R:1:0" if some.upper() == some else some.upper(),
+        ]
+        stranger = chance.choice([name for name in strangers if name not in calls and name not in state.timers])
         taken = set(state.heard)
         events: list[Event] = [
             ActionCompleted(at, stranger, chance.choice((None, 1, "a"))),
             ActionFailed(at, stranger, chance.choice(("failed", "uncertain", "timeout"))),
-            TimerFired(at, stranger if stranger not in state.timers else "r:99:9"),
+            TimerFired(at, stranger),
             AnswerGiven(at, "nowhere", "x"),
             SignalReceived(at, "nobody knows it"),
             RunStarted(at, run.id, state.graph),

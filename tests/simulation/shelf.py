@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from tests.simulation.loop import PROCESS, VirtualLoop
 from trellis.errors import Conflict, RunOwned, StoreError, StoreUnavailable, TooManyRuns, UnknownRun
+from trellis.model.codec import decode_event
+from trellis.model.events import RunStarted
 from trellis.model.values import Value
 from trellis.stores.base import Due, Hear, RunRow, Snapshot, Turn
 
@@ -37,6 +39,8 @@ class Journal:
         self.epochs = [1] * len(events)
         """Under which epoch each event was written."""
         self.writer = owner
+        begun = decode_event(self.events[0])
+        self.parent = begun.parent if isinstance(begun, RunStarted) else ""
 
     def index(self) -> RunRow:
         return replace(self.row, revision=len(self.events))
@@ -55,6 +59,8 @@ class Shelf:
         """Nobody reaches the server now."""
         self.note: Callable[[str], None] = lambda _: None
         """Told who claims and lets go."""
+        self.over: Callable[[str], None] = lambda _: None
+        """Told of each run that is there now, or has ended."""
 
     def living(self, owner: str) -> bool:
         return self.leases.get(owner, -1.0) > self.loop.time()
@@ -181,6 +187,8 @@ class LeasedStore:
             runs[row.run] = found = Journal(row, events, definitions, self.name)
             if last:
                 found.owner = ""
+            self._shelf.note(f"{self.name} begins {row.run}")
+            self._shelf.over(row.run)
             return runs[row.run].index(), 1
 
         return await self._call(work, writes=True)
@@ -271,6 +279,7 @@ class LeasedStore:
             found.definitions.add(found.row.graph)
         if turn.last:
             found.owner = ""
+            self._shelf.over(turn.run)
 
     async def snapshot(self, run: str) -> Snapshot | None:
         def work() -> Snapshot | None:

@@ -1,20 +1,20 @@
-"""Graphs that keep hosts busy: long lines of calls, fans, questions with time limits, and things to take back."""
+"""Graphs that keep hosts busy: long lines of calls, fans, questions with time limits, things to take back, and families."""
 
 from __future__ import annotations
 
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, cast
 
-from tests.generators import compiled, generate
-from tests.hosts.authored import graph
+from tests.generators import CHILD, compiled, generate
+from trellis.loaders import read
 from trellis.model.graph import Graph
 
 _TEXTS = (
     """
 trellis: 1
 name: line
-fields: {log: {type: [any], default: [], merge: append}, n: {type: integer, default: 0}}
+fields: {log: {type: any, optional: true}, n: {type: integer, default: 0}}
 catch: {"*": again}
 limits: {visits: 60}
 start: a
@@ -78,19 +78,82 @@ nodes:
   c: {do: v, timeout: 9s, catch: {"*": $rollback}, to: d}
   d: {ask: {confirm: ok}, timeout: 30s, catch: {timeout: $rollback}, to: [{if: ok, to: $end}, {to: $rollback}]}
 """,
+    """
+trellis: 1
+name: family
+fields: {out: {type: any, optional: true}, xs: {type: [integer], default: [1, 2, 3]}, ok: {type: boolean, default: false}}
+upon: {interrupt: $rollback}
+catch: {"*": $rollback}
+start: a
+nodes:
+  a:
+    use: ./work.yaml
+    with: {many: 1}
+    save: out
+    timeout: 40s
+    retry: {max_attempts: 2, initial_interval: 2s}
+    catch: {timeout: b, failed: b}
+    undo: {do: w, timeout: 9s}
+    to: b
+  b:
+    race:
+      x: {use: ./deep.yaml}
+      y: {do: t, timeout: 9s, catch: {"*": $end}, undo: {do: w, timeout: 9s}, to: $end}
+    catch: {"*": c}
+    to: c
+  c:
+    each: {in: xs, as: x, max: 2, use: ./work.yaml, with: {many: "{{ x }}"}}
+    join: settled
+    save: out
+    to: d
+  d: {ask: {confirm: ok}, timeout: 20s, catch: {timeout: $end}, to: [{if: ok, to: $end}, {to: $rollback}]}
+""",
 )
+_USED = {
+    "work.yaml": """
+trellis: 1
+name: work
+fields: {what: {type: any, optional: true}, many: {type: integer, default: 0}, log: {type: any, optional: true}}
+start: a
+nodes:
+  a: {do: t, save: log, timeout: 9s, retry: {max_attempts: 2, initial_interval: 1s}, undo: {do: w, timeout: 9s}, to: b}
+  b: {ask: {int: many}, timeout: 5s, catch: {timeout: c}, to: c}
+  c: {do: u, save: log, timeout: 9s, undo: {do: w, timeout: 9s}, catch: {timeout: $rollback}, to: d}
+  d: {end: {status: ok, result: many}}
+""",
+    "deep.yaml": """
+trellis: 1
+name: deep
+fields: {what: {type: any, optional: true}, many: {type: integer, default: 0}, out: {type: any, optional: true}}
+start: a
+nodes:
+  a: {use: ./work.yaml, with: {many: "{{ many }}"}, save: out, undo: {do: w, timeout: 9s}, to: b}
+  b: {all: {x: {use: ./work.yaml}, y: {do: v, timeout: 5s}}, catch: {"*": $rollback}, to: c}
+  c: {end: {status: ok, result: many}}
+""",
+}
+"""The graphs that those above use, and random ones: a run of theirs calls, asks, uses others, and takes back."""
 
 
 @cache
 def authored(place: int) -> Graph:
-    return graph(_TEXTS[place])
+    return compiled(_data(_TEXTS[place]), {path: _data(text) for path, text in _USED.items()})
+
+
+@cache
+def _data(text: str) -> dict[str, Any]:
+    document = read("test.yaml", text.encode()).document
+    assert document is not None
+    return cast("dict[str, Any]", document.data)
 
 
 def some_graph(chance: Random, *, secrets: bool = True) -> Graph:
     """One of those above, or a random one with much to do; where wanted, one that asks for no secret."""
     if chance.random() < 0.6:
         return authored(chance.randrange(len(_TEXTS)))
-    return compiled(max((_document(chance, secrets) for _ in range(2)), key=_much))
+    document = max((_document(chance, secrets) for _ in range(2)), key=_much)
+    used = chance.choice((CHILD, *map(_data, _USED.values())))
+    return compiled(document, {path: _data(text) for path, text in _USED.items()} | {"child.yaml": used})
 
 
 def _document(chance: Random, secrets: bool) -> dict[str, Any]:

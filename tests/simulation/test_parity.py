@@ -66,7 +66,7 @@ def compare(urls: dict[str, str], seeds: range) -> int:
             other = asyncio.run(story(opened, seed, "r"))
             difference = unlike(first, other)
             assert not difference, f"seed {seed}, {kind}: {difference}"
-        events += len(first.journal)
+        events += len(first.journal) + sum(len(journal) for journal, _ in first.children.values())
     return events
 
 
@@ -80,7 +80,14 @@ def unlike(first: Trace, other: Trace) -> str:
             return f"event {seq} is {mine!r} / {theirs!r}"
     if len(first.journal) != len(other.journal):
         return f"{len(first.journal)} / {len(other.journal)} events"
-    return "" if first.row == other.row else f"{first.row} / {other.row}"
+    if first.row != other.row:
+        return f"{first.row} / {other.row}"
+    if first.children.keys() != other.children.keys():
+        return f"child runs {list(first.children)} / {list(other.children)}"
+    for child, (journal, row) in first.children.items():
+        if (journal, row) != other.children[child]:
+            return f"{child}: {journal} {row} / {other.children[child]}"
+    return ""
 
 
 def test_a_story_leaves_the_same_behind_on_every_store(urls: dict[str, str]) -> None:

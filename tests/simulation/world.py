@@ -1,5 +1,8 @@
 """A world in one seed: processes that crash, stop and wake over one shelf, and people who start, answer and cancel runs.
 
+Runs use others: a child run has a journal, an owner and misfortunes of its own, and is judged as any run; beside that, all
+of its family are over when the run above ends, and that one was told of each once, and what is true.
+
 Nothing here is real but the hosts: every wait is virtual, every misfortune is thrown by the dice of the seed.
 """
 
@@ -12,7 +15,19 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.reliability import Effected, Told, Verdict, nothing_twice, row_agrees, snapshot_agrees, told, verdict
+from tests.reliability import (
+    Effected,
+    Told,
+    Verdict,
+    family_agrees,
+    nothing_twice,
+    row_agrees,
+    snapshot_agrees,
+    told,
+    verdict,
+)
+from tests.simulation.duties import EFFECTS, Begun, begun_well, nobody_gave_up, told_of, unattended
+from tests.simulation.families import Families
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.processes import KNOWN, Process
 from tests.simulation.shelf import LEASE_S, Crashed, Dice, LeasedStore, Shelf
@@ -24,28 +39,22 @@ from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.live import LiveRun
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
-from trellis.model.actions import Attempted, CallTool, RequestInput
-from trellis.model.events import ActionCompleted, ActionFailed, AnswerGiven, Event, SignalReceived, TimerFired
+from trellis.model.actions import CallTool, RequestInput
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    AnswerGiven,
+    Event,
+    SignalReceived,
+    TimerFired,
+)
 from trellis.model.graph import Graph
 from trellis.model.values import Value
 from trellis.stores.base import Store
 
-EFFECTS = {"t": "idempotent", "u": "at_most_once", "v": "pure", "w": "idempotent"}
-"""What the tools of the random graphs are; `w` takes back."""
 YEAR_S = 366 * 86400.0
 CHAOS_S = 90.0
 """How long the dice are against everybody."""
-
-
-class Begun(NamedTuple):
-    """An attempt that some process began, and how far the journal was then."""
-
-    process: str
-    request: CallTool
-    seq: int
-    closed: bool
-    writer: str
-    """Who wrote the last event of the run."""
 
 
 class Outcome(NamedTuple):
@@ -78,6 +87,8 @@ class World:
         self.ledger: list[Effected] = []
         self.begun: list[Begun] = []
         self.started: dict[str, Graph] = {}
+        self.families = Families(self.shelf, self.started, self.note)
+        self.shelf.over = self.families.over
         self.confirmed: set[str] = set()
         """The runs that somebody was told have started."""
         self.acknowledged: dict[str, set[str]] = {}
@@ -225,13 +236,24 @@ class World:
 
             await self._on(name, signal, work)
 
+    async def cancel(self) -> None:
+        """Somebody ends a run, and with it all that it uses; or ends one that another run uses."""
+        name = self._pick()
+        if name is not None and self.chance.random() < 0.5:
+
+            async def work(host: Host, _word: str) -> str:
+                await (await self.reach(host, name)).cancel("enough")
+                return "ended"
+
+            await self._on(name, "cancel", work)
+
     def asked(self, name: str) -> list[RequestInput]:
         """What the run asks now, as whoever drives it says; else as its journal says."""
         for process in self.processes:
             live = process.host._driver.runs.get(name) if process.host is not None else None
             if live is not None and self.shelf.runs[name].owner == process.name:
                 return live.questions
-        opened = told(self.started[name], self.shelf.runs[name].events).state.open.values()
+        opened = told(self.families.graph_of(name), self.shelf.runs[name].events).state.open.values()
         return [pending.request for pending in opened if isinstance(pending.request, RequestInput)]
 
     async def reach(self, host: Host, name: str) -> Run:
@@ -305,7 +327,16 @@ class World:
         for _ in range(chance.choice((1, 2, 2, 3))):
             self.born(chance.choice((0.0, 0.0, 0.3, -2.0)))
         doing = [self.loop.create_task(self.start()) for _ in range(chance.choice((1, 1, 2, 3)))]
-        acts = [self.answer, self.answer, self.answer, self.misfortune, self.misfortune, self.forge, self.signal]
+        acts = [
+            self.answer,
+            self.answer,
+            self.answer,
+            self.misfortune,
+            self.misfortune,
+            self.forge,
+            self.signal,
+            self.cancel,
+        ]
         while self.loop.time() < CHAOS_S:
             await asyncio.sleep(chance.choice((0.0, 0.5, 2.0, 6.0)))
             act = chance.choice(acts) if len(self.started) > 3 or chance.random() < 0.95 else self.start
@@ -319,7 +350,8 @@ class World:
         if not [process for process in self.processes if not process.store.dead]:
             self.born()
         await asyncio.sleep(3 * LEASE_S)
-        self.nobody_gave_up()
+        nobody_gave_up(self.processes)
+        self.nobody_outlives()
         now = min(process.clock.now() for process in self.processes if process.up)
         for name, found in self.shelf.runs.items():
             self.keeps(name)
@@ -328,42 +360,21 @@ class World:
                 owner = next(
                     (process for process in self.processes if process.name == found.owner and process.up), None
                 )
-                assert owner is not None, f"{name} is stranded, due at {row.wake}, now {now}: {self.told_of(name)}"
+                assert owner is not None, (
+                    f"{name} is stranded, due at {row.wake}, now {now}: {told_of(self.processes, self.shelf, name)}"
+                )
                 assert owner.host is not None
                 driven = owner.host._driver.runs.get(name)
                 assert driven is not None, f"{name} is owned by {owner.name}, which does not drive it"
                 on_time = row.wake == 0 or row.wake > owner.clock.now() - 2 * LEASE_S
                 assert on_time or owner.jumped, f"{name} is late at {owner.name}"
-                for key in self.unattended(driven):  # unless its outcome came at this very instant
+                for key in unattended(driven):  # unless its outcome came at this very instant
                     await asyncio.sleep(0.25)
-                    assert key not in self.unattended(driven), f"{key} is open, and nobody at {owner.name} is at it"
+                    assert key not in unattended(driven), f"{key} is open, and nobody at {owner.name} is at it"
 
-    def unattended(self, driven: LiveRun) -> list[str]:
-        """The calls of a run that are open, and at which nobody is."""
-        calls = [key for key, pending in driven.state.open.items() if isinstance(pending.request, Attempted)]
-        return [key for key in calls if key not in driven.tasks and not driven.state.open[key].uncertain]
-
-    def told_of(self, name: str) -> str:
-        """Why a run is where it is, for whoever looks into it."""
-        put_off = [
-            f"{process.name} puts it off for {process.host._serving._delays.get(name)} s"
-            for process in self.processes
-            if process.up and process.host is not None and process.host._serving is not None
-            if name in process.host._serving._put_off
-        ]
-        return ", ".join([f"owner '{self.shelf.runs[name].owner}'", *put_off])
-
-    def nobody_gave_up(self) -> None:
-        """No fault that a store or a tool may have ends a host, nor what it does by itself."""
-        for process in self.processes:
-            if process.failure is not None:
-                raise AssertionError(f"the host of {process.name} gave up") from process.failure
-            if process.up and process.host is not None:
-                serving = process.host._serving
-                assert serving is not None and serving._task is not None
-                if serving._task.done():
-                    raise AssertionError(f"{process.name} serves no more") from serving._task.exception()
-                assert process.host._driver.serving, f"{process.name} drives no more"
+    def nobody_outlives(self) -> None:
+        outlived = self.families.outlived
+        assert not outlived, f"they outlive the run above: {outlived}"
 
     async def end(self) -> None:
         """Everybody dies; somebody comes much later, when everything is due, and brings each run to its end."""
@@ -410,7 +421,7 @@ class World:
     def keeps(self, name: str) -> Told:
         """What the journal of a run says, once it is known that all that is kept of it agrees."""
         found = self.shelf.runs[name]
-        said = told(self.started[name], found.events)
+        said = told(self.families.graph_of(name), found.events)
         row_agrees(said, found.index())
         snapshot_agrees(said, found.snapshot)
         nothing_twice(said, self.acknowledged.get(name, ()))
@@ -425,7 +436,10 @@ class World:
         for name in self.shelf.runs:
             journals.append(said := self.keeps(name))
             assert said.state.closed
-        self._begun_well(dict(zip(self.shelf.runs, journals, strict=True)))
+        by_name = dict(zip(self.shelf.runs, journals, strict=True))
+        family_agrees(by_name)
+        self.nobody_outlives()
+        begun_well(self.begun, by_name)
         return Outcome(
             len(journals),
             sum(len(said.events) for said in journals),
@@ -433,21 +447,6 @@ class World:
             self.dice.struck,
             verdict(journals, self.ledger),
         )
-
-    def _begun_well(self, journals: dict[str, Told]) -> None:
-        """Nothing was begun before it was recorded, nor after the end, nor twice where that is forbidden."""
-        once: dict[str, str] = {}
-        for begun in self.begun:
-            seq, _ = journals[begun.request.run].asked[begun.request.id]
-            assert seq <= begun.seq, f"{begun.request.id} was begun before event {seq} was written"
-            if begun.closed:
-                assert begun.writer != begun.process, f"{begun.request.id} was begun after the end, by who wrote it"
-            if EFFECTS[begun.request.tool] == "at_most_once":
-                assert begun.request.id in journals[begun.request.run].begun, f"{begun.request.id} was begun untold"
-                assert begun.request.id not in once, (
-                    f"{begun.request.id} was begun by {once[begun.request.id]} and again"
-                )
-                once[begun.request.id] = begun.process
 
 
 class Calm(Random):

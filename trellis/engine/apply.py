@@ -158,7 +158,7 @@ def _begun(program: Program, state: State, event: AttemptBegun) -> Turn | Step:
     if pending is None or pending.begun or pending.cancelling or not isinstance(pending.request, CallTool):
         return _refuse(state, "stale", f"request '{event.request}' is not a call that is to be made")
     turn = Turn(program, state, event.at)
-    attempts.made(turn, pending)
+    turn.later("make", event.request)
     return turn
 
 

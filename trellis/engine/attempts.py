@@ -120,10 +120,15 @@ def again(turn: Turn, token: Token) -> None:
         raise_error(turn, turn.tokens[token.path], fault.code, fault.message)
 
 
-def made(turn: Turn, pending: Open) -> None:
-    """The call is made now, and not once more should its host die: hand it out to whoever makes it."""
-    turn.requests.append(pending.request)
-    turn.write_open()[pending.request.id] = replace(pending, begun=True)
+def make(turn: Turn, name: str) -> None:
+    """The call is made now, and not once more should its host die: hand it out to whoever makes it.
+
+    Not where this very turn has given it up: it was not begun.
+    """
+    pending = turn.open.get(name)
+    if pending is not None and not pending.cancelling:
+        turn.requests.append(pending.request)
+        turn.write_open()[name] = replace(pending, begun=True)
 
 
 def succeeded(turn: Turn, token: Token) -> None:

@@ -254,5 +254,6 @@ WORK: dict[str, Callable[..., None]] = {
     "arrive": joins.arrive,
     "unwind": rollback.unwind,
     "back": back,
+    "make": attempts.make,
 }
 """The pieces of work that a turn's agenda may hold."""

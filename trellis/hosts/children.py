@@ -122,16 +122,18 @@ class Children:
         finally:
             run.followers.pop(request.id, None)
             follower.begun.set()
-        if not self._stopping and not run.closed.done():
+        if response is not None and not self._stopping and not run.closed.done():
             event, secret = report(run, request, response, self._clock, self._vault)
             self._post(run, event, None, secret)
 
-    async def _outcome(self, run: LiveRun, request: StartChild, follower: Follower) -> Response:
-        """How the child ended; until then, what is wanted of it is done. Raises HostClosed."""
+    async def _outcome(self, run: LiveRun, request: StartChild, follower: Follower) -> Response | None:
+        """How the child ended; until then, what is wanted of it is done. None where it is known by now. Raises HostClosed."""
         told: CancelRun | None = None
         pause = FIRST_PAUSE_S
         while True:
             follower.news.clear()
+            if request.id not in run.state.open:  # who asks may have been too late: such a child must not be begun
+                return None
             wanted = _wanted(run, request)
             live: LiveRun | None = None
             try:
@@ -211,8 +213,8 @@ class Children:
 
 def _wanted(run: LiveRun, request: StartChild) -> CancelRun | None:
     """How the child is to end now; None: it is to go on."""
-    pending = run.state.open.get(request.id)
-    if pending is None or not pending.cancelling:
+    pending = run.state.open[request.id]
+    if not pending.cancelling:
         return None
     return CancelRun(LEFT if pending.undo else ENDS, undo=pending.undo)
 
