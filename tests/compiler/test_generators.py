@@ -6,24 +6,22 @@ import json
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
-
 from tests.generators import ROUNDS, compiled, generate, graphs
+from tests.searching import searched
 from trellis.loaders import read
 from trellis.model.graph import TARGETS, Graph
 
 SEEDS = range(300)
 
 
-@settings(deadline=None)
-@given(graphs())
+@searched(few=40, many=2_000, document=graphs())
 def test_a_generated_graph_is_valid_as_an_author_would_write_it(document: dict[str, Any]) -> None:
     reading = read("g.yaml", json.dumps(document).encode())
     assert reading.problems == ()
     assert compiled(document).definition.needs == ()
 
 
-@given(graphs())
+@searched(few=40, many=2_000, document=graphs())
 def test_a_generated_graph_survives_its_own_bytes(document: dict[str, Any]) -> None:
     graph = compiled(document)
     again = Graph.decode(graph.data, graph.hash)
@@ -31,7 +29,7 @@ def test_a_generated_graph_survives_its_own_bytes(document: dict[str, Any]) -> N
     assert Graph(again.definition).hash == graph.hash
 
 
-@given(graphs())
+@searched(few=40, many=2_000, document=graphs())
 def test_every_way_leads_forward_or_counts(document: dict[str, Any]) -> None:
     nodes = compiled(document).definition.nodes
     places = {name: place for place, name in enumerate(nodes)}
@@ -57,7 +55,8 @@ def test_the_same_seed_gives_the_same_graph() -> None:
 
 
 def test_every_part_of_a_node_turns_up() -> None:
-    nodes = [node for seed in SEEDS for node in compiled(generate(Random(seed))).definition.nodes.values()]
+    made = [compiled(generate(Random(seed))).definition for seed in SEEDS]
+    nodes = [node for definition in made for node in definition.nodes.values()]
     assert {node.verb for node in nodes} == {
         "say",
         "ask",
@@ -90,6 +89,6 @@ def test_every_part_of_a_node_turns_up() -> None:
     assert {node.join.mode for node in nodes if node.join} == {"all", "count", "collect"}
     assert {edge.undo for node in nodes for edge in node.to} == {True, False}
     assert any(node.region.count("[]") == 2 for node in nodes)
-    states = [state for seed in SEEDS for state in compiled(generate(Random(seed))).definition.states.values()]
+    states = [state for definition in made for state in definition.states.values()]
     for part in ("auto", "multi", "require", "add", "remove", "after", "enter_if", "exit_if", "entered", "exited"):
         assert any(getattr(state, part) for state in states), part

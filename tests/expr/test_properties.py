@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.searching import searched
 from trellis.errors import ExpressionError
 from trellis.expr.check import check_expression
 from trellis.expr.expression import compile_expression
@@ -144,8 +145,7 @@ TYPES = {name: parse_type(data) for name, data in {
 TYPE_FAULTS = ("cannot ", "takes a", "takes numbers", "only ", "is a ", "is an ", "nothing is in")
 
 
-@settings(max_examples=100, deadline=None)
-@given(expressions)
+@searched(few=40, many=4_000, text=expressions)
 def test_a_well_typed_expression_has_no_finding_and_its_value_has_the_type_that_was_told(text: str) -> None:
     expression = compile_expression(text)
     told, findings = check_expression(expression, TYPES)
@@ -167,8 +167,7 @@ def misfits(draw: st.DrawFn) -> str:
     return outer.format(inner)
 
 
-@settings(max_examples=100, deadline=None)
-@given(misfits())
+@searched(few=40, many=4_000, text=misfits())
 def test_what_the_checker_passes_never_fails_for_its_types(text: str) -> None:
     if len(text) > 5000:
         return

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.loaders.documents import PROVISION, values
+from tests.searching import searched
 from trellis.loaders import read
 from trellis.loaders.rules import document_rule
 from trellis.loaders.shape import check_shape
@@ -107,8 +108,7 @@ def test_the_whole_format_is_right_to_both() -> None:
     assert (problems(provision()), list(JUDGE.iter_errors(provision()))) == ([], [])
 
 
-@settings(max_examples=250, deadline=None)
-@given(documents())
+@searched(few=100, many=10_000, data=documents())
 def test_the_walk_says_yes_where_jsonschema_does(data: Any) -> None:
     assert (problems(data) == []) == JUDGE.is_valid(data)
 

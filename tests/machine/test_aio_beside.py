@@ -225,7 +225,7 @@ def seen_async(machine: AsyncMachine, side: Side, answered: object) -> dict[str,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("awaited", ["none", "some", "all"])
-@settings(MODEST, max_examples=60)
+@settings(MODEST, max_examples=30)
 @given(case=cases())
 def test_whoever_is_awaited_it_never_differs_from_the_naive_machine(awaited: str, case: Case) -> None:
     asyncio.run(run_beside_the_naive_machine(case, awaited))

@@ -225,7 +225,7 @@ MODEST = settings(max_examples=400, deadline=None, suppress_health_check=list(He
 
 @pytest.mark.slow
 @pytest.mark.covers("AM02", "AM04", "AM05", "AM08")
-@settings(MODEST, max_examples=150)
+@settings(MODEST, max_examples=60)
 @example(VETOED_WHILE_IT_STAYS)
 @example(NOTHING_LEFT)
 @given(cases())
