@@ -97,6 +97,15 @@ class Told(NamedTuple):
         return first
 
     @property
+    def never_begun(self) -> set[str]:
+        """The child runs of which it was told that they were not begun: they may be there, but never did anything."""
+        failed = [
+            event for event in self.events if isinstance(event, ActionFailed) and event.message == "it was not begun"
+        ]
+        asked = [self.asked[event.request][1] for event in failed]
+        return {request.child for request in asked if isinstance(request, StartChild)}
+
+    @property
     def children(self) -> list[StartChild]:
         """The child runs that were wanted, in their order."""
         return [request for _, request in self.asked.values() if isinstance(request, StartChild)]

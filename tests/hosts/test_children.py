@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.hosts.scenes import play
 from trellis.dispatch import Dispatcher
-from trellis.engine import Step, fold
-from trellis.errors import AnswerNeeded, Refused, StoreUnavailable
+from trellis.engine import Step, fold, start
+from trellis.errors import AnswerNeeded, Refused, RunOwned, StoreUnavailable
 from trellis.hosts import operations, sending
 from trellis.hosts.commands import Answer, CancelRun, Command, Reply, Signal
 from trellis.hosts.local import Host, Run
+from trellis.hosts.rows import first_row
 from trellis.hosts.sending import send
 from trellis.hosts.short import run as short_run
 from trellis.model.actions import StartChild
-from trellis.model.codec import decode_event
+from trellis.model.codec import decode_event, encode_event
+from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
 from trellis.project import load
 from trellis.stores import open_store
+from trellis.stores.base import Store
 from trellis.testing.clocks import ManualClock
 
 ABOVE = """
@@ -345,3 +348,61 @@ def test_a_run_of_somebody_else_does_not_end_with_the_run_that_wants_its_id(tmp_
         return sorted((row.run, row.status) for row in await store.rows())
 
     assert play(scene()) == [("r", "cancelled"), ("r/review/2", "running")]
+
+
+def test_a_child_that_was_written_when_nobody_waited_for_it_any_more_ends_before_it_does_anything(
+    tmp_path: Path,
+) -> None:
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> tuple[str, str, str]:
+        store = open_store("memory://")
+        async with Host(store, tools.dispatcher) as host:
+            run = await host.start(made, id="r")
+            await (await asked(run)).answer("ask", "yes")
+            await run.result()
+            review = load(tmp_path / "review.yaml", cache=False)
+            begun = RunStarted(1.0, "r/review/3", review.hash, {"what": "x"}, request="r:9:0", parent="r", depth=1)
+            row = first_row(review, start(review, begun).state, begun.request)
+            await store.create(row, [encode_event(begun)], {review.hash: review.data})
+            await store.release("r/review/3")
+            tools.calls.clear()
+            late = await (await host.resume("r/review/3")).result()
+        await store.close()
+        assert late.error is not None
+        return late.status, str(late.error["message"]), (await run.result()).status
+
+    assert play(scene()) == ("cancelled", "the run above it ends", "completed")
+    assert tools.done == []
+
+
+class Taken:
+    """A store from which another host has taken the run `r`, as whoever claims it is told."""
+
+    def __init__(self) -> None:
+        self.store = open_store("memory://")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def claim(self, run: str) -> int:
+        if run == "r":
+            raise RunOwned(run, "another host")
+        return await self.store.claim(run)
+
+
+def test_a_host_that_has_lost_the_run_above_does_nothing_for_the_child_that_it_begins(tmp_path: Path) -> None:
+    tools, made = Tools(), graph(tmp_path)
+
+    async def scene() -> tuple[set[str], list[str]]:
+        store = Taken()
+        async with Host(cast("Store", store), tools.dispatcher) as host:
+            run = await host.start(made, id="r")
+            with pytest.raises(RunOwned):
+                await run.result()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return host.running, [row.run for row in await store.rows()]
+
+    assert play(scene()) == (set(), ["r/review/2", "r"])
+    assert tools.done == [("work", 1)]

@@ -110,9 +110,19 @@ def test_a_row_that_another_host_changed_before_the_claim_is_the_one_that_is_gon
     assert play(scene()) == ("between", {"x": "between"}, 2)
 
 
-def test_a_run_that_is_put_off_is_not_tried_at_every_look() -> None:
+class SetBack(ManualClock):
+    """A clock that is set back."""
+
+    by = 0.0
+
+    def now(self) -> float:
+        return super().now() - self.by
+
+
+@pytest.mark.parametrize("back", [0.0, 3600.0])
+def test_a_run_that_is_put_off_is_not_tried_at_every_look_nor_later_where_the_clock_is_set_back(back: float) -> None:
     async def scene() -> int:
-        clock, store = ManualClock(0.0), MemoryStore()
+        clock, store = SetBack(0.0), MemoryStore()
         async with Host(store, clock=clock) as host:
             await host.start(WAITING, id="r")
         tries = 0
@@ -127,6 +137,7 @@ def test_a_run_that_is_put_off_is_not_tried_at_every_look() -> None:
             await host.serve()
             for _ in range(70):
                 clock.advance(0.1)
+                clock.by = back if tries else 0.0
                 for _ in range(20):
                     await asyncio.sleep(0)
         return tries

@@ -59,6 +59,9 @@ def nobody_gave_up(processes: list[Process]) -> None:
 def begun_well(attempts: list[Begun], journals: dict[str, Told]) -> None:
     """Nothing was begun before it was recorded, nor after the end, nor twice where that is forbidden."""
     once: dict[str, str] = {}
+    never = {child for said in journals.values() for child in said.never_begun}
+    done = {begun.request.run for begun in attempts} & never
+    assert not done, f"calls were made for runs of which it was told that they were not begun: {done}"
     for begun in attempts:
         seq, _ = journals[begun.request.run].asked[begun.request.id]
         assert seq <= begun.seq, f"{begun.request.id} was begun before event {seq} was written"

@@ -21,6 +21,8 @@ class Families:
         """The graphs of child runs."""
         self.outlived: list[str] = []
         """Child runs that went on after the end of the run above."""
+        self.late: set[str] = set()
+        """Child runs that were written after it, by a process that had lost the run above without knowing it."""
 
     def graph_of(self, name: str) -> Graph:
         """The graph of a run that somebody started, or that another run uses."""
@@ -36,9 +38,15 @@ class Families:
         return graph
 
     def over(self, name: str) -> None:
-        """A run has just ended, or is there: a child ends before the run above does, and is not begun after its end."""
+        """A run has just ended, or is there: a child ends before the run above does, or is written too late."""
         runs = self._shelf.runs
+        parent = runs[name].parent
+        if parent and len(runs[name].events) == 1 and runs[parent].row.status != "running":
+            self._note(f"{name} is too late")
+            self.late.add(name)
         for other, found in runs.items():
-            if found.parent and found.row.status == "running" and runs[found.parent].row.status != "running":
+            if found.row.status != "running" or not found.parent or other in self.late:
+                continue
+            if runs[found.parent].row.status != "running":
                 self._note(f"{other} outlives {found.parent}, now that {name} is written")
                 self.outlived.append(other)

@@ -375,6 +375,8 @@ class World:
     def nobody_outlives(self) -> None:
         outlived = self.families.outlived
         assert not outlived, f"they outlive the run above: {outlived}"
+        left = [name for name in self.families.late if self.shelf.runs[name].row.status == "running"]
+        assert not left, f"they were written after the end of the run above, and nobody ends them: {left}"
 
     async def end(self) -> None:
         """Everybody dies; somebody comes much later, when everything is due, and brings each run to its end."""

@@ -36,7 +36,7 @@ from trellis.hosts.journal import Definitions, Loaded, beginning, existing, load
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun, Rested, heed
-from trellis.hosts.recovery import take_up_whole
+from trellis.hosts.recovery import end_unwanted, is_wanted, must_drive, take_up_whole
 from trellis.hosts.routing import router_of
 from trellis.hosts.rows import checked_id, checked_request, first_row, new_id
 from trellis.hosts.run import Outcome as Outcome
@@ -203,6 +203,8 @@ class Host:
             )
             if epoch is not None:
                 self._must_serve(name)
+                if above is not None and not step.state.closed:
+                    await must_drive(self._driver, above.run)
         if epoch is None:
             return row, None
         live = LiveRun(name, self._graphs.add(graph), router, step.state, epoch, row)
@@ -414,10 +416,14 @@ class Host:
             live = LiveRun(row.run, found.graph, self._router(found.graph), found.state, epoch, row, found=True)
             live.kept = found.kept
             live.secrets = known_secrets(found.graph, found.state, secrets, self._vault)
+            above = found.state.parent
+            wanted = not above or await is_wanted(self._driver, self._graphs, row.run, above)
             self._must_serve(row.run)
         self._admit(live)
         live.listeners.append(heed)  # so that it does not leave the memory before it is taken up whole
         try:
+            if not wanted:
+                await end_unwanted(self._driver, live, self._clock.now())
             await take_up_whole(self._driver, live, self._clock.now())
         except BaseException:
             live.end(HostClosed(live.id))  # taken up by half, it would wait for ever

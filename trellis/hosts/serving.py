@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from trellis.errors import HostClosed, RunOwned, StoreError, TrellisError, UnknownRun
-from trellis.hosts.clock import Clock
+from trellis.hosts.clock import LONGEST_ALARM_S, Clock
 from trellis.hosts.live import LiveRun, Rested
 from trellis.model.redaction import Redactor
 from trellis.stores.base import Store
@@ -106,17 +106,16 @@ class Serving:
         facts = {"run": run, "delay": delay, "reason": reason}
         log.warning("run '%s' cannot go on here, next try in %g s: %s", run, delay, reason, extra=facts)
 
-        until = self._clock.now() + delay
-
-        def over() -> None:
-            left = until - self._clock.now()
+        def wait(left: float) -> None:
+            """So long as alarms last, whatever the clock is set to meanwhile."""
             if left > 0:
-                self._clock.alarm(left, over)
+                part = min(left, LONGEST_ALARM_S)
+                self._clock.alarm(part, lambda: wait(left - part))
                 return
             self._put_off.discard(run)
             self._poke.set()
 
-        self._clock.alarm(delay, over)
+        wait(delay)
 
     async def _serve(self) -> None:
         while True:
