@@ -166,7 +166,10 @@ async def _step(host: Host, gate: Gate, clock: ManualClock, chance: Random, seen
         ways += [("child", run, gate.ended[key]) for key in sorted(run.state.open.keys() & gate.ended.keys())]
         ways += [("ask", run, question) for question in run.questions]
         ways += [("uncertain", run, call) for call in run.uncertain]
-        ways += [("time", run, min(timer.due for timer in run.state.timers.values()))] if run.state.timers else []
+    timed = [(timer.due, number) for number, run in enumerate(runs) for timer in run.state.timers.values()]
+    if timed:  # of all of them: what is due later comes later
+        due, number = min(timed)
+        ways.append(("time", runs[number], due))
     if chance.random() < 0.15 or not ways:
         ways.append(("signal", chance.choice(runs), chance.choice(("fault", "later", "later", "interrupt", "nothing"))))
     kind, run, what = chance.choice(ways)
@@ -195,6 +198,7 @@ async def _step(host: Host, gate: Gate, clock: ManualClock, chance: Random, seen
             async with asyncio.timeout(20):
                 while _due(host, clock.now()):
                     await asyncio.sleep(0.0002)
+                    clock.advance(0.0)  # what is due at once rings too
         else:
             await run.signal(what, signal_id=f"s{state.seq}", **({"why": "x"} if what == "fault" else {}))
     except (Refused, RunClosed) as error:
