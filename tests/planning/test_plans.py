@@ -290,6 +290,19 @@ def test_nothing_before_a_commit_is_undone() -> None:
     }  # fmt: skip
 
 
+def test_what_a_state_does_may_fail_whatever_has_completed_beside_it() -> None:
+    nodes = {
+        "a": {"do": "t", "undo": {"do": "gone"}, "set": {"add": ["S"]}, "to": "b"},
+        "b": {"wait": {"time": "1s"}, "to": "$end"},
+    }
+    states = {"S": {"entered": {"do": "t"}}}
+    failing = plan(graph(nodes, states=states, catch={"*": "$rollback"}), fail_at="S.entered").failing
+    assert failing is not None
+    assert [(step.of, [one.node for one in step.steps]) for step in failing.undone if isinstance(step, Together)] == [
+        ("states", ["a"])
+    ]
+
+
 def test_an_error_that_is_caught_undoes_nothing_unless_a_rollback_comes_later() -> None:
     failing = plan(saga(), fail_at="e", code="stale").failing
     assert failing is not None

@@ -70,6 +70,8 @@ class Undoing:
             own = self._own(name, sure=False) if name in done else [late] if late is not None else []
             steps += own
         beside = [step for name in self._walk.beside for step in self._all_of(name)]
+        if region:  # what a state does goes on beside the whole graph
+            beside += self._all_of("")
         if beside:
             steps.append(Together("states", _flat(beside)))
         return Answer(tuple(reversed(steps)), tuple(Kept(node, why) for node, why in self._kept.items()))
