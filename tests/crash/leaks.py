@@ -85,7 +85,9 @@ def level(seen: list[Held], *, slack_kb: int) -> str:
     """Fails where something grows; what was held at the end, in words. The first third is for warming up."""
     warm, last = seen[len(seen) // 3], seen[-1]
     assert (last.owned, last.live) == (0, 0), f"runs that have ended are held: {last}"
-    assert (last.files, last.threads, last.tasks) == (warm.files, warm.threads, warm.tasks), f"{warm} / {last}"
+    # Fewer may be left: threads of tests before this one end when nobody has needed them for a while.
+    grown = [name for name in ("files", "threads", "tasks") if getattr(last, name) > getattr(warm, name)]
+    assert not grown, f"{grown} grew: {warm} / {last}"
     assert last.memory_kb <= warm.memory_kb + slack_kb, f"memory grew from {warm.memory_kb} to {last.memory_kb} KB"
     assert last.log_kb <= 16_384, f"the log of the store has {last.log_kb} KB"
     return "memory, files, threads, tasks and leases level"
