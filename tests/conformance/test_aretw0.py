@@ -56,6 +56,7 @@ BETTER: dict[str, dict[str, Any]] = {
 """What is otherwise here, on purpose."""
 
 
+@pytest.mark.covers("TR09")
 @pytest.mark.parametrize("case", [case for case in ALL if case.name not in NOT_RUN], ids=lambda case: case.name)
 def test_a_project_does_here_what_it_did_there(case: Case, tmp_path: Path) -> None:
     more = ["--ask-tools"] if case.name in ASKED else []

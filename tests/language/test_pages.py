@@ -33,6 +33,7 @@ def test_a_page_has_options_an_example_and_bad_input(page: Path) -> None:
     assert any(example.rows for example in examples(page))
 
 
+@pytest.mark.covers("TR09")
 @pytest.mark.parametrize("example", ALL, ids=lambda example: example.id)
 def test_the_example_goes_as_its_golden_trace_tells(example: Example, tmp_path: Path) -> None:
     path = written(example, tmp_path, example.text)
