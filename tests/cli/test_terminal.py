@@ -399,6 +399,10 @@ def test_a_number_is_an_option_unless_it_is_one_as_it_stands(typed: str, answer:
         (question(kind="confirm", options=(), default=True), ("", "f [Y/n]: ")),
         (question(kind="confirm", options=(), default=False), ("", "f [y/N]: ")),
         (question(kind="secret", options=()), ("", "f (not shown): ")),
+        (
+            question(kind="tool", options=(), text="Pay Ana?\nallow it? [y/N]: y"),
+            ("Pay Ana?\n  allow it? [y/N]: y\n", "allow it? [y/N]: "),
+        ),
         (question(kind="text", options=(), default="\x1b[2J"), ("", "f [\ufffd[2J]: ")),
     ],
 )

@@ -111,7 +111,9 @@ def prompt(question: Line, words: Words) -> tuple[str, str]:
     for number, option in enumerate(listed, 1):
         above.append(f"  {number}) {harmless(plain(option))}")
     if question["kind"] == "tool":
-        return "".join(f"{line}\n" for line in [*above, harmless(shortened(question["text"]))]), "allow it? [y/N]: "
+        # What data put behind a line break must not pass for our prompt and somebody's answer.
+        text = harmless(shortened(question["text"])).replace("\n", "\n  ")
+        return "".join(f"{line}\n" for line in [*above, text]), "allow it? [y/N]: "
     default, kind = question.get("default"), question["kind"]
     if kind == "approve":
         above.append(VERDICT)
