@@ -18,7 +18,7 @@ from trellis.errors import ActionError, Refused, RunClosed
 from trellis.hosts.live import LiveRun
 from trellis.hosts.local import Host
 from trellis.hosts.run import Run
-from trellis.model.actions import CallTool, Emit, StartChild
+from trellis.model.actions import CallTool, Emit, Response, StartChild
 from trellis.model.events import ActionCompleted, ActionFailed, Event
 from trellis.model.values import Value
 from trellis.stores.base import RunRow, Store
@@ -60,7 +60,7 @@ class Gate:
             del self.waiting[request.id]
 
     def hold(self, host: Host) -> None:
-        """Hear of child runs what this gate lets through."""
+        """Hear of child runs what this gate lets through, and of signals that are sent at once one after the other."""
         children = host._driver.children
         post = children._post
 
@@ -69,6 +69,14 @@ class Gate:
             self.ended[event.request] = lambda: post(run, event, reply, secret)
 
         children._post = held
+        attempts, turn = host._driver._attempts, asyncio.Lock()
+        deliver = attempts._deliver
+
+        async def one_by_one(sender: LiveRun, request: Emit) -> Response:
+            async with turn:
+                return await deliver(sender, request)
+
+        attempts._deliver = one_by_one
 
 
 def family(host: Host) -> list[Run]:
