@@ -12,7 +12,8 @@ from trellis.model.documents import Document, Step
 from trellis.model.graph import Definition, Escalation, Node, Remind
 from trellis.model.problems import Problem, Severity
 from trellis.model.states import DeclaredState, StateDef
-from trellis.model.types import Type
+from trellis.model.types import Type, fit
+from trellis.model.values import Value
 
 Steps = tuple[Step, ...]
 
@@ -228,6 +229,17 @@ class View:
     def is_included(self, steps: Steps) -> bool:
         """Whether these are steps in another document."""
         return bool(steps) and steps[0] in self._included
+
+    def misfit(self, name: str, value: Value) -> str | None:
+        """Why this value cannot be given to a declared field; None where it can, as far as is known before it runs."""
+        try:
+            stored = fit(self.fields[name], value)
+        except ValueError as error:
+            return f"field '{name}': {error}"
+        check = self.definition.fields[name].check
+        if check is not None and self.language.refuses(check, stored):
+            return f"the value of field '{name}' does not pass its check `{check}`"
+        return None
 
     def problem(
         self,

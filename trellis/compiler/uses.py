@@ -16,8 +16,7 @@ from trellis.compiler.sites import Site, Steps, View
 from trellis.compiler.states import MARK
 from trellis.model.graph import Definition, Use
 from trellis.model.problems import Problem
-from trellis.model.types import fit
-from trellis.model.values import Value
+from trellis.model.values import Value, has_template
 
 
 class Found(NamedTuple):
@@ -96,16 +95,10 @@ def _fits(view: View, other: View, name: str, value: Value, steps: Steps, scope:
         for reason in view.language.faults("template", value, scope, wants):
             if reason not in view.language.faults("template", value, scope, None):
                 yield view.problem("E402", f"field '{name}': {reason}", steps)
-    elif not _has_template(value):
-        try:
-            stored = fit(wants, value)
-        except ValueError as error:
-            yield view.problem("E402", f"field '{name}': {error}", steps)
-            return
-        check = other.definition.fields[name].check
-        if check is not None and view.language.refuses(check, stored):
-            message = f"the value of field '{name}' does not pass its check `{check}`"
-            yield view.problem("E402", message, steps)
+    elif not has_template(value):
+        misfit = other.misfit(name, value)
+        if misfit is not None:
+            yield view.problem("E402", misfit, steps)
 
 
 def _secret(view: View, use: Use, value: Value, steps: Steps, *, secret: bool) -> Iterator[Problem]:
@@ -127,10 +120,3 @@ def _reads(view: View, value: Value, names: set[str]) -> bool:
         return bool((parsed.names | parsed.soft_names) & names)
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(_reads(view, part, names) for part in parts)
-
-
-def _has_template(value: Value) -> bool:
-    if isinstance(value, str):
-        return "{{" in value
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(map(_has_template, parts))

@@ -13,7 +13,7 @@ from trellis.errors import ExpressionError
 from trellis.model.graph import Call, Definition, Field, Graph, Node
 from trellis.model.saying import Saying, best
 from trellis.model.types import Type, fitter, parse_type
-from trellis.model.values import Value
+from trellis.model.values import Value, has_template
 
 if TYPE_CHECKING:
     from trellis.engine.declared import Declared
@@ -168,7 +168,7 @@ class Program:
         """The closure of a map whose texts may hold `{{ }}`; None where it holds nothing at all."""
         if not data:
             return None
-        if not _has_template(data):
+        if not has_template(data):
             return lambda _scope: data
         from trellis.expr.template import compile_value
 
@@ -206,14 +206,6 @@ def _text(said: Value, template: str) -> str:
         return text_of(said)
     except Fault as fault:
         raise ExpressionError(template, str(fault)) from None
-
-
-def _has_template(data: Value) -> bool:
-    if isinstance(data, str):
-        return "{{" in data
-    if isinstance(data, dict):
-        return any(map(_has_template, data.values()))
-    return isinstance(data, list) and any(map(_has_template, data))
 
 
 def program_of(graph: Graph) -> Program:

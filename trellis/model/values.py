@@ -1,4 +1,4 @@
-"""What a value may be: JSON, and nothing that JSON, PostgreSQL or a 64-bit reader could not keep."""
+"""What a value may be: JSON, and nothing that JSON, PostgreSQL or a 64-bit reader could not keep; and what can be told of one."""
 
 from __future__ import annotations
 
@@ -159,3 +159,12 @@ def _finite(value: Any) -> bool:
     if kind is list or kind is tuple:
         return all(map(_finite, value))
     return True
+
+
+def has_template(value: Value) -> bool:
+    """Whether some text in it may hold `{{ }}`."""
+    if isinstance(value, str):
+        return "{{" in value
+    if isinstance(value, dict):
+        return any(map(has_template, value.values()))
+    return isinstance(value, list) and any(map(has_template, value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from trellis.model.graph import TARGETS, Body, Node
@@ -103,18 +103,16 @@ class Undoing:
         always = _on_every_way(follows, (start, False), SINK)
         if any(kind == "undo" for name in names for kind, _, _ in self._walk.seen[name].ways):
             always = set()  # an edge on the way may have undone it before
-        places = {name: place for place, name in enumerate(names)}
-        numbered = [[places[to] for to in self._next(name) if to in places] for name in names]
         steps: list[Step] = []
-        for part in components(numbered):
+        for members, loops in self._parts(names):
             some: list[Step] = []
-            for name in (names[number] for number in sorted(part.members)):
+            for name in members:
                 point = (name, True)
-                if (name, False) not in coming or (name in goals and not part.loops):
+                if (name, False) not in coming or (name in goals and not loops):
                     continue
                 if point in coming:
                     survives = any(one in lasting for one in follows.get(point, ()))
-                    sure = point in always and point not in cut and not part.loops
+                    sure = point in always and point not in cut and not loops
                     self._note(name, survives=survives, commits=committing)
                     if survives:
                         some += self._inside(self._nodes[name]) + self._own(name, sure=sure)
@@ -122,7 +120,7 @@ class Undoing:
                     some += self._inside(self._nodes[name])
                     late = self._late(name)
                     some += [late] if late is not None else []
-            steps += [Together("loop", _flat(some))] if part.loops and some else some
+            steps += [Together("loop", _flat(some))] if loops and some else some
         return steps
 
     def _follows(self, names: list[str]) -> dict[Point, set[Point]]:
@@ -136,6 +134,12 @@ class Undoing:
                 if to not in TARGETS:
                     follows.setdefault((name, kind in ("edge", "undo")), set()).add((to, False))
         return follows
+
+    def _parts(self, names: list[str]) -> Iterator[tuple[list[str], bool]]:
+        """These nodes in an order in which they can complete: those that loop together as one, and whether they do."""
+        places = {name: place for place, name in enumerate(names)}
+        for part in components([[places[to] for to in self._next(name) if to in places] for name in names]):
+            yield [names[number] for number in sorted(part.members)], part.loops
 
     def _next(self, name: str) -> list[str]:
         return [to for _, to, _ in self._walk.seen[name].ways]
@@ -158,16 +162,13 @@ class Undoing:
 
     def _all_of(self, region: str) -> list[Step]:
         """All that may complete in a region, the first first; nothing of it is sure."""
-        names = self._of.get(region, [])
-        places = {name: place for place, name in enumerate(names)}
-        numbered = [[places[to] for to in self._next(name) if to in places] for name in names]
         steps: list[Step] = []
-        for part in components(numbered):
+        for members, loops in self._parts(self._of.get(region, [])):
             some: list[Step] = []
-            for name in (names[number] for number in sorted(part.members)):
+            for name in members:
                 self._note(name, survives=True, commits=[])
                 some += self._inside(self._nodes[name]) + self._own(name, sure=False)
-            steps += [Together("loop", _flat(some))] if part.loops and some else some
+            steps += [Together("loop", _flat(some))] if loops and some else some
         return steps
 
     def _own(self, name: str, *, sure: bool) -> list[Step]:

@@ -8,7 +8,7 @@ from typing import Any
 from trellis.compiler.sites import Steps, View
 from trellis.model.graph import Schedule
 from trellis.model.problems import Problem
-from trellis.model.types import fit
+from trellis.model.values import has_template
 
 SHORTEST_S = 1.0
 
@@ -84,16 +84,10 @@ def _fields(view: View, name: str, schedule: Schedule, steps: Steps) -> Iterator
             message = f"secret field '{field}' cannot be given here: it would stand here in clear"
             yield view.problem("E223", message, place, key=True, hint="give the field from: env:NAME")
             continue
-        try:
-            stored = fit(view.fields[field], value)
-        except ValueError as error:
-            yield view.problem("E223", f"field '{field}': {error}", place)
-            continue
-        if declared.check is not None and view.language.refuses(declared.check, stored):
-            yield view.problem(
-                "E223", f"the value of field '{field}' does not pass its check `{declared.check}`", place
-            )
-        elif _is_template(value):
+        reason = view.misfit(field, value)
+        if reason is not None:
+            yield view.problem("E223", reason, place)
+        elif has_template(value):
             hint = "write the value itself, or compute it in the first node"
             yield view.problem(
                 "E223", f"the value of field '{field}' holds `{{{{`, and is taken as it is", place, hint=hint
@@ -107,10 +101,3 @@ def _fields(view: View, name: str, schedule: Schedule, steps: Steps) -> Iterator
             yield view.problem(
                 "E223", message, steps, key=True, hint=f"add with: {{{field}: …}}, or give the field a default"
             )
-
-
-def _is_template(value: Any) -> bool:
-    if isinstance(value, str):
-        return "{{" in value
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_is_template(part) for part in parts)
