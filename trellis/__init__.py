@@ -8,6 +8,7 @@ The packages, in the order in which data flows:
     loaders     text -> located documents
     compiler    documents -> graph
     project     files -> graphs
+    authoring   files as they are written -> edits: formatting, renaming
     machine     relation machines inside a program: handlers, queue, waits
     engine      graph + state + event -> state + requests
     stores      events -> journal

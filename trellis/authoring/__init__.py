@@ -1,0 +1,1 @@
+"""What is done to documents while they are written: formatted, renamed. Texts in, edits out; the files are the caller's."""
