@@ -90,8 +90,9 @@ soak: $(DEV) ## run the tests that take minutes
 	@echo "== pytest, soak tests only"
 	@$(BIN)/python -m pytest -m soak
 
-docs: $(DEV) ## regenerate docs/coverage.md from the marks in the tests
+docs: $(DEV) ## regenerate docs/coverage.md from the marks in the tests, and the tables of docs/problems.md from their pages
 	@$(BIN)/python -m tests.tooling.coverage
+	@$(BIN)/python -m tests.tooling.problem_table
 
 clean: ## remove .venv, builds and caches; runs under .trellis stay
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .trellis/cache

@@ -14,6 +14,7 @@ The packages, in the order in which data flows:
     stores      events -> journal
     dispatch    one request -> one attempt -> one report
     render      graph + state -> pictures
+    pages       code of a problem -> what it means
     hosts       close the loop: apply, append, dispatch
     testing     promises of the ports, as suites; a clock to turn by hand
     cli         the command line

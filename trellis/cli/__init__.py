@@ -24,6 +24,7 @@ COMMANDS = {
     "schedule": "See when schedules fire, and what they did.",
     "db": "The format of a store, and keys for secrets.",
     "validate": "Check documents; every problem, with its place.",
+    "explain": "Say what the code of a problem means.",
     "plan": "Show what a run would do, without doing it.",
     "graph": "Draw a graph, or where a run of it is.",
     "import": "Make a graph of a project of another system.",

@@ -99,7 +99,7 @@ def _compiled(view: View, *, whole: bool | None = None, given: Collection[str] =
     flow = Flow(view)
     view.unset, view.unproved = unset(flow), unproved(flow, given)
     # The ways on of a node are those of its handlers too, and their texts are looked at for each of them.
-    problems = sorted({problem for rule in RULES for problem in rule(view)})
+    problems = sorted({problem for rule in RULES for problem in rule.check(view)})
     whole = not view.torn() and not view.open if whole is None else whole and not view.open
     if not whole or any(problem.severity == "error" for problem in problems):
         return Compiled(None, problems, view)

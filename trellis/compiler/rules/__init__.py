@@ -1,8 +1,12 @@
-"""What is checked, as a list: one rule a module, each from the resolved view to problems, none aware of another."""
+"""What is checked, as a list: one rule a module, each from the resolved view to problems, none aware of another.
+
+A rule names its codes in `CODES`. An `E…` is an error, a `W…` a warning; what each means is in trellis/pages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from trellis.compiler.rules import (
     awaited,
@@ -44,42 +48,52 @@ from trellis.compiler.rules import (
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
-Rule = Callable[[View], Iterator[Problem]]
+
+class Rule(Protocol):
+    """A module that checks one thing."""
+
+    @property
+    def CODES(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
+        """The codes of its problems."""
+
+    def check(self, view: View) -> Iterator[Problem]:
+        """Every problem of its codes in a view."""
+
 
 RULES: tuple[Rule, ...] = (
-    targets.check,
-    tools.check,
-    retries.check,
-    fields.check,
-    signals.check,
-    reserved.check,
-    questions.check,
-    reminders.check,
-    undoing.check,
-    ends.check,
-    idle.check,
-    joins.check,
-    declarations.check,
-    reachable.check,
-    dead_ends.check,
-    unset.check,
-    fallbacks.check,
-    loops.check,
-    parallel_writes.check,
-    expressions.check,
-    saves.check,
-    secrets.check,
-    languages.check,
-    brought.check,
-    schemas.check,
-    state_names.check,
-    one_name.check,
-    contradictions.check,
-    impossible_sets.check,
-    rivals.check,
-    awaited.check,
-    moments.check,
-    vain_waits.check,
-    migrations.check,
-    schedules.check,
+    targets,
+    tools,
+    retries,
+    fields,
+    signals,
+    reserved,
+    questions,
+    reminders,
+    undoing,
+    ends,
+    idle,
+    joins,
+    declarations,
+    reachable,
+    dead_ends,
+    unset,
+    fallbacks,
+    loops,
+    parallel_writes,
+    expressions,
+    saves,
+    secrets,
+    languages,
+    brought,
+    schemas,
+    state_names,
+    one_name,
+    contradictions,
+    impossible_sets,
+    rivals,
+    awaited,
+    moments,
+    vain_waits,
+    migrations,
+    schedules,
 )

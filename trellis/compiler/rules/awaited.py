@@ -9,6 +9,8 @@ from trellis.compiler.relations import Relations
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("W508",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """A warning for each state in a `wait` or `upon` that never comes, and each `wait` for states that exclude each other."""

@@ -8,6 +8,8 @@ from trellis.compiler.sites import Site, Text, View
 from trellis.model.graph import Definition, Node
 from trellis.model.problems import Problem
 
+CODES = ("W308",)
+
 BRINGS = {"error": "catch", "signal": "upon"}
 """Name -> the way that brings it."""
 

@@ -14,6 +14,8 @@ from trellis.compiler.sites import Declared, View
 from trellis.compiler.walks import rounds
 from trellis.model.problems import Problem
 
+CODES = ("E504", "W505")
+
 APART = "they cannot be active together"
 DROP = "drop one of the two"
 SHOWN = 5

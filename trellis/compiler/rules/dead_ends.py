@@ -8,6 +8,8 @@ from trellis.compiler.sites import View
 from trellis.compiler.ways import may_lead
 from trellis.model.problems import Problem
 
+CODES = ("E302",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each node that, once done, has nowhere to go."""

@@ -12,6 +12,8 @@ from trellis.compiler.sites import Steps, View
 from trellis.model.problems import Problem
 from trellis.model.types import Type, describe, fit, parse_type
 
+CODES = ("E219",)
+
 FROM = "env:"
 UNSECRET = {
     "default": "it would stand here in clear",

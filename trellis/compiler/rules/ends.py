@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("E216",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each `end` inside a body."""

@@ -8,6 +8,8 @@ from trellis.compiler.scopes import Scope, Scopes
 from trellis.compiler.sites import Text, View
 from trellis.model.problems import Problem
 
+CODES = ("E211", "E401", "E402", "E403")
+
 PLACES = {
     "error": "only known in a node that `catch` leads to",
     "signal": "only known in a node that `upon` leads to",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("W304", "W307")
+
 NO_EDGE = "no_edge"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import Site, Steps, View
 from trellis.model.problems import Problem
 
+CODES = ("E211",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each unknown field that an `ask`, a `save`, a `set` or `needs` names."""

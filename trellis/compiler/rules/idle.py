@@ -8,6 +8,8 @@ from trellis.compiler.sites import Site, Steps, View
 from trellis.model.graph import Verb
 from trellis.model.problems import Problem
 
+CODES = ("E217",)
+
 BELONGS: dict[str, tuple[Verb, ...]] = {
     "with": ("do", "use"),
     "retry": ("do", "use", "emit"),

@@ -8,6 +8,8 @@ from trellis.compiler.relations import Relations
 from trellis.compiler.sites import Site, View
 from trellis.model.problems import Problem
 
+CODES = ("E505",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each state that a `set` adds in vain. Contradictions of the states themselves are told of where they are."""

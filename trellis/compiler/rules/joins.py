@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("E218",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each join that no outcome of its branches could satisfy, and each `all` or `race` without a branch."""

@@ -9,6 +9,8 @@ from trellis.compiler.sites import Site, Steps, View, notices
 from trellis.model.problems import Problem
 from trellis.model.saying import Saying, languages, parts
 
+CODES = ("E224", "W310")
+
 
 def check(view: View) -> Iterator[Problem]:
     """An error for a language that a text has twice; a warning for each text that lacks one that others have."""

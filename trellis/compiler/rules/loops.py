@@ -9,6 +9,8 @@ from trellis.compiler.walks import rounds
 from trellis.model.graph import Node
 from trellis.model.problems import Problem
 
+CODES = ("E305", "W305")
+
 SHOWN = 5
 """How many nodes of a loop are named."""
 

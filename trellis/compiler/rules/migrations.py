@@ -8,6 +8,8 @@ from typing import Any
 from trellis.compiler.sites import Steps, View
 from trellis.model.problems import Problem
 
+CODES = ("E222",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each entry that could never move a run."""

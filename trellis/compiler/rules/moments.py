@@ -11,6 +11,8 @@ from trellis.model.dates import read_moment
 from trellis.model.problems import Problem
 from trellis.model.types import describe
 
+CODES = ("E207", "E402")
+
 MOMENTS = frozenset(("time", "string", "integer", "number", "any"))
 """Kinds of values that may be a moment."""
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("E502",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each node of the graph that is named as a state is."""

@@ -12,6 +12,8 @@ from trellis.compiler.sites import Site, Steps, View
 from trellis.model.graph import END, Node
 from trellis.model.problems import Problem
 
+CODES = ("W306",)
+
 Writes = dict[str, tuple[Steps, bool]]
 """Field -> the first place in a body that writes it, and whether that is a key."""
 

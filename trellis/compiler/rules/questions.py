@@ -14,6 +14,8 @@ from trellis.model.graph import Ask
 from trellis.model.problems import Problem
 from trellis.model.types import Type, describe, fit, found
 
+CODES = ("E214", "W309")
+
 STRING = Type("string")
 TAKES = {
     "text": ("string", "time", "duration", "any"),

@@ -10,6 +10,8 @@ from trellis.compiler.walks import reach
 from trellis.compiler.ways import entries, may_lead, targets
 from trellis.model.problems import Problem
 
+CODES = ("E301",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each part of a region that nothing leads to. A lost part that may have led on silences its region."""

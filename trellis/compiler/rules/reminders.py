@@ -10,6 +10,8 @@ from trellis.model.durations import format_duration
 from trellis.model.graph import Escalation
 from trellis.model.problems import Problem
 
+CODES = ("E214", "E226", "W312")
+
 
 def check(view: View) -> Iterator[Problem]:
     """The problems of each `remind`, `escalate` and `heartbeat`."""

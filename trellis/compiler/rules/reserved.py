@@ -8,6 +8,8 @@ from keyword import iskeyword
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("E213",)
+
 GIVEN = {
     "item": "the item inside an `each`",
     "index": "the place of an item inside an `each`",

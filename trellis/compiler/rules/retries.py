@@ -8,6 +8,8 @@ from typing import Any
 from trellis.compiler.sites import Steps, View
 from trellis.model.problems import Problem
 
+CODES = ("E210",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each retry, of a node or of an undo, that would go on for ever."""

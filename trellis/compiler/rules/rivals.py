@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("W507",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """A warning for each auto state that an earlier one, which has no `enter_if`, removes and is removed by."""

@@ -12,6 +12,8 @@ from trellis.compiler.sites import Site, View
 from trellis.model.problems import Problem
 from trellis.model.types import Type, describe
 
+CODES = ("E402",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each `all`, `race`, `each` or `wait` whose field can never take what it gives."""

@@ -10,6 +10,8 @@ from trellis.model.graph import Schedule
 from trellis.model.problems import Problem
 from trellis.model.values import has_template
 
+CODES = ("E211", "E223")
+
 SHORTEST_S = 1.0
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
+CODES = ("E201", "E506")
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each name in `extends` or `schema` that gives no states, or more than that."""

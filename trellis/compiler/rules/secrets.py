@@ -8,6 +8,8 @@ from trellis.compiler.sites import Site, Steps, Text, View
 from trellis.expr.template import Template
 from trellis.model.problems import Problem
 
+CODES = ("E404",)
+
 HINT = "its value is known only where a tool is called"
 NULLS = ("null", "None")
 

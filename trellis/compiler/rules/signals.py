@@ -8,6 +8,8 @@ from typing import Any
 from trellis.compiler.sites import Steps, View
 from trellis.model.problems import Problem
 
+CODES = ("E212", "E217")
+
 INTERRUPT = "interrupt"
 
 

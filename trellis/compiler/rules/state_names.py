@@ -9,6 +9,8 @@ from trellis.compiler.sites import Mention, View
 from trellis.model.mixins import MIXINS
 from trellis.model.problems import Problem, did_you_mean
 
+CODES = ("E501", "E503")
+
 MOVES = "a state never moves a run, it can only `require` a node"
 NO_NODES = {
     "add": MOVES,

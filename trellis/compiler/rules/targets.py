@@ -9,6 +9,8 @@ from trellis.compiler.sites import Reference, Region, View
 from trellis.model.graph import TARGETS
 from trellis.model.problems import Problem, did_you_mean
 
+CODES = ("E204",)
+
 TARGET_LIST = "$end, $fail or $rollback"
 
 

@@ -9,6 +9,8 @@ from trellis.compiler.sites import Site, Steps, View, notices
 from trellis.model.graph import Call
 from trellis.model.problems import Problem
 
+CODES = ("E205",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each unknown tool of each call, here or in an undo."""

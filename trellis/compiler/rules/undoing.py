@@ -8,6 +8,8 @@ from trellis.compiler.sites import View
 from trellis.model.graph import TARGETS
 from trellis.model.problems import Problem
 
+CODES = ("E215",)
+
 
 def check(view: View) -> Iterator[Problem]:
     """One problem for each `undo: true` on an edge in a body, or on an edge that leads to no node."""

@@ -8,6 +8,8 @@ from trellis.compiler.rules.fields import written
 from trellis.compiler.sites import Unset, View
 from trellis.model.problems import Problem
 
+CODES = ("W303", "E306")
+
 SHOWN = 7
 """How many nodes of a path are shown."""
 

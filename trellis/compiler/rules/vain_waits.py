@@ -12,6 +12,8 @@ from trellis.compiler.rules.fields import written
 from trellis.compiler.sites import Region, Site, View
 from trellis.model.problems import Problem
 
+CODES = ("W311",)
+
 BROUGHT = frozenset(("error", "signal"))
 """Names that come with the way to a node, and stay as they are."""
 
