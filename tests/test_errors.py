@@ -16,6 +16,12 @@ SAID: list[tuple[TrellisError, str, int]] = [
         "a.yaml:1:1: E101 one\na.yaml:2:1: E102 two",
         3,
     ),
+    (errors.Unreadable("a.yaml", "it is a folder"), "cannot read 'a.yaml': it is a folder", 3),
+    (
+        errors.Unreadable("a.yaml", "it is a folder", "name a file in it"),
+        "cannot read 'a.yaml': it is a folder (name a file in it)",
+        3,
+    ),
     (errors.ExpressionError("a / b", "division by zero"), "cannot evaluate `a / b`: division by zero", 1),
     (errors.ReplayError("r", 7, "no such node"), "run 'r' cannot be replayed at event 7: no such node", 1),
     (errors.ActionError("full"), "full", 1),

@@ -39,7 +39,7 @@ def no_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("this was compiled before")
 
-    monkeypatch.setattr("trellis.project.loading._compile", refuse)
+    monkeypatch.setattr("trellis.project.workspace.Workspace.compile", refuse)
 
 
 def test_a_graph_is_compiled_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

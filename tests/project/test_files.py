@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from trellis.errors import Unreadable
 from trellis.project import find_root
-from trellis.project.files import Unreadable, read_file
+from trellis.project.files import read_file
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(Unreadable) as caught:
         read_file(path)
-    return str(caught.value).removeprefix(str(path))
+    return str(caught.value).removeprefix(f"cannot read '{path}'")
 
 
 @pytest.mark.parametrize("marker", ["pyproject.toml", "trellis.toml", ".git"])
@@ -40,20 +41,16 @@ def test_a_relative_path_is_looked_up_from_where_one_is(tmp_path: Path, monkeypa
 
 
 def test_an_absent_file_is_a_problem_at_its_first_line(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "no.yaml") == (
-        ":1:1: E100 cannot read this file: no such file or directory (check the path)"
-    )
+    assert refusal(tmp_path / "no.yaml") == (": no such file or directory (check the path)")
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == ":1:1: E100 cannot read this file: it is a folder (name a file in it)"
+    assert refusal(tmp_path) == ": it is a folder (name a file in it)"
 
 
 def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe") == (
-        ":1:1: E100 cannot read this file: it is no plain file (write the graph to a file first)"
-    )
+    assert refusal(tmp_path / "pipe") == (": it is no plain file (write the graph to a file first)")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -61,20 +58,18 @@ def test_a_file_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "g.yaml"
     path.touch()
     path.chmod(stat.S_IWUSR)
-    assert refusal(path) == ":1:1: E100 cannot read this file: permission denied"
+    assert refusal(path) == ": permission denied"
 
 
 def test_a_path_that_no_file_can_have_is_a_problem() -> None:
-    with pytest.raises(
-        Unreadable, match=r"^g\0\.yaml:1:1: E100 cannot read this file: embedded null byte \(check the path\)$"
-    ):
+    with pytest.raises(Unreadable, match=r"^cannot read 'g\0\.yaml': embedded null byte \(check the path\)$"):
         read_file("g\0.yaml")
 
 
 def test_links_that_lead_round_in_a_circle_are_a_problem(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
     (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
-    assert refusal(tmp_path / "a.yaml").startswith(":1:1: E100 cannot read this file: ")
+    assert refusal(tmp_path / "a.yaml").startswith(": ")
 
 
 def test_no_link_leads_out_of_the_project(tmp_path: Path) -> None:
@@ -85,9 +80,7 @@ def test_no_link_leads_out_of_the_project(tmp_path: Path) -> None:
     (outside / "g.yaml").write_text("trellis: 1")
     (project / "g.yaml").symlink_to(outside / "g.yaml")
     (project / "sub").symlink_to(outside)
-    told = (
-        f":1:1: E100 cannot read this file: it leads outside the project's root {project} (no path leaves the project)"
-    )
+    told = f": it leads outside the project's root {project} (no path leaves the project)"
     assert refusal(project / "g.yaml") == told
     assert refusal(project / "sub" / "g.yaml") == told
 

@@ -259,7 +259,7 @@ def test_a_graph_with_documents_is_compiled_once(project: Path, monkeypatch: pyt
     def refuse(*_: object) -> None:
         raise AssertionError("this was compiled before")
 
-    monkeypatch.setattr("trellis.project.loading._compile", refuse)
+    monkeypatch.setattr("trellis.project.workspace.Workspace.compile", refuse)
     assert load(project / "graphs" / "g.yaml").definition == cold.definition
 
 

@@ -2,6 +2,7 @@
 
     TrellisError
     ├── InvalidGraph          the documents have problems; all of them, with their places
+    ├── Unreadable            a loader has no document of that name, or cannot reach it
     ├── ExpressionError       an expression could not be evaluated on this data
     ├── ReplayError           a journal does not follow from its definition
     ├── ActionError           raised by an action to say how it failed; routes to `catch`
@@ -82,6 +83,7 @@ from trellis.errors.root import InvalidGraph as InvalidGraph
 from trellis.errors.root import Located as Located
 from trellis.errors.root import ReplayError as ReplayError
 from trellis.errors.root import TrellisError as TrellisError
+from trellis.errors.root import Unreadable as Unreadable
 from trellis.errors.root import UsageError as UsageError
 from trellis.errors.runs import AnswerNeeded as AnswerNeeded
 from trellis.errors.runs import FieldsNeeded as FieldsNeeded

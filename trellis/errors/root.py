@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
+from trellis.errors.words import bracketed
+
 
 class Located(Protocol):
     """What `InvalidGraph` needs of a problem: its one-line text."""
@@ -26,6 +28,16 @@ class InvalidGraph(TrellisError):
     def __init__(self, problems: Sequence[Located]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Unreadable(TrellisError):
+    """A loader has nothing to give under `name`; `reason` says why in a few words, `hint` what to try."""
+
+    exit_code = 3
+
+    def __init__(self, name: str, reason: str, hint: str = "") -> None:
+        self.name, self.reason, self.hint = name, reason, hint
+        super().__init__(f"cannot read '{name}': {reason}{bracketed(hint)}")
 
 
 class ExpressionError(TrellisError):

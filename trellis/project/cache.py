@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
 
 from trellis.model.graph import FORMAT, Graph
 from trellis.model.values import canonical, digest
-from trellis.project.including import unchanged
 
 KEPT = 256
 """How many entries a cache holds; with more, the oldest go."""
@@ -53,14 +52,14 @@ def _program() -> list[str]:
     return sorted(facts)
 
 
-def recall(folder: Path, key: str, source: str) -> Graph | None:
-    """The graph kept under `key`, or None; where its file names others, only while those are as they were."""
+def recall(folder: Path, key: str, source: str, unchanged: Callable[[Mapping[str, str]], bool]) -> Graph | None:
+    """The graph kept under `key`, or None; where its file names others, only while those are `unchanged`."""
     try:
         head, _, data = (folder / (key + _SUFFIX)).read_bytes().partition(b"\n")
         kept, graph_hash, *named = head.split(b" ", 2)
         if digest(b"".join([*named, data])) != kept.decode("ascii"):
             return None
-        if named and not unchanged(source, _digests.decode(named[0])):
+        if named and not unchanged(_digests.decode(named[0])):
             return None
         return Graph.decode(data, graph_hash.decode("ascii"), source=source)
     except (OSError, ValueError):

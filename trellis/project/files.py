@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from trellis.model.problems import Problem
+from trellis.errors import Unreadable
 
 MARKERS = ("pyproject.toml", "trellis.toml", ".git")
 """What the root of a project holds."""
 LARGEST = 32 * 1024 * 1024
 """Octets of the largest file that is read at all. Loaders have their own, lower limit, and tell of it."""
-
-
-class Unreadable(Exception):
-    """A file that cannot be read, as the problem it is; `reason` is that in a few words."""
-
-    def __init__(self, problem: Problem, reason: str) -> None:
-        self.problem, self.reason = problem, reason
-        super().__init__(str(problem))
+TRIES = 5
+"""How often a file is read that changes meanwhile."""
 
 
 def find_root(path: str | os.PathLike[str]) -> Path:
@@ -32,31 +27,84 @@ def find_root(path: str | os.PathLike[str]) -> Path:
 
 
 def read_file(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> bytes:
-    """The octets of a plain file inside its project, or inside the one at `root`. Raises Unreadable, with the problem."""
+    """The octets of a plain file inside its project, or inside the one at `root`. Raises Unreadable."""
     name = os.fspath(path)
     place = Path(os.path.abspath(name))
     try:
         real, around = place.resolve(), (find_root(place) if root is None else Path(root)).resolve()
         if not real.is_relative_to(around):
-            raise _unreadable(name, f"it leads outside the project's root {around}", "no path leaves the project")
+            raise Unreadable(name, f"it leads outside the project's root {around}", "no path leaves the project")
         kind = real.stat().st_mode
         if stat.S_ISDIR(kind):
-            raise _unreadable(name, "it is a folder", "name a file in it")
+            raise Unreadable(name, "it is a folder", "name a file in it")
         if not stat.S_ISREG(kind):
-            raise _unreadable(name, "it is no plain file", "write the graph to a file first")
-        with real.open("rb") as file:
-            return file.read(LARGEST)
+            raise Unreadable(name, "it is no plain file", "write the graph to a file first")
+        return _read_whole(real, name)
     except OSError as error:
         hint = "check the path" if isinstance(error, FileNotFoundError) else ""
-        raise _unreadable(name, _reason(error), hint) from error
+        raise Unreadable(name, _reason(error), hint) from error
     except (ValueError, RuntimeError) as error:  # a NUL in the path; links that lead round in a circle
-        raise _unreadable(name, str(error), "check the path") from error
-
-
-def _unreadable(path: str, reason: str, hint: str) -> Unreadable:
-    return Unreadable(Problem(path, 1, 1, "E100", "error", f"cannot read this file: {reason}", hint), reason)
+        raise Unreadable(name, str(error), "check the path") from error
 
 
 def _reason(error: OSError) -> str:
     text = error.strerror or type(error).__name__
     return text[:1].lower() + text[1:]
+
+
+def _read_whole(real: Path, name: str) -> bytes:
+    """The octets of a file as they were at one moment, as far as its times tell. Raises Unreadable, OSError."""
+    for _ in range(TRIES):
+        with real.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read(LARGEST)
+            after = os.fstat(file.fileno())
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            return data
+    raise Unreadable(name, "it changes while it is read", "try again once whoever writes it has finished")
+
+
+def files_below(root: str, under: str, suffixes: tuple[str, ...]) -> list[str]:
+    """The files whose names end so in the folder `under` of the one at `root`, and below; by POSIX path from there."""
+    found: list[str] = []
+    for folder in folders_below(root, under):
+        inside = "" if folder == root else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
+        with os.scandir(folder) as entries:
+            found += [
+                inside + entry.name
+                for entry in entries
+                if entry.name.endswith(suffixes) and not entry.name.startswith(".") and entry.is_file()
+            ]
+    return sorted(found)
+
+
+def folders_below(root: str, under: str = "") -> Iterator[str]:
+    """The folder `under` of the one at `root`, and those below it, the nearer ones first; each once, wherever links lead.
+
+    Left out is what is hidden, what is kept for programs (node_modules, __pycache__, virtual environments), what cannot
+    be read, and what is outside the root.
+    """
+    around = os.path.realpath(root)
+    waiting = [os.path.normpath(os.path.join(root, under))]
+    seen: set[str] = set()
+    above = os.path.realpath(waiting[0])
+    while above.startswith(os.path.join(around, "")):  # a link that leads to what it is in leads round in a circle
+        above = os.path.dirname(above)
+        seen.add(above)
+    for folder in waiting:
+        real = os.path.realpath(folder)
+        if real in seen or not (real == around or real.startswith(os.path.join(around, ""))):
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir() or entry.name == "pyvenv.cfg")
+        except OSError:
+            continue
+        if "pyvenv.cfg" in names:
+            continue
+        yield folder
+        waiting += [os.path.join(folder, name) for name in names if name not in _OTHERS and not name.startswith(".")]
+
+
+_OTHERS = frozenset(("node_modules", "__pycache__"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trellis.errors import UsageError
+from trellis.errors import Unreadable, UsageError
 from trellis.loaders.aretw0 import EXTENSIONS, Imported, Note, convert
-from trellis.project.files import Unreadable, read_file
+from trellis.project.files import read_file
 
 
 def import_aretw0(folder: str, file: str) -> Imported:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from trellis.errors import Unreadable
 from trellis.model.problems import Problem
-from trellis.model.values import digest
-from trellis.project.files import Unreadable, find_root, read_file
+from trellis.project.loaders import beside
 
 if TYPE_CHECKING:
     from trellis.compiler import Source
     from trellis.loaders import Reading
     from trellis.model.documents import Step
+    from trellis.project.readings import Readings
 
 MOST = 100
 """How many documents one may name, by whatever way."""
@@ -21,57 +21,45 @@ MOST = 100
 
 class Included:
     """What a document names: `named`, as the compiler takes it; the `problems` of what was read for it, sorted; and
-    `digests` of that by path, from the folder of the document."""
+    `documents`: the digest of each by name, "" where it cannot be read."""
 
-    __slots__ = ("digests", "named", "problems")
+    __slots__ = ("documents", "named", "problems")
 
     def __init__(self) -> None:
         self.named: Mapping[tuple[Step, ...], Source | str | None] = {}
         self.problems: list[Problem] = []
-        self.digests: dict[str, str] = {}
+        self.documents: dict[str, str] = {}
 
 
-def include(path: str, reading: Reading) -> Included:
-    """Read all documents that the one at `path` names. Raises nothing: what cannot be read is told where it is named."""
+def include(readings: Readings, name: str, reading: Reading) -> Included:
+    """Read all documents that the one called `name` names. Raises nothing: what cannot be read is told where it is named."""
     from trellis.compiler import Source
-    from trellis.loaders import files_named, read
+    from trellis.loaders import files_named
 
     assert reading.document is not None
-    included, root = Included(), str(find_root(path))
+    included = Included()
     first = Source(reading.document, reading.kind, reading.pruned)
-    known: dict[str, Source | str | None] = {os.path.abspath(path): first}
-    waiting = [first]
-    for source in waiting:
-        here = os.path.dirname(source.document.path)
+    known: dict[str, Source | str | None] = {name: first}
+    waiting = [(name, first)]
+    for around, source in waiting:
         for steps, written in files_named(source.document.data):
-            name = os.path.normpath(os.path.join(here, written))
-            place = os.path.abspath(name)
-            if place not in known:
+            other = beside(around, written)
+            if other not in known:
                 if len(known) > MOST:
                     source.named[steps] = f"more than {MOST} documents are named, by whatever way"
                     continue
+                included.documents[other] = readings.digest(other)
                 try:
-                    data = read_file(name, root)
+                    found = readings.reading(other)
                 except Unreadable as error:
-                    known[place] = error.reason
+                    known[other] = error.reason
                 else:
-                    included.digests[os.path.relpath(place, os.path.dirname(os.path.abspath(path)))] = digest(data)
-                    found = read(name, data)
                     included.problems += found.problems
-                    known[place] = None
+                    known[other] = None
                     if found.document is not None:
-                        other = known[place] = Source(found.document, found.kind, found.pruned)
-                        waiting.append(other)
-            source.named[steps] = known[place]
+                        beyond = known[other] = Source(found.document, found.kind, found.pruned)
+                        waiting.append((other, beyond))
+            source.named[steps] = known[other]
     included.named = first.named
     included.problems.sort()
     return included
-
-
-def unchanged(path: str, digests: Mapping[str, str]) -> bool:
-    """Whether the files that the document at `path` named then are as they were."""
-    here, root = os.path.dirname(path), str(find_root(path))
-    try:
-        return all(digest(read_file(os.path.join(here, name), root)) == before for name, before in digests.items())
-    except Unreadable:
-        return False

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Collection, Iterable, Iterator
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
 
-from trellis.errors import InvalidGraph
-from trellis.model.graph import Definition, Graph
+from trellis.errors import InvalidGraph, Unreadable
+from trellis.model.graph import Graph
 from trellis.model.problems import Problem
 from trellis.model.states import DeclaredState
+from trellis.model.values import digest
 from trellis.project.cache import folder_of, keep, key_of, recall
-from trellis.project.files import Unreadable, find_root, read_file
-from trellis.project.including import include
-
-INSTEAD = {
-    "test": "name the graph that it tests",
-    "state schema": "only graphs run: give it `nodes`",
-    "tool catalogue": "copy what you need into the `tools:` of a graph",
-}
-"""Kind of a document that is no graph -> what to do with it."""
-
-if TYPE_CHECKING:
-    from trellis.compiler import Compiled
-    from trellis.loaders import Reading
+from trellis.project.files import find_root
+from trellis.project.loaders import FileLoader, Loader, beside
+from trellis.project.workspace import Workspace, unreadable
 
 UNPROVED = "E306"
 """The code of a field that a node needs and that some path does not write."""
@@ -46,135 +38,119 @@ def _uncollected() -> Iterator[None]:
 
 @_uncollected()
 def load(
-    path: PathText, *, tools: Collection[str] | None = None, given: Collection[str] = (), cache: bool = True
+    path: PathText,
+    *,
+    tools: Collection[str] | None = None,
+    given: Collection[str] = (),
+    cache: bool = True,
+    loader: Loader | None = None,
 ) -> Graph:
     """The graph in the file at `path`; its `source` is the absolute path.
 
     `tools` are the names of actions that a host registers; None: any name may be one. `given` are the fields that the
-    start gives, so that a node may need them though nothing else writes them. Raises InvalidGraph with every
-    problem, warnings too, where there is an error; the same for a file that is absent or no graph.
+    start gives, so that a node may need them though nothing else writes them. With a `loader`, `path` is a name of
+    its, and only what files hold is kept in the cache. Raises InvalidGraph with every problem, warnings too, where
+    there is an error; the same for a file that is absent or no graph.
     """
-    name, source = os.fspath(path), os.path.abspath(path)
+    loader, name, called = _reached(path, loader)
+    files = loader if isinstance(loader, FileLoader) else None
+    if files is None or not cache:
+        return _made(Workspace(loader, tools=tools, shown=called), name, given)[0]
+    folder, source = folder_of(Path(files.root)), files.place(name)
     try:
-        data = read_file(path)
+        data = files.get(name)
     except Unreadable as error:
-        raise InvalidGraph([error.problem]) from error
-    folder = folder_of(find_root(path))
-    key = key_of(data, os.path.basename(name), tools) if cache else ""
-    graph = recall(folder, key, source) if cache else None
+        raise InvalidGraph([unreadable(called(name), error)]) from error
+    key = key_of(data, posixpath.basename(name), tools)
+    graph = recall(folder, key, source, lambda digests: _unchanged(files, name, digests))
     if graph is not None:
         return graph
-    definition, problems, named = _compile(name, data, tools)
-    if definition is None and given and all(found.code == UNPROVED for found in problems if found.severity == "error"):
-        definition, problems, named = _compile(
-            name, data, tools, given=given
-        )  # for this start alone, so it is not kept
-        cache = False
-    if definition is None:
-        raise InvalidGraph(problems)
-    graph = Graph(definition, source=source)
-    if cache:
-        keep(folder, key, graph, named)
+    graph, documents, kept = _made(Workspace(files, tools=tools, shown=called), name, given)
+    if kept and documents.pop(name) == digest(data):
+        around = posixpath.dirname(name) or "."
+        keep(folder, key, graph, {posixpath.relpath(other, around): known for other, known in documents.items()})
     return graph
 
 
+def _made(workspace: Workspace, name: str, given: Collection[str]) -> tuple[Graph, dict[str, str], bool]:
+    """The graph, all documents that it is made of, and whether it is good for every start. Raises InvalidGraph."""
+    made, good = workspace.compile(name), True
+    if made.definition is None and given:
+        errors = [found for found in made.problems if found.severity == "error"]
+        if all(found.code == UNPROVED for found in errors):
+            made, good = workspace.compile(name, given=given), False
+    if made.graph is None:
+        raise InvalidGraph(made.problems)
+    return made.graph, dict(made.documents), good
+
+
 @_uncollected()
-def load_states(path: PathText) -> tuple[dict[str, DeclaredState], dict[str, tuple[str, ...]], str]:
-    """The states, in order, the groups and the name of the state schema in the file at `path`.
+def load_states(
+    path: PathText, *, loader: Loader | None = None
+) -> tuple[dict[str, DeclaredState], dict[str, tuple[str, ...]], str]:
+    """The states, in order, the groups and the name of the state schema in the file at `path`, or of that name.
 
     Raises InvalidGraph with every problem, warnings too, where there is an error; the same for a file that is absent
     or no state schema.
     """
-    name = os.fspath(path)
-    try:
-        data = read_file(path)
-    except Unreadable as error:
-        raise InvalidGraph([error.problem]) from error
-    definition, problems, _ = _compile(name, data, None, wanted="state schema")
-    if definition is None:
-        raise InvalidGraph(problems)
-    return definition.states, definition.groups, definition.name
+    loader, name, called = _reached(path, loader)
+    made = Workspace(loader, tools=None, shown=called).compile(name, "state schema")
+    if made.definition is None:
+        raise InvalidGraph(made.problems)
+    return made.definition.states, made.definition.groups, made.definition.name
 
 
 @_uncollected()
-def validate(paths: Iterable[PathText], *, tools: Collection[str] | None = frozenset()) -> list[Problem]:
+def validate(
+    paths: Iterable[PathText], *, tools: Collection[str] | None = frozenset(), loader: Loader | None = None
+) -> list[Problem]:
     """Every problem of these files, sorted, errors and warnings; empty where there is none.
 
     `tools` are the names that may be called without being declared. Never raises for what is in the files, or for one
-    that cannot be read.
+    that cannot be read. What several of them name is read once.
     """
-    problems: list[Problem] = []
+    problems: set[Problem] = set()
+    workspaces: dict[tuple[str, str], tuple[Workspace, _Called]] = {}
     for path in paths:
-        try:
-            problems += _compile(os.fspath(path), read_file(path), tools, wanted="any")[1]
-        except Unreadable as error:
-            problems.append(error.problem)
-    return sorted(set(problems))
+        by, name, called = _reached(path, loader)
+        # Files that are named in the same way, from the same root, name others in the same way too.
+        root = by.root if isinstance(by, FileLoader) else ""
+        key = (root, called(""))
+        if key not in workspaces:
+            workspaces[key] = Workspace(by, tools=tools, shown=called), called
+        workspace, known = workspaces[key]
+        known.given |= called.given
+        problems |= set(workspace.compile(name, "any").problems)
+        workspace.forget(name)
+    return sorted(problems)
 
 
-def _compile(
-    path: str,
-    data: bytes,
-    tools: Collection[str] | None,
-    *,
-    wanted: Literal["graph", "state schema", "any"] = "graph",
-    given: Collection[str] = (),
-) -> tuple[Definition | None, list[Problem], dict[str, str]]:
-    """The definition in a file, None where it has errors; all problems; and the digests of the files it names.
+class _Called:
+    """How problems call documents: as they were given, and others as whoever gave the first one would."""
 
-    Of a state schema only `name`, `states` and `groups` of the definition mean anything, and `needs` nothing.
-    """
-    from trellis.loaders import kind_of, read  # a graph that was compiled before needs neither them nor the compiler
+    def __init__(self, name: str, path: str) -> None:
+        self.given = {name: path}
+        self._around, self._here = os.path.dirname(path), posixpath.dirname(name) or "."
 
-    if kind_of(path, None) == "test":
-        return None, [_other(path, "test", wanted)], {}
-    reading = read(path, data)
-    document, kind = reading.document, reading.kind
-    if document is None:
-        return None, sorted(reading.problems), {}
-    if kind != wanted and (wanted != "any" or kind == "tool catalogue"):
-        # As what it is not it has faults of shape, which nobody wants to read of.
-        textual = [found for found in reading.problems if found.code < "E2"]
-        return None, sorted([_other(path, kind, wanted), *textual]), {}
-    compiled, problems, digests = _alone(path, reading, tools, given)
-    if any(site.node.use is not None for site in compiled.view.sites.values()):
-        from trellis.project.using import One, use
-
-        def another(name: str, data: bytes) -> One:
-            other = read(name, data)
-            if kind_of(name, None) == "test" or (other.kind != "graph" and other.document is not None):
-                kind = "test" if kind_of(name, None) == "test" else other.kind
-                return One(None, (f"'{{}}' is a {kind}, not a graph", INSTEAD[kind]), [], {})
-            if other.document is None:
-                return One(None, ("", ""), list(other.problems), {})
-            made, found, named = _alone(name, other, tools)
-            return One(made, ("", ""), found, named)
-
-        using = use(path, One(compiled, ("", ""), problems, digests), compiled, another)
-        return using.whole, using.problems, using.digests
-    broken = any(problem.severity == "error" for problem in problems)
-    return (None if broken else compiled.definition), problems, digests
+    def __call__(self, name: str) -> str:
+        known = self.given.get(name)
+        return known or os.path.normpath(os.path.join(self._around, posixpath.relpath(name or ".", self._here)))
 
 
-def _alone(
-    path: str, reading: Reading, tools: Collection[str] | None, given: Collection[str] = ()
-) -> tuple[Compiled, list[Problem], dict[str, str]]:
-    """What a document is without those that it uses; its problems; and the digests of the files it names."""
-    from trellis.compiler import compile_document, compile_schema
-
-    assert reading.document is not None
-    included = include(path, reading)
-    if reading.kind == "state schema":
-        compiled = compile_schema(reading.document, pruned=reading.pruned, named=included.named)
-    else:
-        named = included.named
-        compiled = compile_document(reading.document, pruned=reading.pruned, tools=tools, named=named, given=given)
-    return compiled, sorted([*reading.problems, *included.problems, *compiled.problems]), included.digests
+def _reached(path: PathText, loader: Loader | None) -> tuple[Loader, str, _Called]:
+    """The loader, the name of the document with it, and how problems call documents."""
+    given = os.fspath(path)
+    if loader is not None:
+        name = posixpath.normpath(given)
+        return loader, name, _Called(name, name)
+    files = FileLoader(find_root(path))
+    name = files.name(path)
+    return files, name, _Called(name, given)
 
 
-def _other(path: str, kind: str, wanted: str) -> Problem:
-    """That a document is of another kind than what is wanted."""
-    if wanted == "state schema":
-        hint = "a state schema has `states`, or `extends`, and no `nodes`"
-        return Problem(path, 1, 1, "E118", "error", f"this is a {kind}, not a state schema", hint)
-    return Problem(path, 1, 1, "E118", "error", f"this is a {kind}, not a graph", INSTEAD[kind])
+def _unchanged(loader: Loader, name: str, digests: Mapping[str, str]) -> bool:
+    """Whether the documents that the one called `name` named then are as they were; by path from its folder."""
+    try:
+        return all(digest(loader.get(beside(name, other))) == before for other, before in digests.items())
+    except Unreadable:
+        return False
