@@ -15,6 +15,7 @@ from trellis.cli.output import on_terminal, put
 from trellis.errors import InvalidGraph, TrellisError
 
 COMMANDS = {
+    "init": "Make a small project that runs, with its test.",
     "run": "Run a graph, or go on with a run of it.",
     "resume": "Go on with a run where it stopped.",
     "answer": "Answer what a run asks.",
