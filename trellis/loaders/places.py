@@ -15,16 +15,22 @@ SMALL = 100_000
 
 
 class Places:
-    """The places of one text. `removed`: for each list that items were left out of, their indices in the file."""
+    """The places of one text. `removed`: for each list that items were left out of, their indices in the file.
+
+    `body`: where the text of a Markdown file begins, which is what its node says.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.body: Place | None = None
         self.root: Spot | None = None
         self.removed: dict[tuple[Step, ...], list[int]] = {}
         self._parts = _Parts(text) if len(text) > SMALL else None
 
     def locate(self, steps: tuple[Step, ...], key: bool) -> Place:
         """The place of the value at `steps`, or of its key; of the nearest ancestor where it is absent."""
+        if self.body is not None and steps[:1] == ("say",):
+            return self.body
         steps = self._original(steps)
         if self.root is None and self._parts is not None:
             place = self._parts.locate(steps, key=key)

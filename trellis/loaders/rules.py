@@ -85,12 +85,34 @@ class Rule:
 @cache
 def document_rule() -> Rule:
     """The rule for a whole document."""
+    return _compiler().rule({"$ref": "#"})
+
+
+@cache
+def head_rule() -> Rule:
+    """The rule for the head of a folder graph: a document whose nodes, and so its start, may be in other files."""
+    compiler = _compiler()
+    return compiler.rule({key: part for key, part in compiler.schema.items() if key not in _OF_NODES})
+
+
+@cache
+def node_rule() -> Rule:
+    """The rule for one node."""
+    return _compiler().rule({"$ref": "#/$defs/node"})
+
+
+_OF_NODES = ("anyOf", "dependentRequired", "if", "then")
+"""What the schema says of documents that have, or have not, nodes."""
+
+
+@cache
+def _compiler() -> _Compiler:
     # The package's own data, not a file of the user's: the loader that imported this module reads it.
     from pkgutil import get_data
 
     data = get_data("trellis.loaders", "schemas/graph.schema.json")
     assert data is not None
-    return _Compiler(msgspec.json.decode(data)).rule({"$ref": "#"})
+    return _Compiler(msgspec.json.decode(data))
 
 
 class _Compiler:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from trellis.loaders.judge import BROKEN, FAULTS, Broken
-from trellis.loaders.rules import Rule, document_rule, listed
+from trellis.loaders.rules import Rule, document_rule, listed, node_rule
 from trellis.loaders.syntax import QUOTE, shown
 from trellis.model.documents import Document, Step
 from trellis.model.problems import Problem, did_you_mean
@@ -23,9 +23,9 @@ _APART = frozenset(" ,:#[]{}\"'&*!|>%@`\n\t")
 
 
 class Shape:
-    """What one walk found. `usable`: something of the document is left."""
+    """What one walk found. `usable`: something of the document is left; `whole`: it has all that it cannot be without."""
 
-    __slots__ = ("problems", "pruned", "removed", "usable")
+    __slots__ = ("problems", "pruned", "removed", "usable", "whole")
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -33,17 +33,19 @@ class Shape:
         """The steps of every part that was left out, as in the file."""
         self.removed: dict[tuple[Step, ...], list[int]] = {}
         """For each list that items were left out of, their indices in the file, in order."""
-        self.usable = True
+        self.usable = self.whole = True
 
 
-def check_shape(document: Document, *, broken: bool) -> Shape:
-    """Check the shape of a document, and leave what has a fault out of its data.
+def check_shape(document: Document, *, broken: bool, rule: Rule | None = None) -> Shape:
+    """Check the shape of a document, or of what `rule` is for, and leave what has a fault out of its data.
 
     `broken`: the data may hold BROKEN, which is left out without another word.
     """
     walk = _Walk(document)
     shape = walk.shape
-    shape.usable = walk.visit(document_rule(), document.data) or isinstance(document.data, dict)
+    walk.is_document = rule is not node_rule()
+    shape.whole = walk.visit(rule or document_rule(), document.data)
+    shape.usable = shape.whole or isinstance(document.data, dict)
     if broken and shape.usable:
         walk.path.clear()
         walk.sweep(document.data)
@@ -53,6 +55,7 @@ def check_shape(document: Document, *, broken: bool) -> Shape:
 class _Walk:
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.is_document = True
         self.shape = Shape()
         self.path: list[Step] = []
         self.parsed: set[tuple[Any, str]] = set()
@@ -250,7 +253,7 @@ class _Walk:
     def label(self) -> str:
         """The value at the path, as messages call it."""
         if not self.path:
-            return "the document"
+            return "the document" if self.is_document else "the node"
         last = self.path[-1]
         if isinstance(last, str):
             return shown(last)
