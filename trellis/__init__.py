@@ -9,6 +9,7 @@ The packages, in the order in which data flows:
     compiler    documents -> graph
     project     files -> graphs
     authoring   files as they are written -> edits: formatting, renaming
+    editor      documents as they are typed -> what may stand there, what it means; schemas for editors
     machine     relation machines inside a program: handlers, queue, waits
     engine      graph + state + event -> state + requests
     stores      events -> journal

@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "Say what the code of a problem means.",
     "plan": "Show what a run would do, without doing it.",
     "graph": "Draw a graph, or where a run of it is.",
+    "schema": "The JSON Schemas of documents, for editors.",
     "import": "Make a graph of a project of another system.",
     "version": "Show the version.",
 }

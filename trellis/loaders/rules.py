@@ -8,6 +8,9 @@ error at once, so the schema and the walk cannot drift apart. What only we say s
     x-hint    what to write where the kind of value is wrong         x-hints   what to do about one key
     x-one, x-none    the words for two of what there may be one of, and for none of what is needed
     x-expected       the words for a pattern
+
+Of those, this walk passes over what tells an editor of names: `x-names` is what a text here is the name of, `x-keys` what
+the keys of a map name, `x-declares` what they declare.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ KINDS: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 WORDS = {"array": "list", "object": "map"}
 """Kinds that we call by another word than JSON Schema does."""
-_IGNORED = frozenset(("$schema", "$id", "$defs", "title", "description", "examples", "default"))
+_IGNORED = frozenset(
+    ("$schema", "$id", "$defs", "title", "description", "examples", "default", "x-names", "x-keys", "x-declares")
+)
 _EXTENSION = "^x-"
 
 
