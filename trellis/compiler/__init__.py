@@ -9,8 +9,8 @@ The modules, in the order in which data flows:
     names     what a target means
     parts     the parts of a node that need nothing but themselves
     lower     document -> view
-    language  every text, compiled once
-    scopes    what a text may name
+    language  every text, parsed once
+    scopes    what a text may name; all texts are read and checked by it
     ways      where one can go from a node
     walks     what can be reached, and what goes round
     relations what the relations between states allow
@@ -29,6 +29,7 @@ from trellis.compiler.flow import Flow, unproved, unset
 from trellis.compiler.lower import lower
 from trellis.compiler.relations import Relations
 from trellis.compiler.rules import RULES
+from trellis.compiler.scopes import read_texts
 from trellis.compiler.sites import View
 from trellis.compiler.sources import Source as Source
 from trellis.model.documents import Document, Step
@@ -96,6 +97,7 @@ def _source(
 def _compiled(view: View, *, whole: bool | None = None, given: Collection[str] = ()) -> Compiled:
     """The definition of a view, if it is whole and without errors, and all problems."""
     view.relations = Relations(view.definition.states, view.definition.nodes, view.required_nodes)
+    read_texts(view)
     flow = Flow(view)
     view.unset, view.unproved = unset(flow), unproved(flow, given)
     # The ways on of a node are those of its handlers too, and their texts are looked at for each of them.

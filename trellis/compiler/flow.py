@@ -213,7 +213,7 @@ def unset(flow: Flow) -> dict[str, Unset]:
     found: dict[str, Unset] = {}
 
     def look(site: Site, text: Text, declared: Declared | None = None) -> None:
-        for name in view.language.parse(text.kind, text.text).names:
+        for name in text.parsed.names:
             bit = flow.bits.get(name)
             if not bit or name in found or bit & (given | flow.surely(site, text.phase)):
                 continue
@@ -231,7 +231,7 @@ def unset(flow: Flow) -> dict[str, Unset]:
             for node in relations.adders(name):
                 look(view.sites[node], text, declared)
             if name in relations.autos:
-                for field in view.language.parse(text.kind, text.text).names:
+                for field in text.parsed.names:
                     if flow.bits.get(field, 0) & ~(given | flow.written):
                         found.setdefault(field, Unset(None, text, [], declared))
     return dict(sorted(found.items()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import MutableMapping
 
+from trellis.compiler.language import Language
 from trellis.compiler.parts import ANY
 from trellis.compiler.sites import Region, Site, Text, View
 from trellis.model.types import Type
@@ -14,6 +15,26 @@ ERROR = Type("map", keys={"code": STRING, "message": STRING, "node": STRING, "at
 SIGNAL = Type("map", keys={"name": STRING, "data": MAP})
 
 Scope = MutableMapping[str, Type]
+
+
+def read_texts(view: View) -> None:
+    """Read every text of a view, and check its types while it is at hand."""
+    scopes, language = Scopes(view), view.language
+    for text in view.texts:
+        _read(language, text, scopes.of_declaration(text))
+    for site in view.sites.values():
+        if site.texts:
+            around = scopes.of(site)
+            for text in site.texts:
+                _read(language, text, scopes.of_text(text, around))
+        for text in site.needs:
+            text.parsed = language.parse(text.kind, text.text)
+
+
+def _read(language: Language, text: Text, scope: Scope) -> None:
+    text.scope = scope
+    text.parsed = parsed = language.parse(text.kind, text.text)
+    text.faults = language.faults(parsed, scope, text.wants)
 
 
 class Scopes:
@@ -62,10 +83,9 @@ class Scopes:
             scope = self._nodes[key] = ChainMap(brought, around)
         return scope
 
-    def of_text(self, site: Site, text: Text) -> Scope:
-        """For one text of a node. What is waited for may name declared states too: whether each is active."""
-        around = self.of(site)
-        if text.steps[-2:] != ("wait", "if") or not self.view.states:
+    def of_text(self, text: Text, around: Scope) -> Scope:
+        """For one text of a node with this scope. What is waited for may name declared states too: whether each is active."""
+        if not self.view.states or text.steps[-2:] != ("wait", "if"):
             return around
         key = id(around)
         if key not in self._waits:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Literal
 
 from trellis.compiler.guesses import Guesses
-from trellis.compiler.language import Language
+from trellis.compiler.language import Language, Parsed, Scope
 from trellis.compiler.relations import Relations
 from trellis.model.documents import Document, Step
 from trellis.model.graph import Definition, Escalation, Node, Remind
@@ -24,12 +24,17 @@ Phase = Literal["enter", "done", "set", "route"]
 class Text:
     """One expression or template as written, where it stands, when it is read and what it must give (None: anything)."""
 
-    __slots__ = ("kind", "phase", "steps", "text", "wants")
+    __slots__ = ("faults", "kind", "parsed", "phase", "scope", "steps", "text", "wants")
 
     def __init__(
         self, kind: Literal["expression", "template"], text: str, steps: Steps, phase: Phase, wants: Type | None = None
     ) -> None:
         self.kind, self.text, self.steps, self.phase, self.wants = kind, text, steps, phase, wants
+        self.parsed: Parsed
+        """What it is in pieces; this and what follows is found by `scopes`, before anything else asks."""
+        self.scope: Scope
+        self.faults: list[str]
+        """What is wrong with its types."""
 
 
 class Reference:

@@ -92,8 +92,9 @@ def _given(view: View, site: Site, use: Use, other: View, scope: Scope) -> Itera
 def _fits(view: View, other: View, name: str, value: Value, steps: Steps, scope: Scope) -> Iterator[Problem]:
     wants = other.fields[name]
     if isinstance(value, str) and "{{" in value:
-        for reason in view.language.faults("template", value, scope, wants):
-            if reason not in view.language.faults("template", value, scope, None):
+        parsed = view.language.parse("template", value)
+        for reason in view.language.faults(parsed, scope, wants):
+            if reason not in view.language.faults(parsed, scope, None):
                 yield view.problem("E402", f"field '{name}': {reason}", steps)
     elif not has_template(value):
         misfit = other.misfit(name, value)

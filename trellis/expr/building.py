@@ -25,22 +25,19 @@ from trellis.expr.closures import (
     unset,
 )
 from trellis.expr.compiled import Expression, Scope
-from trellis.expr.faults import ExpressionSyntax, Fault
+from trellis.expr.faults import Fault
 from trellis.expr.functions import FUNCTIONS
 from trellis.expr.operators import ARITHMETIC, Meter, cost, cut, item, negative, no_key, positive
+from trellis.expr.reading import CONSTANTS, Comprehension, targets
 from trellis.expr.syntax import ARITHMETIC as ARITHMETIC_FORMS
-from trellis.expr.syntax import COMPARISONS, CONSTANTS, Source
+from trellis.expr.syntax import COMPARISONS, Source
 from trellis.model.values import reject
-
-Comprehension = ast.ListComp | ast.DictComp | ast.GeneratorExp
 
 
 def build(source: Source) -> Expression:
-    """The compiled expression. Raises ExpressionSyntax."""
-    text = source.text
-    builder = _Builder(source)
-    run = builder.form(source.tree)
-    names, soft_names = frozenset(builder.names), frozenset(builder.soft_names)
+    """The compiled expression."""
+    text, names, soft_names = source.text, source.names, source.soft_names
+    run = _Builder(source).form(source.tree)
     evaluate = _metered(text, run, names | soft_names) if source.metered else _plain(text, run)
     return Expression(text, names, soft_names, evaluate)
 
@@ -75,11 +72,6 @@ def _metered(text: str, run: Run, names: frozenset[str]) -> Callable[[Scope], An
 class _Builder:
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.names: set[str] = set()
-        self.soft_names: set[str] = set()
-        self.bound: set[str] = set()
-        self.unbound: set[str] = set()
-        """Names of a loop whose `for` comes later."""
 
     def form(self, node: ast.expr) -> Run:
         return _FORMS[type(node)](self, node)
@@ -95,7 +87,6 @@ class _Builder:
         if name in CONSTANTS:
             value = CONSTANTS[name]
             return lambda _: value
-        self._reads(node, self.names)
 
         def read(scope: Scope) -> Any:
             try:
@@ -105,17 +96,10 @@ class _Builder:
 
         return read
 
-    def _reads(self, node: ast.Name, names: set[str]) -> None:
-        if node.id in self.unbound:
-            raise ExpressionSyntax(f"`{node.id}` is read before its `for`", self.source.offset(node))
-        if node.id not in self.bound:
-            names.add(node.id)
-
     def attribute(self, node: ast.Attribute) -> Run:
         key, shown = node.attr, self.source.shown(node.value)
         if isinstance(node.value, ast.Name) and node.value.id not in CONSTANTS:
             name = node.value.id
-            self._reads(node.value, self.names)
 
             def read_key(scope: Scope) -> Any:
                 try:
@@ -244,30 +228,20 @@ class _Builder:
 
     def _turns(self, node: Comprehension) -> Turns:
         """The values of the loop, one by one. It binds its names in the scope it is given."""
-        outer_bound, outer_unbound = self.bound, self.unbound
-        names = [_targets(clause) for clause in node.generators]
-        self.unbound = outer_unbound | {name for targets in names for name in targets}
         price = 1 + sum(1 for _ in ast.walk(node)) // 16
         clauses = []
-        for place, (clause, targets) in enumerate(zip(node.generators, names, strict=True)):
-            if place == 0:  # as in Python, the first list is read outside of the loop
-                inside, self.unbound = self.unbound, outer_unbound
-                parts = self.form(clause.iter)
-                self.unbound = inside
-            else:
-                parts = self.form(clause.iter)
-            self.bound = self.bound | set(targets)
-            self.unbound = self.unbound - set(targets)
+        for clause in node.generators:
+            names = targets(clause)
+            parts = self.form(clause.iter)
             shown = self.source.shown(clause.iter)
             tests = [self.form(test) for test in clause.ifs]
-            bind = targets[0] if isinstance(clause.target, ast.Name) else targets
+            bind = names[0] if isinstance(clause.target, ast.Name) else names
             clauses.append((bind, parts, shown, tests))
         if isinstance(node, ast.DictComp):
             key, value = self.form(node.key), self.form(node.value)
             body: Run = lambda scope: (key(scope), value(scope))  # noqa: E731
         else:
             body = self.form(node.elt)
-        self.bound, self.unbound = outer_bound, outer_unbound
 
         def inmost(scope: dict[str, Any]) -> Iterator[Any]:
             yield body(scope)
@@ -304,7 +278,6 @@ class _Builder:
         """Like `form`, but a path that ends early gives null."""
         if isinstance(node, ast.Name) and node.id not in CONSTANTS:
             name = node.id
-            self._reads(node, self.soft_names)
             return lambda scope: scope.get(name)
         if isinstance(node, ast.Attribute):
             whole, key, shown = self.soft(node.value), node.attr, self.source.shown(node.value)
@@ -351,11 +324,6 @@ _FORMS: dict[type[ast.expr], Callable[[_Builder, Any], Run]] = {
     ast.DictComp: _Builder.map_loop,
     ast.Call: _Builder.call,
 }
-
-
-def _targets(clause: ast.comprehension) -> list[str]:
-    targets = clause.target.elts if isinstance(clause.target, ast.Tuple) else [clause.target]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _constant_of(node: ast.expr) -> int | float | str | None:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,13 +15,17 @@ from trellis.expr.calls import call_type
 from trellis.expr.expression import Expression
 from trellis.expr.kinds import ANY, Report, an, family, item_of, keys_of, literal, plain, unify
 from trellis.expr.kinds import mismatch as mismatch
-from trellis.expr.syntax import ARITHMETIC, COMPARISONS, CONSTANTS, Source
+from trellis.expr.reading import CONSTANTS
+from trellis.expr.syntax import ARITHMETIC, COMPARISONS, Source
 from trellis.expr.template import CompiledValue, Template, compile_template
 from trellis.model.problems import did_you_mean, suggestion
 from trellis.model.types import Type
 from trellis.model.values import Value
 
 Types = Mapping[str, Type]
+Piece = TypeVar("Piece")
+"""An expression in a text: compiled, or parsed alone."""
+STRING, BOOLEAN = Type("string"), Type("boolean")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -32,31 +36,41 @@ class Finding(msgspec.Struct, frozen=True):
     path: tuple[str | int, ...] = ()
 
 
-def check_expression(
-    expression: Expression, types: Types, parse: Callable[[str], Source] = Source
-) -> tuple[Type, list[Finding]]:
-    """The type of the result, and every fault, in reading order. Raises nothing.
+def check_expression(expression: Expression, types: Types) -> tuple[Type, list[Finding]]:
+    """The type of the result, and every fault, in reading order. Raises nothing."""
+    return check_source(Source(expression.text), types)
 
-    `parse` may remember: it gives the parsed text of an expression that was compiled.
-    """
-    source = parse(expression.text)
+
+def check_source(source: Source, types: Types) -> tuple[Type, list[Finding]]:
+    """The same for a parsed text."""
     checker = _Checker(source, types)
     result = checker.form(source.tree)
-    return result, sorted(checker.findings, key=lambda finding: finding.offset)
+    findings = checker.findings
+    if len(findings) > 1:
+        findings.sort(key=lambda finding: finding.offset)
+    return result, findings
 
 
-def check_template(
-    template: Template, types: Types, parse: Callable[[str], Source] = Source
-) -> tuple[Type, list[Finding]]:
+def check_template(template: Template, types: Types) -> tuple[Type, list[Finding]]:
     """The same for a text: a string, or the type of the only expression where that stands alone."""
+    return check_parts(template.parts, lambda expression: check_expression(expression, types))
+
+
+def check_parts(
+    parts: Sequence[str | tuple[int, Piece]], check: Callable[[Piece], tuple[Type, list[Finding]]]
+) -> tuple[Type, list[Finding]]:
+    """The same for the parts of a template, each checked by `check`, which may remember."""
     findings: list[Finding] = []
-    result = Type("string", enum=(template.constant,)) if template.constant is not None else Type("string")
-    for part in template.parts:
-        if not isinstance(part, str):
-            offset, expression = part
-            result, inside = check_expression(expression, types, parse)
-            findings += [Finding(finding.reason, offset + finding.offset) for finding in inside]
-    return (result if len(template.parts) == 1 else Type("string")), findings
+    result = STRING
+    for part in parts:
+        if type(part) is tuple:
+            offset, piece = part
+            result, inside = check(piece)
+            if inside:
+                findings += [Finding(finding.reason, offset + finding.offset) for finding in inside]
+    if len(parts) > 1:
+        return STRING, findings
+    return (Type("string", enum=(parts[0],)) if isinstance(parts[0], str) else result), findings
 
 
 def check_value(value: CompiledValue, types: Types) -> tuple[Type, list[Finding]]:
@@ -141,7 +155,7 @@ class _Checker:
             return ANY
         if kind in ("list", "string"):
             self._place(index, node.slice)
-            return item_of(holder) if kind == "list" else Type("string")
+            return item_of(holder) if kind == "list" else STRING
         if kind:
             self.report(f"`{shown}` is {an(holder)}: only lists, maps and strings have parts", node)
         return ANY
@@ -153,7 +167,7 @@ class _Checker:
     def unary(self, node: ast.UnaryOp) -> Type:
         operand = self.form(node.operand)
         if isinstance(node.op, ast.Not):
-            return Type("boolean")
+            return BOOLEAN
         if isinstance(node.operand, ast.Constant) and isinstance(node.op, ast.USub) and operand.enum:
             value: Any = node.operand.value
             if type(value) is int or type(value) is float:
@@ -168,14 +182,14 @@ class _Checker:
         a, b = family(left), family(right)
         if symbol == "%" and a == "string":
             self.report("texts are not formatted with %: write {{ }} or join texts with +", node)
-            return Type("string")
+            return STRING
         if {a, b} <= {"number", ""}:
             if "" in (a, b):
                 return ANY
             whole = left.kind == right.kind == "integer" and symbol not in ("/", "**")
             return Type("integer" if whole else "number")
         if symbol == "+" and {a, b} <= {"string", ""}:
-            return Type("string")
+            return STRING
         if symbol == "+" and {a, b} <= {"list", ""}:
             return unify([plain(left), plain(right)])
         if symbol == "*":
@@ -196,7 +210,7 @@ class _Checker:
             symbol = COMPARISONS[type(comparison)]
             pair = (operands[place], operands[place + 1])
             self._compare(symbol, pair, types[place], types[place + 1])
-        return Type("boolean")
+        return BOOLEAN
 
     def _compare(self, symbol: str, nodes: tuple[ast.expr, ast.expr], left: Type, right: Type) -> None:
         if symbol in ("in", "not in"):

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from trellis.expr.faults import ExpressionSyntax
 from trellis.expr.functions import FUNCTIONS
+from trellis.expr.reading import CONSTANTS, PARTS, Unbound, names_read
 from trellis.expr.slips import explain
 from trellis.model.problems import did_you_mean
 from trellis.model.values import reject
@@ -16,9 +17,6 @@ LONGEST = 10_000
 """Characters in one expression."""
 DEEPEST = 50
 """How many forms may hold each other."""
-
-CONSTANTS = {"true": True, "false": False, "null": None}
-"""JSON's names for what Python calls True, False and None; both are read."""
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -44,9 +42,9 @@ _INSTEAD: dict[type[ast.AST], str] = {
     ast.GeneratorExp: "write a list: [… for … in …]",
     ast.Starred: "* is not known here; add lists with +",
 }
-_PLAIN_FORMS = (ast.BoolOp, ast.IfExp, ast.List)
 _ESCAPES = frozenset("\\'\"ntrxuU")
 _GLUED = re.compile(r"\d(?:and|or|if|else|in|is|for|not)\b")
+NO_NAMES: frozenset[str] = frozenset()
 _SMALL_FACTOR = 16
 _FEW = 2
 """So many `x * n` with n up to _SMALL_FACTOR cannot make much of a little, so they need no budget."""
@@ -54,9 +52,12 @@ _AMPLIFIERS = frozenset(("range", "replace", "join"))
 
 
 class Source:
-    """A parsed text. `metered`: it holds a form that can make much of little, so its evaluation gets a budget."""
+    """A parsed text, and the names that it reads, see Expression.
 
-    __slots__ = ("_factors", "lead", "line", "metered", "text", "tree")
+    `metered`: it holds a form that can make much of little, so its evaluation gets a budget.
+    """
+
+    __slots__ = ("_factors", "_plain", "_read", "lead", "line", "metered", "names", "soft_names", "text", "tree")
 
     def __init__(self, text: str) -> None:
         """Raises ExpressionSyntax."""
@@ -75,7 +76,16 @@ class Source:
             raise ExpressionSyntax(reason, self.lead + at) from None
         except (MemoryError, RecursionError):
             raise ExpressionSyntax(f"nested deeper than {DEEPEST}", self.lead) from None
+        self._read: set[str] = set()
+        self._plain = True
         self._form(self.tree, 1)
+        if self._plain:  # no loop binds a name, and none is soft
+            self.names, self.soft_names = frozenset(self._read - CONSTANTS.keys()), NO_NAMES
+            return
+        try:
+            self.names, self.soft_names = names_read(self.tree)
+        except Unbound as error:
+            self._refuse(f"`{error.node.id}` is read before its `for`", error.node)
 
     def offset(self, node: ast.expr) -> int:
         """Where `node` begins in the text, in characters."""
@@ -97,13 +107,12 @@ class Source:
         if depth > DEEPEST:
             self._refuse(f"nested deeper than {DEEPEST}", node)
         depth += 1
+        kind = type(node)
+        if isinstance(node, ast.Name):
+            self._read.add(node.id)
+            return
         if isinstance(node, ast.Constant):
             self._constant(node)
-            return
-        if isinstance(node, ast.Name):
-            return
-        if isinstance(node, ast.Attribute):
-            self._form(node.value, depth)
             return
         if isinstance(node, ast.Call):
             self._call(node, depth)
@@ -122,27 +131,36 @@ class Source:
             if isinstance(node.op, ast.Invert):
                 self._unknown(node.op, node)
         elif isinstance(node, ast.Subscript):
-            self._form(node.value, depth)
-            if not isinstance(node.slice, ast.Slice):
-                self._form(node.slice, depth)
-                return
-            for bound in (node.slice.lower, node.slice.upper, node.slice.step):
-                if bound is not None:
-                    self._form(bound, depth)
+            self._subscript(node, depth)
             return
         elif isinstance(node, ast.Dict):
-            if None in node.keys:
-                self._refuse("** is not known in a map: name its keys", node)
+            self._map(node, depth)
+            return
         elif isinstance(node, ast.ListComp | ast.DictComp):
             self._comprehension(node, depth)
             return
         elif isinstance(node, ast.Set) and isinstance(node.elts[0], ast.Set):
             self._refuse("this is an expression already: leave out {{ }}", node)
-        elif not isinstance(node, _PLAIN_FORMS):
+        elif kind not in PARTS:
             self._unknown(node, node)
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self._form(child, depth)
+        for part in PARTS[kind](node):
+            self._form(part, depth)
+
+    def _subscript(self, node: ast.Subscript, depth: int) -> None:
+        self._form(node.value, depth)
+        if not isinstance(node.slice, ast.Slice):
+            self._form(node.slice, depth)
+            return
+        for bound in (node.slice.lower, node.slice.upper, node.slice.step):
+            if bound is not None:
+                self._form(bound, depth)
+
+    def _map(self, node: ast.Dict, depth: int) -> None:
+        if None in node.keys:
+            self._refuse("** is not known in a map: name its keys", node)
+        for part in (*node.keys, *node.values):
+            if part is not None:
+                self._form(part, depth)
 
     def _unknown(self, form: ast.AST, node: ast.expr) -> NoReturn:
         hint = _INSTEAD.get(type(form))
@@ -172,6 +190,8 @@ class Source:
             self._refuse(f"{function.name} is called {function.signature}, found {len(node.args)} arguments", node)
         if function.name in _AMPLIFIERS:
             self.metered = True
+        if function.name == "default":
+            self._plain = False
         for argument in node.args:
             if isinstance(argument, ast.GeneratorExp) and len(node.args) == 1:
                 self._comprehension(argument, depth)
@@ -179,7 +199,7 @@ class Source:
                 self._form(argument, depth)
 
     def _comprehension(self, node: ast.ListComp | ast.DictComp | ast.GeneratorExp, depth: int) -> None:
-        self.metered = True
+        self.metered, self._plain = True, False
         for clause in node.generators:
             if clause.is_async:
                 self._refuse("`async` is not known", node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from trellis.errors import ExpressionError
 from trellis.expr.expression import Expression, Scope, compile_expression
@@ -56,18 +56,20 @@ class CompiledValue:
         return f"CompiledValue({self.data!r})"
 
 
-Compile = Callable[[str], Expression]
-"""What compiles the expressions of a text; it may remember those it has compiled."""
+Piece = TypeVar("Piece")
+"""What is made of the text between `{{` and `}}`."""
 
 
-def compile_template(text: str, compile: Compile = compile_expression) -> Template:
-    """`{{{{` writes `{{`. Raises ExpressionSyntax; its offset counts in `text`."""
-    return Template(text, tuple(split_template(text, compile)) if "{{" in text else (text,))
+def compile_template(text: str, compile: Callable[[str], Expression] = compile_expression) -> Template:
+    """`{{{{` writes `{{`. Raises ExpressionSyntax; its offset counts in `text`. `compile` may remember what it compiled."""
+    return Template(text, tuple(split_template(text, compile)))
 
 
-def split_template(text: str, compile: Compile = compile_expression) -> list[Part]:
-    """The pieces of a template in order. Raises ExpressionSyntax."""
-    parts: list[Part] = []
+def split_template(text: str, compile: Callable[[str], Piece]) -> list[str | tuple[int, Piece]]:
+    """The pieces of a template in order, one at least; texts with no text beside them. Raises ExpressionSyntax."""
+    if "{{" not in text:
+        return [text]
+    parts: list[str | tuple[int, Piece]] = []
     written, position = "", 0
     while True:
         opened = text.find("{{", position)

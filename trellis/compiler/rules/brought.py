@@ -35,7 +35,7 @@ def check(view: View) -> Iterator[Problem]:
 def _readers(view: View, name: str) -> Iterator[tuple[Site, Text]]:
     for site in view.sites.values():
         for text in site.texts:
-            if name in view.language.parse(text.kind, text.text).names:
+            if name in text.parsed.names:
                 yield site, text
                 break
 

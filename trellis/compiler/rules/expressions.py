@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trellis.compiler.scopes import Scope, Scopes
+from trellis.compiler.language import Scope
 from trellis.compiler.sites import Text, View
 from trellis.model.problems import Problem
 
@@ -21,19 +21,18 @@ PLACES = {
 
 
 def check(view: View) -> Iterator[Problem]:
-    """The problems of each text; the same text in the same scope is looked at once."""
-    scopes = Scopes(view)
+    """The problems of each text."""
+    named = "fields" not in view.lost()
     for text in view.texts:
-        yield from _text(view, text, scopes.of_declaration(text))
+        yield from _text(view, text, named=named)
     for site in view.sites.values():
-        if site.texts:
-            for text in site.texts:
-                yield from _text(view, text, scopes.of_text(site, text))
+        for text in site.texts:
+            if text.faults or not text.parsed.parts or (named and view.language.unknown(text.parsed, text.scope)):
+                yield from _text(view, text, named=named)
 
 
-def _text(view: View, text: Text, scope: Scope) -> Iterator[Problem]:
-    problem = view.problem
-    parsed = view.language.parse(text.kind, text.text)
+def _text(view: View, text: Text, *, named: bool) -> Iterator[Problem]:
+    problem, parsed = view.problem, text.parsed
     if parsed.reason:
         at = f" (at character {parsed.offset + 1})" if parsed.offset else ""
         if text.kind == "template":
@@ -43,12 +42,11 @@ def _text(view: View, text: Text, scope: Scope) -> Iterator[Problem]:
             hint = "if YAML took a part of it away, quote the expression" if cut else ""
             yield problem("E401", f"cannot read `{text.text}`: {parsed.reason}{at}", text.steps, hint=hint)
         return
-    if "fields" not in view.lost():
-        for name in sorted(parsed.names | parsed.soft_names):
-            if name not in scope and not _lost(view, name):
-                message, hint = _unknown(view, text, name, scope)
-                yield problem("E211", message, text.steps, hint=hint)
-    for reason in view.language.faults(text.kind, text.text, scope, text.wants):
+    for name in view.language.unknown(parsed, text.scope) if named else ():
+        if not _lost(view, name):
+            message, hint = _unknown(view, text, name, text.scope)
+            yield problem("E211", message, text.steps, hint=hint)
+    for reason in text.faults:
         yield problem("E402", reason, text.steps)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from trellis.compiler.scopes import Scopes
 from trellis.compiler.sites import View
-from trellis.expr.template import Template
 from trellis.model.dates import read_moment
 from trellis.model.problems import Problem
 from trellis.model.types import describe
@@ -31,11 +30,11 @@ def check(view: View) -> Iterator[Problem]:
             except ValueError as error:
                 yield view.problem("E207", f"'until': {error}", steps)
             continue
-        template = view.language.parse("template", wait.until).compiled
-        if not isinstance(template, Template) or len(template.parts) != 1 or isinstance(template.parts[0], str):
+        parts = view.language.parse("template", wait.until).parts
+        if len(parts) != 1 or isinstance(parts[0], str):
             continue
         scopes = scopes or Scopes(view)
-        expression = template.parts[0][1].text.strip()
+        expression = parts[0][1].text.strip()
         given = view.language.type_of(expression, scopes.of(site))
         if given.kind not in MOMENTS:
             hint = "a moment is a text such as 2030-01-31T09:30:00Z, or the seconds since 1970"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trellis.compiler.sites import Site, Steps, Text, View
-from trellis.expr.template import Template
 from trellis.model.problems import Problem
 
 CODES = ("E404",)
@@ -25,7 +24,7 @@ def check(view: View) -> Iterator[Problem]:
         yield from _read(view, text, secret, {"value": own} if own in secret else {})
     for site in view.sites.values():
         for text in site.texts:
-            yield from _read(view, text, _computed(view, text, secret) if _passes_on(site, text) else secret, {})
+            yield from _read(view, text, _computed(text, secret) if _passes_on(site, text) else secret, {})
         for name, expression in site.node.set.items():
             if name in secret and expression.strip() not in NULLS:
                 yield _set(view, name, (*site.steps, "set", "fields", name))
@@ -41,10 +40,10 @@ def _passes_on(site: Site, text: Text) -> bool:
     return below[0] in ("say", "with")
 
 
-def _computed(view: View, text: Text, secret: frozenset[str]) -> frozenset[str]:
+def _computed(text: Text, secret: frozenset[str]) -> frozenset[str]:
     """The secrets that a template does anything with but write them as they are."""
-    template = view.language.parse(text.kind, text.text).compiled
-    if not isinstance(template, Template) or not secret & (template.names | template.soft_names):
+    template = text.parsed
+    if not secret & (template.names | template.soft_names):
         return frozenset()
     computed: set[str] = set()
     for part in template.parts:
@@ -54,7 +53,7 @@ def _computed(view: View, text: Text, secret: frozenset[str]) -> frozenset[str]:
 
 
 def _read(view: View, text: Text, secret: frozenset[str], also: dict[str, str]) -> Iterator[Problem]:
-    parsed = view.language.parse(text.kind, text.text)
+    parsed = text.parsed
     read = parsed.names | parsed.soft_names
     for name in sorted((read & secret) | {also[name] for name in read & also.keys()}):
         if "emit" in text.steps:
