@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trellis.compiler import compile_document
-from trellis.loaders import Reading, read
-from trellis.loaders.folders import gather, node_in, parts_of, read_part
+from trellis.loaders import Reading, read, rules
+from trellis.loaders.folders import gather, read_part
 from trellis.model.documents import Document
+from trellis.model.folders import around, inside, node_in, parts_of
 
 HEAD = "trellis: 1\nname: tour\nstart: hello\nfields: {user: {type: string, default: you}}\n"
 HELLO = "---\nto: bye\n---\n\nHello {{ user }}.\n\nStay a while.\n\n"
@@ -299,3 +300,17 @@ def test_no_markdown_breaks_the_reader_and_each_line_below_is_said_or_blank(text
 )
 def test_a_file_is_called_as_its_node(file: str, node: str) -> None:
     assert node_in(file) == node
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("a.md", "./"), ("t/a.md", "t/"), ("t/u/", "t/"), ("t/", "./"), ("s/t/a.md", "s/t/")]
+)
+def test_a_file_and_a_folder_are_in_a_folder(name: str, folder: str) -> None:
+    assert around(name) == folder
+    assert name.startswith(inside(folder))
+
+
+def test_the_rule_of_a_node_may_be_the_first_that_is_asked_for() -> None:
+    for made in (rules.document_rule, rules.head_rule, rules.node_rule, rules._compiler):
+        made.cache_clear()
+    assert rules.node_rule() is rules.document_rule().properties["nodes"].members[0][1]

@@ -73,11 +73,11 @@ def test_an_edited_file_is_compiled_anew(path: Path) -> None:
 
 
 def test_other_tools_another_name_and_another_version_are_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [key_of(b"x", "g.yaml", None), key_of(b"x", "g.yaml", []), key_of(b"x", "g.yaml", ["t"])]
-    keys += [key_of(b"y", "g.yaml", None), key_of(b"x", "h.yaml", None)]
-    assert key_of(b"x", "g.yaml", ["b", "a"]) == key_of(b"x", "g.yaml", ("a", "b"))
+    keys = [key_of("x", "g.yaml", None), key_of("x", "g.yaml", []), key_of("x", "g.yaml", ["t"])]
+    keys += [key_of("y", "g.yaml", None), key_of("x", "h.yaml", None)]
+    assert key_of("x", "g.yaml", ["b", "a"]) == key_of("x", "g.yaml", ("a", "b"))
     monkeypatch.setattr(trellis, "__version__", "99")
-    keys.append(key_of(b"x", "g.yaml", None))
+    keys.append(key_of("x", "g.yaml", None))
     assert len(set(keys)) == len(keys)
 
 

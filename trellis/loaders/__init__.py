@@ -11,6 +11,8 @@
     places   where things stand, found once somebody asks
     kinds    what a document is, and which files it names
     reading  all of it, in order
+    markdown front matter, and the text below it
+    folders  the files of a folder -> one document
     aretw0   projects of another system, as documents of this one
 
 A value that the schema knows nothing of is only held to be JSON: what it means is for the compiler to say.

@@ -8,11 +8,10 @@ which is Markdown without front matter. What is hidden, a test, or begins with `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from trellis.loaders.judge import BROKEN
-from trellis.loaders.kinds import TEST
 from trellis.loaders.markdown import front_of
 from trellis.loaders.reading import Reading, Values, document_of, in_order, values_of
 from trellis.loaders.rules import head_rule, node_rule
@@ -20,30 +19,11 @@ from trellis.loaders.shape import check_shape
 from trellis.loaders.syntax import shown
 from trellis.loaders.text import decode
 from trellis.model.documents import Document, Gathered, Step
+from trellis.model.folders import HEADS, START, inside, node_in
 from trellis.model.problems import Place, Problem
 
-HEADS = ("graph.yaml", "graph.yml")
-FIRST = "start"
-"""The node where a folder starts whose head does not say."""
-MOST = 20_000
-"""How many files a graph may be made of."""
-_SUFFIXES = (".yaml", ".yml", ".md")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN = re.compile(r"^(?:trellis|\"trellis\"|'trellis')\s*:", re.MULTILINE)
-
-
-def parts_of(names: Iterable[str]) -> list[str]:
-    """Of the names of the files in a folder those that its graph may be made of, in order."""
-    return sorted(
-        name
-        for name in names
-        if name.endswith(_SUFFIXES) and not name.startswith((".", "x-")) and not name.endswith(TEST)
-    )
-
-
-def node_in(name: str) -> str:
-    """The name of the node that a file of this name holds, if it holds one; empty for a head."""
-    return "" if name in HEADS else name[: name.rindex(".")]
 
 
 def read_part(path: str, data: bytes) -> Reading | None:
@@ -111,7 +91,7 @@ def _node(path: str, values: Values) -> Reading:
 def gather(path: str, name: str, files: Mapping[str, Reading | None]) -> Reading:
     """The one document that a folder is: `path` ends with `/`, `name` is what its graph is called where no head says.
 
-    `files` holds what became of each file that `parts_of` names; that is not changed, so it can be kept for the next time.
+    `files` holds what became of each file that its graph may be made of; that is not changed, so it can be kept for the next time.
     """
     return _Gathering(path, files).whole(name)
 
@@ -127,7 +107,7 @@ class _Gathering:
         """Name of a node without regard to case -> where it stands."""
 
     def fault(self, file: str, code: str, message: str, hint: str) -> None:
-        self.problems.append(Problem(self.path + file, 1, 1, code, "error", message, hint))
+        self.problems.append(Problem(inside(self.path) + file, 1, 1, code, "error", message, hint))
 
     def whole(self, name: str) -> Reading:
         found = [file for file in HEADS if self.files.get(file) is not None]
@@ -194,14 +174,14 @@ class _Gathering:
         names = {*self.nodes, *lost}
         if not names:
             if ("nodes",) not in self.pruned:
-                hint = f"write one, such as {FIRST}.md or {FIRST}.yaml"
+                hint = f"write one, such as {START}.md or {START}.yaml"
                 self.problems.append(head.problem("E203", "this folder holds no node", (), key=True, hint=hint))
             return
         if "start" in data or ("start",) in self.pruned:
             return
-        if FIRST in names or len(names) == 1:
-            data["start"] = FIRST if FIRST in names else next(iter(names))
+        if START in names or len(names) == 1:
+            data["start"] = START if START in names else next(iter(names))
             return
-        missing = f"nothing says where this folder starts: no node is named '{FIRST}'"
-        hint = f"name the node that comes first {FIRST}, or say `start: NAME` in {HEADS[0]}"
+        missing = f"nothing says where this folder starts: no node is named '{START}'"
+        hint = f"name the node that comes first {START}, or say `start: NAME` in {HEADS[0]}"
         self.problems.append(head.problem("E203", missing, (), key=True, hint=hint))

@@ -1,25 +1,33 @@
-"""What a document is, told by its name and its keys; and which files it names."""
+"""What a document is, told by its name and its keys; and which files it names.
+
+A node in a file of its own is a part of one: the folder that it is in is the document."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from typing import Any, Literal
 
+from trellis.loaders.rules import node_rule
 from trellis.model.documents import Step
+from trellis.model.folders import TESTS
 
-Kind = Literal["graph", "state schema", "tool catalogue", "test"]
+Kind = Literal["graph", "state schema", "tool catalogue", "test", "node"]
 
-TEST = (".test.yaml", ".test.yml")
 _OF_GRAPHS = frozenset(("nodes", "start", "fields", "signals", "limits", "upon", "catch", "schema"))
 _OF_SCHEMAS = frozenset(("states", "components", "extends"))
+_OF_DOCUMENTS = (_OF_GRAPHS - {"upon", "catch"}) | _OF_SCHEMAS | {"trellis", "tools"}
 
 
 def kind_of(path: str, data: object, pruned: Collection[tuple[Step, ...]] = ()) -> Kind:
     """What the document at `path` is. One that shows nothing of it is a graph that lacks its nodes."""
-    if path.endswith(TEST):
+    if path.endswith(TESTS):
         return "test"
+    if path.endswith(".md"):
+        return "node"
     keys = {*data} if isinstance(data, dict) else set()
     keys |= {steps[0] for steps in pruned if steps}
+    if keys.isdisjoint(_OF_DOCUMENTS) and not keys.isdisjoint(node_rule().needs):
+        return "node"
     if keys & _OF_GRAPHS:
         return "graph"
     if keys & _OF_SCHEMAS:

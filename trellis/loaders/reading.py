@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from trellis.loaders.fast import parse_fast
 from trellis.loaders.judge import BROKEN, judge
@@ -15,6 +16,7 @@ from trellis.loaders.rules import Rule, document_rule
 from trellis.loaders.shape import check_shape
 from trellis.loaders.text import decode
 from trellis.model.documents import Document, Step
+from trellis.model.folders import HEADS
 from trellis.model.problems import Problem
 
 
@@ -37,7 +39,15 @@ def read(path: str, data: bytes) -> Reading:
     text, faults = decode(path, data)
     if not text and faults:
         return Reading(None, faults)
-    return document_of(path, values_of(path, text, faults), document_rule())
+    reading = document_of(path, values_of(path, text, faults), document_rule())
+    if path.endswith(HEADS) and any(problem.message == _HEADLESS for problem in reading.problems):
+        found = [replace(each, hint=_FOLDER) if each.message == _HEADLESS else each for each in reading.problems]
+        return replace(reading, problems=tuple(found))
+    return reading
+
+
+_HEADLESS = "missing key 'nodes' of a document"
+_FOLDER = "where they are in files beside it, name the folder"
 
 
 class Values:

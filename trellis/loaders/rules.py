@@ -103,6 +103,7 @@ def head_rule() -> Rule:
 @cache
 def node_rule() -> Rule:
     """The rule for one node."""
+    document_rule()  # a rule that holds itself is made from the outside in
     return _compiler().rule({"$ref": "#/$defs/node"})
 
 

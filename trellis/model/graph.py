@@ -13,7 +13,6 @@ A region is the id of the body it belongs to; the root region is the empty text.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 from trellis.model.durations import format_duration
+from trellis.model.folders import beside
 from trellis.model.saying import Saying
 from trellis.model.states import DeclaredState
 from trellis.model.values import Value, digest
@@ -432,7 +432,7 @@ class Graph:
         self.hash = _address(definition)
         self.memo: dict[str, Any] = {}
         self.source = source
-        """Where it was read from, for people and for the working directory of its tools; no part of the hash."""
+        """Where it was read from, for people and for the working directory of its tools; no part of the hash. A folder's ends with `/`."""
 
     @classmethod
     def decode(cls, data: bytes, hash: str, *, source: str = "") -> Graph:
@@ -468,7 +468,7 @@ class Graph:
             table = self.definition.uses
             definition = table[use.graph]
             reached = reached_by(definition, table)
-            source = posixpath.normpath(posixpath.join(posixpath.dirname(self.source), use.path)) if self.source else ""
+            source = beside(self.source, use.path) if self.source else ""
             graph = Graph(msgspec.structs.replace(definition, uses=reached), source=source)
             self.memo[f"use {use.graph} {use.path}"] = graph
         return graph

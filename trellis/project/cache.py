@@ -29,10 +29,11 @@ def folder_of(root: Path) -> Path:
     return root / (os.environ.get("TRELLIS_CACHE_DIR") or Path(".trellis") / "cache")
 
 
-def key_of(data: bytes, name: str, tools: Collection[str] | None) -> str:
-    """The key of a graph compiled from the file `data` called `name` by the program that runs now."""
+def key_of(content: str, name: str, tools: Collection[str] | None) -> str:
+    """The key of a graph compiled from the file, or folder, of the digest `content` called `name` by the program that runs
+    now."""
     known = None if tools is None else sorted(tools)
-    facts = [digest(data), name, sys.modules["trellis"].__version__, FORMAT, known, _program()]
+    facts = [content, name, sys.modules["trellis"].__version__, FORMAT, known, _program()]
     return digest(canonical(facts))
 
 

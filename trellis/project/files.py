@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from trellis.errors import Unreadable
@@ -18,8 +18,12 @@ TRIES = 5
 
 
 def find_root(path: str | os.PathLike[str]) -> Path:
-    """The nearest folder around `path` that holds pyproject.toml, trellis.toml or .git; else the folder it is in."""
-    folder = Path(os.path.abspath(path)).parent  # not resolved: links stay as they are
+    """The nearest folder around `path` that holds pyproject.toml, trellis.toml or .git; else the folder it is in.
+
+    A folder is around itself.
+    """
+    place = Path(os.path.abspath(path))  # not resolved: links stay as they are
+    folder = place if place.is_dir() else place.parent
     for around in (folder, *folder.parents):
         if any((around / marker).exists() for marker in MARKERS):
             return around
@@ -42,13 +46,14 @@ def read_file(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
         return _read_whole(real, name)
     except OSError as error:
         hint = "check the path" if isinstance(error, FileNotFoundError) else ""
-        raise Unreadable(name, _reason(error), hint) from error
+        raise Unreadable(name, reason_of(error), hint) from error
     except (ValueError, RuntimeError) as error:  # a NUL in the path; links that lead round in a circle
         raise Unreadable(name, str(error), "check the path") from error
 
 
-def _reason(error: OSError) -> str:
-    text = error.strerror or type(error).__name__
+def reason_of(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, in a few words."""
+    text = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
     return text[:1].lower() + text[1:]
 
 
@@ -62,6 +67,69 @@ def _read_whole(real: Path, name: str) -> bytes:
         if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
             return data
     raise Unreadable(name, "it changes while it is read", "try again once whoever writes it has finished")
+
+
+def read_inside(folder: str, names: Iterable[str], root: str) -> Iterator[tuple[str, bytes | Unreadable]]:
+    """Each of these files of one folder with its octets, or with the reason why there are none. Quick for many.
+
+    Raises OSError where it is no folder, Unreadable where it is outside `root`.
+    """
+    real, around = os.path.realpath(folder), os.path.realpath(root)
+    if not (real == around or real.startswith(os.path.join(around, ""))):
+        raise Unreadable(folder, f"it leads outside the project's root {around}", "no path leaves the project")
+    if _PLAIN is None:
+        for name in names:
+            yield name, _read_or_reason(os.path.join(folder, name), root)
+        return
+    handle = os.open(real, os.O_RDONLY)
+    try:
+        for name in names:
+            yield name, _read_small(name, handle) or _read_or_reason(os.path.join(folder, name), root)
+    finally:
+        os.close(handle)
+
+
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC if os.open in os.supports_dir_fd else None
+_PAGE = 4096
+
+
+def _read_small(name: str, folder: int) -> bytes:
+    """The octets of a plain file that is no link and is read at once, so that nobody changes it meanwhile; else none."""
+    assert _PLAIN is not None
+    try:
+        file = os.open(name, _PLAIN, dir_fd=folder)
+    except (OSError, ValueError):
+        return b""
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode) or about.st_size >= _PAGE:
+            return b""
+        data = os.read(file, _PAGE)
+        return data if len(data) == about.st_size else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
+
+
+def _read_or_reason(path: str, root: str) -> bytes | Unreadable:
+    try:
+        return read_file(path, root)
+    except Unreadable as error:
+        return error
+
+
+def files_in(root: str, folder: str) -> list[str]:
+    """The names of what is in a folder of the one at `root` and is no folder itself. Raises OSError."""
+    found = []
+    with os.scandir(os.path.join(root, folder)) as entries:
+        for entry in entries:
+            try:
+                if not entry.is_dir():
+                    found.append(entry.name)
+            except OSError:  # a link that leads to itself
+                found.append(entry.name)
+    return found
 
 
 def files_below(root: str, under: str, suffixes: tuple[str, ...]) -> list[str]:

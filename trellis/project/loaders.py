@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trellis.errors import Unreadable, UsageError
+from trellis.model.folders import beside as beside
 
 if TYPE_CHECKING:
     import asyncio
@@ -76,8 +77,9 @@ class FileLoader:
                 yield Reload(names)
 
     def place(self, name: str) -> str:
-        """The absolute path of a document, for people and as the working directory of its tools."""
-        return os.path.normpath(os.path.join(self.root, name))
+        """The absolute path of a document, for people and for the working directory of its tools; that of a folder ends
+        with `/`."""
+        return os.path.normpath(os.path.join(self.root, name)) + ("/" if name.endswith("/") else "")
 
     def name(self, path: str | os.PathLike[str]) -> str:
         """The name of the document at a path."""
@@ -135,12 +137,6 @@ class MemoryLoader:
     def _tell(self, name: str) -> None:
         for loop, queue in tuple(self._watching):
             loop.call_soon_threadsafe(queue.put_nowait, posixpath.normpath(name))
-
-
-def beside(name: str, written: str) -> str:
-    """The name of the document that `written`, a path in the document `name`, leads to. One that leaves the project
-    begins with `..` or `/`, and no loader gives it."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(name), written))
 
 
 def _plain(name: str) -> str:

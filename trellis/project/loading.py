@@ -9,15 +9,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from trellis.errors import InvalidGraph, Unreadable
+from trellis.errors import InvalidGraph
+from trellis.model.folders import beside
 from trellis.model.graph import Graph
 from trellis.model.problems import Problem
 from trellis.model.states import DeclaredState
-from trellis.model.values import digest
 from trellis.project.cache import folder_of, keep, key_of, recall
 from trellis.project.files import find_root
-from trellis.project.loaders import FileLoader, Loader, beside
-from trellis.project.workspace import Workspace, unreadable
+from trellis.project.folders import is_folder, named
+from trellis.project.loaders import FileLoader, Loader
+from trellis.project.readings import Readings
+from trellis.project.workspace import Workspace
 
 UNPROVED = "E306"
 """The code of a field that a node needs and that some path does not write."""
@@ -45,7 +47,7 @@ def load(
     cache: bool = True,
     loader: Loader | None = None,
 ) -> Graph:
-    """The graph in the file at `path`; its `source` is the absolute path.
+    """The graph in the file or folder at `path`; its `source` is the absolute path, that of a folder with `/` behind it.
 
     `tools` are the names of actions that a host registers; None: any name may be one. `given` are the fields that the
     start gives, so that a node may need them though nothing else writes them. With a `loader`, `path` is a name of
@@ -53,22 +55,20 @@ def load(
     there is an error; the same for a file that is absent or no graph.
     """
     loader, name, called = _reached(path, loader)
-    files = loader if isinstance(loader, FileLoader) else None
-    if files is None or not cache:
-        return _made(Workspace(loader, tools=tools, shown=called), name, given)[0]
-    folder, source = folder_of(Path(files.root)), files.place(name)
-    try:
-        data = files.get(name)
-    except Unreadable as error:
-        raise InvalidGraph([unreadable(called(name), error)]) from error
-    key = key_of(data, posixpath.basename(name), tools)
-    graph = recall(folder, key, source, lambda digests: _unchanged(files, name, digests))
+    workspace = Workspace(loader, tools=tools, shown=called)
+    readings = workspace.readings
+    known = readings.digest(name) if cache and isinstance(loader, FileLoader) else ""
+    if not known or not isinstance(loader, FileLoader):
+        return _made(workspace, name, given)[0]
+    folder = folder_of(Path(loader.root))
+    key = key_of(known, f"{named(loader, name)}/" if name.endswith("/") else posixpath.basename(name), tools)
+    graph = recall(folder, key, loader.place(name), lambda digests: _unchanged(readings, name, digests))
     if graph is not None:
         return graph
-    graph, documents, kept = _made(Workspace(files, tools=tools, shown=called), name, given)
-    if kept and documents.pop(name) == digest(data):
+    graph, documents, kept = _made(workspace, name, given)
+    if kept and documents.pop(name) == known:
         around = posixpath.dirname(name) or "."
-        keep(folder, key, graph, {posixpath.relpath(other, around): known for other, known in documents.items()})
+        keep(folder, key, graph, {_from(around, other): digest for other, digest in documents.items()})
     return graph
 
 
@@ -134,7 +134,10 @@ class _Called:
 
     def __call__(self, name: str) -> str:
         known = self.given.get(name)
-        return known or os.path.normpath(os.path.join(self._around, posixpath.relpath(name or ".", self._here)))
+        if known is None:
+            known = os.path.normpath(os.path.join(self._around, posixpath.relpath(name or ".", self._here)))
+            known += "/" if name.endswith("/") else ""
+        return known
 
 
 def _reached(path: PathText, loader: Loader | None) -> tuple[Loader, str, _Called]:
@@ -145,12 +148,15 @@ def _reached(path: PathText, loader: Loader | None) -> tuple[Loader, str, _Calle
         return loader, name, _Called(name, name)
     files = FileLoader(find_root(path))
     name = files.name(path)
+    if is_folder(files, name):
+        name, given = f"{name}/", f"{given.rstrip('/')}/"
     return files, name, _Called(name, given)
 
 
-def _unchanged(loader: Loader, name: str, digests: Mapping[str, str]) -> bool:
+def _from(around: str, name: str) -> str:
+    return posixpath.relpath(name, around) + ("/" if name.endswith("/") else "")
+
+
+def _unchanged(readings: Readings, name: str, digests: Mapping[str, str]) -> bool:
     """Whether the documents that the one called `name` named then are as they were; by path from its folder."""
-    try:
-        return all(digest(loader.get(beside(name, other))) == before for other, before in digests.items())
-    except Unreadable:
-        return False
+    return all(readings.digest(beside(name, other)) == before for other, before in digests.items())

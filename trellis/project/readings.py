@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from trellis.errors import Unreadable
+from trellis.model.folders import around, inside
+from trellis.model.problems import Problem
 from trellis.model.values import digest
+from trellis.project.folders import is_folder, named, octets, parts
 from trellis.project.loaders import Loader
 
 if TYPE_CHECKING:
@@ -24,54 +27,121 @@ class Readings:
         self._unread: dict[str, bytes] = {}
         """What was got and not read yet."""
         self._readings: dict[str, tuple[str, Reading]] = {}
+        self._parts: dict[str, tuple[str, Reading | None]] = {}
+        """What files are as parts of their folder."""
+        self._files: dict[str, list[str]] = {}
+        """Of each folder that was asked for, the files that its graph may be made of."""
 
     def reading(self, name: str) -> Reading:
-        """The document as it is written. Raises Unreadable."""
-        from trellis.loaders import read
-
+        """The document as it is written; one that ends with `/` is the graph of that folder. Raises Unreadable."""
         known = self.digest(name)
         if not known:
             raise self._refused[name]
         before = self._readings.get(name)
         if before is not None and before[0] == known:
             return before[1]
-        reading = read(self.shown(name), self._unread.pop(name))
+        if name.endswith("/"):
+            reading = self._folder(name)
+        else:
+            from trellis.loaders import read
+
+            reading = read(self.shown(name), self._text(name))
         self._readings[name] = known, reading
         return reading
 
+    def called(self, name: str) -> str:
+        """The name, with `/` behind it where it is that of a folder."""
+        if name.endswith("/") or self.digest(name) or not is_folder(self.loader, name):
+            return name
+        return f"{name}/"
+
     def digest(self, name: str) -> str:
-        """The digest of a document's octets, or of the names in the folder `name/`; "" where there is no such thing."""
+        """The digest of a document's octets, or of all that the graph of a folder may be made of; "" where there is no such
+        thing."""
         known = self._digests.get(name)
         if known is None:
-            known = self._digests[name] = self._fresh(name)
+            known = self._digests[name] = self._fresh_folder(name) if name.endswith("/") else self._fresh(name)
         return known
 
     def forget(self, names: Iterable[str]) -> None:
         """Documents changed, came or went: these; none: any may have."""
         for name in tuple(names) or tuple(self._digests):
             self._digests.pop(name, None)
-            around = name.rstrip("/")
-            while around:  # what it is in has another name more, or less
-                around = around.rpartition("/")[0]
-                self._digests.pop(f"{around}/", None)
+            self._digests.pop(f"{name}/", None)
+            self._digests.pop(around(name), None)
 
     def hold(self, documents: Mapping[str, str]) -> bool:
         """Whether these are what they were: name -> digest."""
         return all(self.digest(name) == before for name, before in documents.items())
 
     def _fresh(self, name: str) -> str:
-        if name.endswith("/"):
-            return digest("\n".join(sorted(self.loader.list(name))).encode())
         try:
             data = self.loader.get(name)
         except Unreadable as error:
             self._refused[name] = error
             return ""
+        return self._taken(name, data, self._readings)
+
+    def _fresh_folder(self, name: str) -> str:
+        before = inside(name)
+        try:
+            files = parts(self.loader, name)
+            missing = [file for file in files if before + file not in self._digests]
+            for file, data in octets(self.loader, name, missing):
+                if isinstance(data, Unreadable):
+                    self._refused[before + file], self._digests[before + file] = data, ""
+                else:
+                    self._digests[before + file] = self._taken(before + file, data, self._parts)
+        except Unreadable as error:
+            self._refused[name] = error
+            return ""
+        self._refused.pop(name, None)
+        self._files[name] = files
+        return digest("\n".join([f"{file} {self._digests[before + file]}" for file in files]).encode())
+
+    def _taken(self, name: str, data: bytes, readings: Mapping[str, tuple[str, Reading | None]]) -> str:
+        """The digest of octets that were got, which are kept where `readings` has none of them."""
         if not isinstance(data, bytes):
             raise TypeError(f"{type(self.loader).__name__}.get({name!r}) gave {type(data).__name__}: give bytes")
         self._refused.pop(name, None)
         known = digest(data)
-        before = self._readings.get(name)
+        before = readings.get(name)
         if before is None or before[0] != known:
             self._unread[name] = data
         return known
+
+    def _text(self, name: str) -> bytes:
+        """What was got of a document and not read, or is got again: it may have been read as a part, or as a whole."""
+        data = self._unread.pop(name, None)
+        return self.loader.get(name) if data is None else data
+
+    def _folder(self, name: str) -> Reading:
+        from trellis.loaders.folders import gather, read_part
+
+        before, shown = inside(name), self.shown(name)
+        found: dict[str, Reading | None] = {}
+        for file in self._files[name]:
+            known = self._digests[before + file]
+            kept = self._parts.get(before + file)
+            if kept is None or kept[0] != known:
+                path = inside(shown) + file
+                if known:
+                    kept = known, read_part(path, self._text(before + file))
+                else:
+                    kept = known, refused(path, self._refused[before + file])
+                self._parts[before + file] = kept
+            found[file] = kept[1]
+        return gather(shown, named(self.loader, name), found)
+
+
+def refused(shown: str, error: Unreadable) -> Reading:
+    """What becomes of a document that cannot be read."""
+    from trellis.loaders import Reading
+
+    return Reading(None, (unreadable(shown, error),))
+
+
+def unreadable(shown: str, error: Unreadable) -> Problem:
+    """That a document cannot be read, as its one problem."""
+    what = "folder" if shown.endswith("/") else "file"
+    return Problem(shown.rstrip("/"), 1, 1, "E100", "error", f"cannot read this {what}: {error.reason}", error.hint)

@@ -26,6 +26,7 @@ MOST = 100
 INSTEAD = {
     "test": "name the graph that it tests",
     "state schema": "only graphs run: give it `nodes`",
+    "node": "name the folder that it is in",
     "tool catalogue": "copy what you need into the `tools:` of a graph",
 }
 """Kind of a document that is no graph -> what to do with it."""
@@ -71,7 +72,7 @@ def use(readings: Readings, name: str, first: One, alone: Callable[[str, Reading
         uses = found[place] = {}
         called = {readings.shown(each): each for each in one.documents}
         for node, around, written in paths(one.compiled):
-            other = beside(called[around], written)
+            other = readings.called(beside(called[around], written))
             if other not in known:
                 if len(known) > MOST:
                     uses[node] = _refused(f"more than {MOST} graphs are used, by whatever way", "")
@@ -106,8 +107,9 @@ def _read(readings: Readings, written: str, name: str, using: Using, alone: Call
         if "{{" in written:
             hint = "no data chooses a graph: write the path of each, and choose between nodes in `to`"
         return One(None, (f"cannot read '{written}': {error.reason}", hint), [], {})
-    kind = "test" if kind_of(name, None) == "test" else reading.kind
-    if kind == "test" or (kind != "graph" and reading.document is not None):
+    by_name = kind_of(name, None)
+    kind = by_name if by_name in ("test", "node") else reading.kind
+    if by_name in ("test", "node") or (kind != "graph" and reading.document is not None):
         return One(None, (f"'{written}' is a {kind}, not a graph", INSTEAD[kind]), [], {})
     one = One(None, ("", ""), list(reading.problems), {})
     if reading.document is not None:
@@ -122,7 +124,8 @@ def _found(one: One, place: str, other: str) -> Found:
 
     if one.refusal[0]:
         return _refused(one.refusal[0], one.refusal[1])
-    return Found(other, posixpath.relpath(other, posixpath.dirname(place) or "."), one.compiled)
+    path = posixpath.relpath(other, posixpath.dirname(place) or ".")
+    return Found(other, f"{path}/" if other.endswith("/") else path, one.compiled)
 
 
 def _refused(reason: str, hint: str) -> Found:

@@ -13,7 +13,7 @@ from trellis.model.graph import Definition, Graph
 from trellis.model.problems import Problem
 from trellis.project.including import include
 from trellis.project.loaders import FileLoader, Loader
-from trellis.project.readings import Readings
+from trellis.project.readings import Readings, unreadable
 from trellis.project.using import INSTEAD, One, use
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Compilation:
 
     `definition` is None where anything of it has errors; of a state schema only its `name`, `states` and `groups` mean
     anything. `problems` are sorted. `documents` are all that were read for it, itself too: name -> digest of the
-    octets, "" where it cannot be read; a name that ends in `/` is a folder whose names were asked for.
+    octets, "" where it cannot be read; a name that ends in `/` is a folder, with all that its graph may be made of.
     """
 
     __slots__ = ("_graph", "definition", "documents", "problems", "source")
@@ -70,6 +70,7 @@ class Workspace:
 
         `given` are fields that a start gives; what they prove holds for that start alone, and is not kept.
         """
+        name = self.readings.called(name)
         made = self._made.get((name, wanted))
         if made is not None and not given and self.readings.hold(made.documents):
             return made
@@ -80,6 +81,7 @@ class Workspace:
 
     def alone(self, name: str) -> Compiled | None:
         """A document by itself, with its view and without what it uses; None where nothing of it is readable."""
+        name = self.readings.called(name)
         try:
             reading = self.readings.reading(name)
         except Unreadable:
@@ -130,12 +132,12 @@ class Workspace:
             reading = self.readings.reading(name)
         except Unreadable as error:
             return Compilation(None, [unreadable(self.readings.shown(name), error)], documents, source)
+        if (kind := kind_of(name, None)) in ("test", "node"):
+            return Compilation(None, [_other(self.readings.shown(name), kind, wanted)], documents, source)
         document, kind = reading.document, reading.kind
-        if kind_of(name, None) == "test":
-            return Compilation(None, [_other(self.readings.shown(name), "test", wanted)], documents, source)
         if document is None:
             return Compilation(None, sorted(reading.problems), documents, source)
-        if kind != wanted and (wanted != "any" or kind == "tool catalogue"):
+        if kind != wanted and (wanted != "any" or kind in ("tool catalogue", "node")):
             # As what it is not it has faults of shape, which nobody wants to read of.
             textual = [found for found in reading.problems if found.code < "E2"]
             problems = sorted([_other(self.readings.shown(name), kind, wanted), *textual])
@@ -150,13 +152,9 @@ class Workspace:
         return Compilation(None if broken else compiled.definition, one.problems, one.documents, source)
 
 
-def unreadable(shown: str, error: Unreadable) -> Problem:
-    """That a document cannot be read, as its one problem."""
-    return Problem(shown, 1, 1, "E100", "error", f"cannot read this file: {error.reason}", error.hint)
-
-
 def _other(path: str, kind: str, wanted: str) -> Problem:
     """That a document is of another kind than what is wanted."""
+    path = path.rstrip("/")
     if wanted == "state schema":
         hint = "a state schema has `states`, or `extends`, and no `nodes`"
         return Problem(path, 1, 1, "E118", "error", f"this is a {kind}, not a state schema", hint)

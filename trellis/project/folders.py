@@ -1,0 +1,75 @@
+"""The files of a folder, as a loader gives them: which there are, and what is in them.
+
+A folder is called with a `/` behind its name, `graphs/tour/`; the one where the project begins is `./`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from trellis.errors import Unreadable
+from trellis.model.folders import HEADS, inside, parts_of
+from trellis.model.values import SIZE
+from trellis.project.files import files_in, read_inside, reason_of
+from trellis.project.loaders import FileLoader, Loader
+
+MOST = 20_000
+"""How many files a graph may be made of. Together they are no longer than one document may be."""
+
+
+def is_folder(loader: Loader, name: str) -> bool:
+    """Whether a loader has a folder of this name, with or without a `/` behind it."""
+    if isinstance(loader, FileLoader):
+        return os.path.isdir(loader.place(name))
+    return any(True for _ in loader.list(name))
+
+
+def named(loader: Loader, folder: str) -> str:
+    """What a graph in this folder is called where its head does not say."""
+    place = loader.place(folder) if isinstance(loader, FileLoader) else folder
+    return os.path.basename(place.rstrip("/.")) or "graph"
+
+
+def parts(loader: Loader, folder: str) -> list[str]:
+    """The files that the graph of a folder may be made of, in order. Raises Unreadable."""
+    before = inside(folder)
+    if isinstance(loader, FileLoader):
+        loader.asked.add(before + HEADS[0])  # so that the folder is watched, wherever it is
+        try:
+            files = files_in(loader.root, before)
+        except (OSError, ValueError) as error:
+            raise Unreadable(folder, reason_of(error), "check the path") from error
+    else:
+        names = [name[len(before) :] for name in loader.list(folder) if name.startswith(before)]
+        files = [name for name in names if "/" not in name]
+    found = parts_of(files)
+    if len(found) > MOST:
+        reason = f"it holds {len(found):,} files of nodes, a graph has at most {MOST:,}"
+        raise Unreadable(folder, reason, "make several graphs of it, and `use` them")
+    return found
+
+
+def octets(loader: Loader, folder: str, files: Iterable[str]) -> Iterator[tuple[str, bytes | Unreadable]]:
+    """Each of these files of a folder with its octets, or with the reason why there are none. Raises Unreadable."""
+    room = SIZE
+    for file, data in _each(loader, folder, files):
+        yield file, data
+        room -= len(data) if isinstance(data, bytes) else 0
+        if room < 0:
+            reason = f"its files have more than {SIZE // 2**20} MiB, as much as a document has at most"
+            raise Unreadable(folder, reason, "make several graphs of it, and `use` them")
+
+
+def _each(loader: Loader, folder: str, files: Iterable[str]) -> Iterator[tuple[str, bytes | Unreadable]]:
+    if isinstance(loader, FileLoader):
+        try:
+            yield from read_inside(loader.place(folder), files, loader.root)
+        except OSError as error:
+            raise Unreadable(folder, reason_of(error), "check the path") from error
+        return
+    for file in files:
+        try:
+            yield file, loader.get(inside(folder) + file)
+        except Unreadable as error:
+            yield file, error
