@@ -26,6 +26,7 @@ COMMANDS = {
     "db": "The format of a store, and keys for secrets.",
     "validate": "Check documents; every problem, with its place.",
     "explain": "Say what the code of a problem means.",
+    "fmt": "Lay documents out in the house style.",
     "plan": "Show what a run would do, without doing it.",
     "graph": "Draw a graph, or where a run of it is.",
     "schema": "The JSON Schemas of documents, for editors.",

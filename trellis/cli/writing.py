@@ -4,24 +4,64 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 
 def replace_file(path: str, data: bytes) -> None:
-    """Write the file. Raises OSError, naming it."""
+    """Write the file; a link stays one, and who may read a file stays as it was. Raises OSError, naming it."""
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
         target.write_bytes(data)
         return
-    new = target.with_name(f".{target.name}.{os.getpid()}")
+    new = None
+    try:
+        new = _beside(target, data)
+        os.replace(new, target.resolve())
+    except OSError as error:
+        if new is not None:
+            new.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def replace_files(files: Mapping[str, bytes]) -> None:
+    """Write all of these files, which are there already, or none of them. Raises OSError, naming the one that cannot be
+    written."""
+    ready: dict[str, Path] = {}
+    before: dict[str, bytes] = {}
+    try:
+        for path, data in files.items():
+            before[path] = Path(path).read_bytes()
+            ready[path] = _beside(Path(path), data)
+        for path in files:
+            os.replace(ready[path], Path(path).resolve())
+            del ready[path]
+    except OSError as error:
+        written = [path for path in before if path not in ready and path in files]
+        for new in ready.values():
+            new.unlink(missing_ok=True)
+        for path in written:
+            if Path(path).read_bytes() != before[path]:
+                replace_file(path, before[path])
+        raise OSError(error.errno, error.strerror, error.filename2 or error.filename) from error
+
+
+def _beside(target: Path, data: bytes) -> Path:
+    """The data in a new file beside the target, with its mode. Raises OSError; then nothing is left behind."""
+    real = target.resolve()
+    new = real.with_name(f".{real.name}.{os.getpid()}")
     try:
         with open(new, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(new, target)
+            if real.exists():
+                os.chmod(new, stat.S_IMODE(real.stat().st_mode))
     except OSError as error:
-        new.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, path) from error
+        if not isinstance(error, FileExistsError):
+            new.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
+    return new

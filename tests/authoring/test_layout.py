@@ -1,0 +1,71 @@
+"""Whatever is laid out anew says what it said, keeps every comment beside the same thing, and is laid out for good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from tests.loaders.documents import yaml_texts
+from tests.loaders.test_fast import same
+from tests.searching import searched
+from trellis.authoring.layout import laid_out
+from trellis.authoring.trivia import Lines, leaves, trivia
+from trellis.loaders.tree import Tree, parse_tree
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted([*(ROOT / "graphs").rglob("*.yaml"), *(ROOT / "schemas").glob("*.yaml")])
+
+
+def tree_of(text: str) -> Tree | None:
+    return parse_tree("f.yaml", text.encode())[0]
+
+
+def beside(tree: Tree) -> list[tuple[str, list[str]]]:
+    """Each comment with what stands before it: a trailing one belongs to the last, the others to what comes next."""
+    written = [(leaf.body, leaf.value) for leaf in leaves(tree.root) if leaf.value not in ("", "null")]
+    comments = [each for each in trivia(tree, Lines(tree.text)) if each.text]
+    return [(each.text, [value for start, value in written if start < each.start][-3:]) for each in comments]
+
+
+def holds(text: str) -> None:
+    tree = tree_of(text)
+    assume(tree is not None)
+    assert tree is not None
+    made = laid_out(tree)
+    again = tree_of(made)
+    assert again is not None, parse_tree("f.yaml", made.encode())[1]
+    assert same(again.value, tree.value)
+    assert beside(again) == beside(tree)
+    assert laid_out(again) == made
+    assert not made or made.endswith("\n")
+    assert "+" in made or not made.endswith("\n\n")
+
+
+def disturbed(text: str, places: list[tuple[int, str]]) -> str:
+    """The text with comments and blank lines at some of its blanks and line feeds."""
+    gaps = [place for place, character in enumerate(text) if character in " \n"]
+    for place, more in sorted(places, reverse=True):
+        if gaps:
+            at = gaps[place % len(gaps)]
+            text = text[:at] + more + text[at:]
+    return text
+
+
+notes = st.lists(
+    st.tuples(
+        st.integers(0, 10_000), st.sampled_from((" # one", "\n  # two\n   ", "\n\n\n", "  ", "\n# three", " # {a: \n"))
+    ),
+    max_size=4,
+)
+
+
+@searched(few=150, many=20_000, text=yaml_texts, places=notes)
+def test_yaml_as_people_write_it_keeps_its_meaning_and_its_comments(text: str, places: list[tuple[int, str]]) -> None:
+    holds(disturbed(text, places))
+
+
+@searched(few=15, many=500, places=notes, path=st.sampled_from(SAMPLES))
+def test_sample_graphs_with_comments_anywhere_keep_them(places: list[tuple[int, str]], path: Path) -> None:
+    holds(disturbed(path.read_text(), places))
