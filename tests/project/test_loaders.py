@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -186,3 +188,17 @@ def test_files_are_listed_once_each_without_what_is_hidden_or_kept_for_programs(
     files = FileLoader(tmp_path)
     assert files.list() == ["a.yaml", "b/c.yml", "b/d.md"]
     assert files.list("b/") == files.list("b") == ["b/c.yml", "b/d.md"]
+
+
+def test_threads_that_end_load_graphs_one_after_the_other() -> None:
+    program = f"""
+import threading
+from trellis.project import MemoryLoader, load
+for _ in range(20):
+    thread = threading.Thread(target=load, args=["graphs/g.yaml"], kwargs={{"loader": MemoryLoader({PROJECT!r})}})
+    thread.start()
+    thread.join()
+print("loaded")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")

@@ -15,9 +15,12 @@ from trellis.model.events import Adopted, Event, RunStarted
 from trellis.model.graph import Graph
 from trellis.stores.base import RunRow, Store
 
+MOST = 500
+"""How many graphs are kept for runs to come; a run that is driven keeps its own."""
+
 
 class Definitions:
-    """The graphs that the runs of a store have, each decoded and linked once for all of them."""
+    """The graphs that the runs of a store have, each decoded and linked once for all of them; the last MOST of them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,13 +28,16 @@ class Definitions:
 
     def add(self, graph: Graph) -> Graph:
         """The graph by which all runs of this definition and source go on here."""
-        return self._graphs.setdefault((graph.hash, graph.source), graph)
+        known = self._graphs.setdefault((graph.hash, graph.source), graph)
+        if len(self._graphs) > MOST:
+            del self._graphs[next(iter(self._graphs))]
+        return known
 
     async def get(self, digest: str, row: RunRow) -> Graph:
         """The graph with this hash that the run of `row` has or had. Raises StoreCorrupt."""
-        known = self._graphs.get((digest, row.source))
+        known = self._graphs.pop((digest, row.source), None)
         if known is not None:
-            return known
+            return self.add(known)  # it is the one that was needed last
         data = await self._store.definition(digest)
         if data is None:
             raise StoreCorrupt(self._store.url, f"the definition {digest[:12]} of run '{row.run}' is not there")

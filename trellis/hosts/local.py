@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import takewhile
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from trellis.dispatch import Dispatcher, Router
 from trellis.engine import State, Step, start
@@ -18,24 +18,24 @@ from trellis.errors import (
     HostClosed,
     Refused,
     RunClosed,
-    RunConflict,
     RunOwned,
     StoreError,
     StoreUnavailable,
-    TrellisError,
     UsageError,
 )
 from trellis.hosts.admission import Admission
 from trellis.hosts.approving import Gate, Policy
 from trellis.hosts.children import Children
 from trellis.hosts.clock import Clock, SystemClock, pause
-from trellis.hosts.commands import Adopt, Answer, Command, Reply, decode_message, encode, judge
-from trellis.hosts.driver import Driver, Version
+from trellis.hosts.commands import Adopt, Answer, Command, Reply, judge
+from trellis.hosts.driver import Driver
 from trellis.hosts.emitting import Emitting
-from trellis.hosts.journal import Definitions, Loaded, beginning, existing, load, steps
+from trellis.hosts.hearing import Hearing
+from trellis.hosts.journal import Definitions, Loaded, existing, load, steps
 from trellis.hosts.journal import inspect_run as inspect_run
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun, Rested, heed
+from trellis.hosts.moving import Movers, OnChange
 from trellis.hosts.recovery import end_unwanted, is_wanted, must_drive, take_up_whole
 from trellis.hosts.routing import router_of
 from trellis.hosts.rows import checked_id, checked_request, first_row, new_id
@@ -44,17 +44,21 @@ from trellis.hosts.run import Run as Run
 from trellis.hosts.scheduling import Scheduling
 from trellis.hosts.sending import TRIES, again, ask, closed, decoded, replied
 from trellis.hosts.serving import LOOK_S, Serving
-from trellis.hosts.values import known_secrets, same_start, start_values
+from trellis.hosts.values import known_secrets, must_be_same, start_values
 from trellis.hosts.vault import Vault, sealed
 from trellis.model.actions import StartChild
 from trellis.model.codec import encode_event
-from trellis.model.events import Adopted, RunStarted
+from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
 from trellis.model.redaction import Redactor
 from trellis.model.saying import read_locale
 from trellis.model.values import Value
 from trellis.stores import open_store
 from trellis.stores.base import RunRow, Snapshot, Store
+
+if TYPE_CHECKING:
+    from trellis.hosts.reloading import Reloaded, Reloading
+    from trellis.project.loaders import Loader
 
 WORTH_A_SNAPSHOT = 50
 """Events since the last snapshot for which a run that rests leaves another: folding fewer costs less."""
@@ -70,6 +74,9 @@ class Host:
     from people what its patterns and names say: by default those of TRELLIS_REDACT, one a line. `approve` is asked before
     each call of a tool, once for all its attempts: a function, async or quick, of a Proposal, which gives True, a
     `Denied(reason)`, or ASK; then the call is one of the run's questions, and `Run.answer` decides it.
+    `watch`: a loader; graphs that are named by their documents in it follow each change. `on_change` says whether open
+    runs "keep" their version or "adopt" a new one where that is proved safe; `reloaded` hears what each change came to,
+    by default the log does.
     """
 
     def __init__(
@@ -84,6 +91,9 @@ class Host:
         approve: Policy | None = None,
         clock: Clock | None = None,
         root: str = ".",
+        watch: Loader | None = None,
+        on_change: OnChange = "keep",
+        reloaded: Callable[[Reloaded], None] | None = None,
     ) -> None:
         self._url, self._root = store, root
         self._dispatcher = dispatcher if dispatcher is not None else Dispatcher()
@@ -93,13 +103,16 @@ class Host:
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
         self._gate = Gate(approve, self.redactor) if approve is not None else None
         self._releasing: dict[str, asyncio.Task[None]] = {}
-        self._hearing: set[asyncio.Future[None]] = set()
+        self._hearing = Hearing(self)
         self._admission = Admission()
         self._serving: Serving | None = None
         self._scheduling: Scheduling | None = None
+        self._watch, self._on_change, self._reloaded = watch, on_change, reloaded
+        self._reloading: Reloading | None = None
         self._store: Store
         self._driver: Driver
         self._graphs: Definitions
+        self._movers: Movers
 
     async def __aenter__(self) -> Self:
         self._store = open_store(self._url, root=self._root) if isinstance(self._url, str) else self._url
@@ -109,20 +122,27 @@ class Host:
         self._driver.children = Children(
             self, self._store, self._admission, self._graphs, self._clock, self._vault, self._driver.post
         )
+        self._movers = Movers(self, self._driver, self._store, self._graphs, self._clock, self._router)
         self._driver.start()
-        self._store.hear(self._heard)
+        self._store.hear(self._hearing.hear)
+        if self._watch is not None:
+            from trellis.hosts.reloading import Reloading
+            from trellis.project.live import LiveGraphs
+
+            live = LiveGraphs(self._watch, tools=self._dispatcher.names)
+            self._reloading = Reloading(self, self._movers, live, self._clock, self._on_change, self._reloaded)
+            self._reloading.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            for part in (self._scheduling, self._serving):
+            for part in (self._reloading, self._scheduling, self._serving):
                 if part is not None:
                     await part.stop()
             await self._driver.stop()
-            if self._hearing:  # each is answered now; the reply is to go out before the store is closed
-                await asyncio.wait(list(self._hearing))
+            await self._hearing.finish()
             if self._releasing:
                 await asyncio.wait(list(self._releasing.values()))
             if not isinstance(self._url, str):  # closing its own store frees all that it owns
@@ -134,7 +154,7 @@ class Host:
 
     async def start(
         self,
-        graph: Graph,
+        graph: Graph | str,
         fields: Mapping[str, Value] | None = None,
         *,
         id: str | None = None,
@@ -143,15 +163,19 @@ class Host:
     ) -> Run:
         """Start a run, recorded when this returns. With an id that exists, continue that run.
 
+        `graph`: or the name of its document, where this host watches a loader: its live version.
+
         `request_id`: the sender's own, for a start that may be sent twice: the second one gives the run of the first.
         `locale`: the language that the run speaks, as a BCP 47 tag; empty: for each text the first that it is written
         in. Raises InvalidLocale, FieldsNeeded, InvalidField, PermissionNeeded, UnknownTool, InvalidRunId,
         InvalidRequestId, TooManyRuns, RunConflict (the id belongs to a run of another definition, or of another request), StartedOtherwise (to one
         with other start values), RunOwned, StoreError.
         """
-        name = checked_id(id) if id is not None else new_id(graph.name)
         checked_request(request_id)
         locale = read_locale(locale) if locale else ""
+        if isinstance(graph, str):
+            graph = await self.graph(graph, given=[name for name, value in (fields or {}).items() if value is not None])
+        name = checked_id(id) if id is not None else new_id(graph.name)
         given, secrets = start_values(graph, fields or {})
         async with self._admission.of(name):
             row = await self._store.row(name) if id is not None else None
@@ -160,7 +184,8 @@ class Host:
                 if live is not None:
                     return Run(live, self)
         async with self._admission.of(row.run):
-            return await self._again(row, graph, given, secrets, request_id, locale)
+            await must_be_same(self._store, row, graph, given, request_id, locale)
+            return Run(await self.go_on(row, secrets), self)
 
     async def begin(
         self,
@@ -244,9 +269,30 @@ class Host:
         self._serving = Serving(self, self._store, self._clock, names, at_once)
         self._driver.rested = self._serving.rested
         self._serving.start()
-        if schedules:
-            self._scheduling = Scheduling(self, self._store, self._clock, schedules)
-            self._scheduling.start()
+        await self.schedule(schedules)
+
+    async def schedule(self, graphs: Sequence[Graph]) -> None:
+        """From now on, start the runs that the schedules of these graphs want, and those of no others."""
+        if self._scheduling is not None:
+            await self._scheduling.stop()
+        self._scheduling = Scheduling(self, self._store, self._clock, graphs)
+        self._scheduling.start()
+
+    async def graph(self, name: str, *, given: Collection[str] = ()) -> Graph:
+        """The live version of the graph in a document of the loader that this host watches. Raises InvalidGraph.
+
+        `given`, said with the first call: the fields that starts give; a node may need those though nothing writes them.
+        """
+        if self._reloading is None:
+            raise UsageError(f"this host watches no documents; load '{name}' first, or open it with `watch=`")
+        return await self._reloading.open(name, given)
+
+    async def take_over(self, before: Graph | None, graph: Graph) -> None:
+        """From now on this version is served, and scheduled, where the other one was."""
+        if self._serving is not None:
+            self._serving.take(graph.name)
+        if self._scheduling is not None and before in self._scheduling.graphs:
+            await self.schedule([graph if one == before else one for one in self._scheduling.graphs])
 
     async def send(self, run: str, command: Command) -> Reply:
         """Deliver a command to a run, wherever it is driven; one that nobody drives is taken up here.
@@ -265,7 +311,7 @@ class Host:
                 except RunOwned:
                     continue  # somebody took it just now
             try:
-                return await self._take(live, command)
+                return await self.take(live, command)
             except (Rested, RunOwned):
                 continue  # nothing of it was written
         raise StoreUnavailable(self._store.url, f"run '{run}' changes hands too often; try again")
@@ -273,7 +319,7 @@ class Host:
     async def hand(self, run: str, command: Command) -> Reply | None:
         """What becomes of a command to a run that is driven here; None where it is not. Raises Rested, StoreError."""
         live = self._driver.runs.get(run)
-        return None if live is None else await self._take(live, command)
+        return None if live is None else await self.take(live, command)
 
     @asynccontextmanager
     async def apart(self, run: str) -> AsyncIterator[bool]:
@@ -331,25 +377,7 @@ class Host:
         """Whether `serve` was called and goes on; False too where the host was closed, or a fault has ended it."""
         return self._serving is not None and self._serving.going and self._driver.serving
 
-    async def _heard(self, data: bytes) -> bytes:
-        """A message from another process for a run that is owned here."""
-        message = decode_message(data)
-        heard = asyncio.get_running_loop().create_future()
-        self._hearing.add(heard)
-        try:
-            live = await self.take_up(message.run)  # it may have been claimed just now, or be about to rest
-            return encode(await self._take(live, message.command))
-        except (Rested, RunOwned):
-            return b""  # nothing of it was written
-        except StoreError:
-            raise
-        except TrellisError:
-            return b""  # it cannot be driven here, and is free again
-        finally:
-            self._hearing.discard(heard)
-            heard.set_result(None)
-
-    async def _take(self, live: LiveRun, command: Command) -> Reply:
+    async def take(self, live: LiveRun, command: Command) -> Reply:
         """What becomes of a command to a run that is driven here. Raises Rested, HostClosed, StoreError."""
         if live.state.closed:
             return closed(live.state, command)
@@ -371,30 +399,9 @@ class Host:
     async def _adopt(self, live: LiveRun, command: Adopt) -> Reply:
         try:
             graph = decoded(live.row, command)
-            router = self._router(graph)
         except Refused as error:
             return Reply(live.state.status, error.code, error.message)
-        except TrellisError as error:  # a graph that this host cannot drive
-            return Reply(live.state.status, "adopt", str(error))
-        graph = self._graphs.add(graph)
-        migrate = graph.definition.migrate
-        event = Adopted(self._clock.now(), graph.hash, migrate.nodes, migrate.fields, command.by)
-        return replied(await self._driver.ask(live, event, Version(graph, router)))
-
-    async def _again(
-        self,
-        row: RunRow,
-        graph: Graph,
-        given: Mapping[str, Value],
-        secrets: Mapping[str, str],
-        request: str,
-        locale: str,
-    ) -> Run:
-        begun = await beginning(self._store, row.run)
-        if begun.graph != graph.hash or (request and begun.request != request):
-            raise RunConflict(row.run, graph.name, row.name, begun.graph, graph.hash)
-        same_start(graph, begun, given, locale)
-        return Run(await self.go_on(row, secrets), self)
+        return await self._movers.change(live, graph, command.by)
 
     async def go_on(self, row: RunRow, secrets: Mapping[str, str]) -> LiveRun:
         """The run of this row: the one that is open here, one that has ended, or one that is taken up again."""

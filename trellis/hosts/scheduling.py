@@ -73,6 +73,7 @@ class Scheduling:
 
     def __init__(self, host: Starting, store: Store, clock: Clock, graphs: Sequence[Graph]) -> None:
         self._host, self._store, self._clock = host, store, clock
+        self.graphs = tuple(graphs)
         self._plans = [
             _Plan(graph, name, schedule) for graph in graphs for name, schedule in graph.definition.schedules.items()
         ]

@@ -68,6 +68,10 @@ class Serving:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    def take(self, name: str) -> None:
+        """Serve the runs of graphs of this name too."""
+        self._names = None if self._names is None else {*self._names, name}
+
     @property
     def going(self) -> bool:
         """Whether due runs are looked for."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from trellis.engine import State
 from trellis.engine.program import program_of
 from trellis.engine.replay import start_fields
-from trellis.errors import FieldsNeeded, InvalidField, SecretsNeeded, StartedOtherwise
+from trellis.errors import FieldsNeeded, InvalidField, RunConflict, SecretsNeeded, StartedOtherwise
+from trellis.hosts.journal import beginning
 from trellis.hosts.vault import VARIABLE, Vault, opened
 from trellis.model.actions import Attempted, CallTool, RequestInput, StartChild
 from trellis.model.events import RunStarted
@@ -16,6 +17,7 @@ from trellis.model.graph import Field, Graph, Use, static_id
 from trellis.model.secrets import reveal, seal, sealed_names
 from trellis.model.types import read_text
 from trellis.model.values import Value, reject
+from trellis.stores.base import RunRow, Store
 
 
 def start_values(graph: Graph, given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
@@ -128,3 +130,13 @@ def _environment(field: Field) -> str | None:
     if field.source == f"env:{VARIABLE}":
         raise InvalidField(VARIABLE, "it holds the keys of all secrets, which no run may have")
     return os.environ.get((field.source or "").removeprefix("env:"))
+
+
+async def must_be_same(
+    store: Store, row: RunRow, graph: Graph, given: Mapping[str, Value], request: str, locale: str
+) -> None:
+    """Raise RunConflict or StartedOtherwise unless the run of this row was started just so."""
+    begun = await beginning(store, row.run)
+    if begun.graph != graph.hash or (request and begun.request != request):
+        raise RunConflict(row.run, graph.name, row.name, begun.graph, graph.hash)
+    same_start(graph, begun, given, locale)

@@ -54,6 +54,11 @@ def _in_number(text: str, at: int) -> bool:
     return start == end or text[start] in "0123456789._"
 
 
+def load_parser() -> None:
+    """Load the native code. Its memory goes with the thread that does this: that one must not end before the process."""
+    import yaml_rs  # noqa: F401
+
+
 def parse_fast(text: str) -> Any:
     """The value of `text`, or BROKEN where the judge has to say. Never raises."""
     import yaml_rs

@@ -7,6 +7,7 @@
     including  the documents that a document names
     using      the graphs that a graph uses
     workspace  readings and compilations, kept by content
+    live       graphs that stay sound while their documents change
     cache      compiled graphs, kept between processes
     loading    a path or a name becomes a graph, or all its problems
 

@@ -19,10 +19,9 @@ from trellis.project.files import find_root
 from trellis.project.folders import is_folder, named
 from trellis.project.loaders import FileLoader, Loader
 from trellis.project.readings import Readings
+from trellis.project.workspace import UNPROVED as UNPROVED
 from trellis.project.workspace import Workspace
 
-UNPROVED = "E306"
-"""The code of a field that a node needs and that some path does not write."""
 PathText = str | os.PathLike[str]
 
 
@@ -59,29 +58,18 @@ def load(
     readings = workspace.readings
     known = readings.digest(name) if cache and isinstance(loader, FileLoader) else ""
     if not known or not isinstance(loader, FileLoader):
-        return _made(workspace, name, given)[0]
+        return workspace.graph(name, given)[0]
     folder = folder_of(Path(loader.root))
     key = key_of(known, f"{named(loader, name)}/" if name.endswith("/") else posixpath.basename(name), tools)
     graph = recall(folder, key, loader.place(name), lambda digests: _unchanged(readings, name, digests))
     if graph is not None:
         return graph
-    graph, documents, kept = _made(workspace, name, given)
-    if kept and documents.pop(name) == known:
+    graph, made = workspace.graph(name, given)
+    documents = dict(made.documents)
+    if not made.given and documents.pop(name) == known:
         around = posixpath.dirname(name) or "."
         keep(folder, key, graph, {_from(around, other): digest for other, digest in documents.items()})
     return graph
-
-
-def _made(workspace: Workspace, name: str, given: Collection[str]) -> tuple[Graph, dict[str, str], bool]:
-    """The graph, all documents that it is made of, and whether it is good for every start. Raises InvalidGraph."""
-    made, good = workspace.compile(name), True
-    if made.definition is None and given:
-        errors = [found for found in made.problems if found.severity == "error"]
-        if all(found.code == UNPROVED for found in errors):
-            made, good = workspace.compile(name, given=given), False
-    if made.graph is None:
-        raise InvalidGraph(made.problems)
-    return made.graph, dict(made.documents), good
 
 
 @_uncollected()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,7 @@ class Readings:
         before = self._readings.get(name)
         if before is not None and before[0] == known:
             return before[1]
+        _must_outlive()
         if name.endswith("/"):
             reading = self._folder(name)
         else:
@@ -145,3 +148,22 @@ def unreadable(shown: str, error: Unreadable) -> Problem:
     """That a document cannot be read, as its one problem."""
     what = "folder" if shown.endswith("/") else "file"
     return Problem(shown.rstrip("/"), 1, 1, "E100", "error", f"cannot read this {what}: {error.reason}", error.hint)
+
+
+def _must_outlive() -> None:
+    """Let a thread that lasts load the native parser, which crashes the process once the one that loaded it has ended."""
+    if "yaml_rs" in sys.modules or threading.current_thread() is threading.main_thread():
+        return
+    from trellis.loaders.fast import load_parser
+
+    loaded = threading.Event()
+
+    def last() -> None:
+        try:
+            load_parser()
+        finally:
+            loaded.set()
+        threading.Event().wait()
+
+    threading.Thread(target=last, name="trellis parser", daemon=True).start()
+    loaded.wait()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from trellis.errors import Unreadable
+from trellis.errors import InvalidGraph, Unreadable
 from trellis.model.graph import Definition, Graph
 from trellis.model.problems import Problem
 from trellis.project.including import include
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Wanted = Literal["graph", "state schema", "any"]
 """What a document is to be; `any`: whichever of them it is."""
+UNPROVED = "E306"
+"""The code of a field that a node needs and that some path does not write."""
 
 
 class Compilation:
@@ -32,7 +34,7 @@ class Compilation:
     octets, "" where it cannot be read; a name that ends in `/` is a folder, with all that its graph may be made of.
     """
 
-    __slots__ = ("_graph", "definition", "documents", "problems", "source")
+    __slots__ = ("_graph", "definition", "documents", "given", "problems", "source")
 
     def __init__(
         self, definition: Definition | None, problems: Iterable[Problem], documents: Mapping[str, str], source: str
@@ -40,6 +42,8 @@ class Compilation:
         self.definition, self.problems, self.documents = definition, tuple(problems), documents
         self.source = source
         """Where the document is, for people and as the working directory of its tools; empty for other loaders' ones."""
+        self.given: tuple[str, ...] = ()
+        """The fields that every start has to give, for this to hold."""
         self._graph: Graph | None = None
 
     @property
@@ -75,9 +79,24 @@ class Workspace:
         if made is not None and not given and self.readings.hold(made.documents):
             return made
         made = self._compile(name, wanted, given)
+        made.given = tuple(given)
         if not given:
             self._made[name, wanted] = made
         return made
+
+    def graph(self, name: str, given: Collection[str] = ()) -> tuple[Graph, Compilation]:
+        """The graph in the document `name`, and what it comes of. Raises InvalidGraph with all problems, warnings too.
+
+        `given`: as in `compile`; it is looked at only where the graph is not good for every start.
+        """
+        made = self.compile(name)
+        if made.definition is None and given:
+            errors = [found for found in made.problems if found.severity == "error"]
+            if all(found.code == UNPROVED for found in errors):
+                made = self.compile(name, given=given)
+        if made.graph is None:
+            raise InvalidGraph(made.problems)
+        return made.graph, made
 
     def alone(self, name: str) -> Compiled | None:
         """A document by itself, with its view and without what it uses; None where nothing of it is readable."""

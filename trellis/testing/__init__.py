@@ -1,9 +1,10 @@
-"""What a third party holds its own store or dispatcher against, and a clock that is turned by hand.
+"""What a third party holds its own store, dispatcher, locker or loader against, and a clock that is turned by hand.
 
     StoreContract, SharedStoreContract,
     LeaseStoreContract                    trellis.testing.stores
     LockerContract, SharedLockerContract  trellis.testing.lockers
     DispatcherContract                    trellis.testing.dispatchers
+    LoaderContract                        trellis.testing.loaders
     ManualClock                           trellis.testing.clocks
     assert_states, assert_clock, ...      trellis.testing.machines
 
@@ -16,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.testing.clocks import ManualClock as ManualClock
     from trellis.testing.dispatchers import DispatcherContract as DispatcherContract
+    from trellis.testing.loaders import LoaderContract as LoaderContract
     from trellis.testing.lockers import LockerContract as LockerContract
     from trellis.testing.lockers import SharedLockerContract as SharedLockerContract
     from trellis.testing.machines import assert_active as assert_active
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ManualClock": "clocks",
     "DispatcherContract": "dispatchers",
+    "LoaderContract": "loaders",
     "LockerContract": "lockers",
     "SharedLockerContract": "lockers",
     "LeaseStoreContract": "stores",

@@ -1,0 +1,84 @@
+"""Graphs that stay live while their documents change: a sound version takes the place of the one before, a broken one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from threading import Lock
+from typing import NamedTuple
+
+from trellis.model.graph import Graph
+from trellis.model.problems import Problem
+from trellis.project.loaders import Loader, Reload
+from trellis.project.workspace import Workspace
+
+
+class Change(NamedTuple):
+    """What a change of documents came to for the graph of one of them.
+
+    `graph` is the version that is live now, `before` the one that was; None where there is none yet. A `broken` change
+    leaves it as it is, and `problems` say why; warnings stand there in any case.
+    """
+
+    name: str
+    before: Graph | None
+    graph: Graph | None
+    problems: tuple[Problem, ...] = ()
+    broken: bool = False
+
+
+class LiveGraphs:
+    """The graphs of these documents, each in its last sound version. May be used from several threads.
+
+    `tools`: names that may be called without being declared, None: any.
+    """
+
+    def __init__(self, loader: Loader, *, tools: Collection[str] | None = None) -> None:
+        self.loader = loader
+        self._workspace = Workspace(loader, tools=tools)
+        self._graphs: dict[str, Graph | None] = {}
+        self._given: dict[str, tuple[str, ...]] = {}
+        self._stale: set[str] = set()
+        """Those that a fault of the loader kept from being looked at."""
+        self._lock = Lock()
+
+    def open(self, name: str, given: Collection[str] = ()) -> Graph:
+        """The graph in the document `name`, which is live from now on. Raises InvalidGraph where it has never been sound.
+
+        `given`: the fields that starts give, so that a node may need them though nothing else writes them.
+        """
+        with self._lock:
+            name = self._workspace.readings.called(name)
+            known = self._graphs.get(name)
+            if known is not None:
+                return known
+            self._graphs[name], self._given[name] = None, tuple(given)
+            graph = self._graphs[name] = self._workspace.graph(name, given)[0]
+            return graph
+
+    def get(self, name: str) -> Graph | None:
+        """The version that is live, if there is one. `name`: with a `/` behind it where it is a folder, or without."""
+        return self._graphs.get(name) or self._graphs.get(f"{name}/")
+
+    def follow(self, reload: Reload) -> list[Change]:
+        """Documents changed: what that comes to, for each live graph that they are part of.
+
+        Raises whatever the loader raises that is no Unreadable; then the next call looks at these documents again.
+        """
+        with self._lock:
+            self._stale |= self._workspace.changed(reload.names) & self._graphs.keys()
+            changes = []
+            for name in sorted(self._stale):
+                changes.append(self._change(name))
+                self._stale.discard(name)
+            return changes
+
+    def _change(self, name: str) -> Change:
+        from trellis.errors import InvalidGraph
+
+        before = self._graphs[name]
+        try:
+            graph, made = self._workspace.graph(name, self._given[name])
+        except InvalidGraph as error:
+            return Change(name, before, before, tuple(error.problems), broken=True)  # type: ignore[arg-type]
+        self._graphs[name] = graph
+        return Change(name, before, graph, made.problems)
