@@ -20,20 +20,24 @@ INVALID = 3
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", "sarif", "github"]),
     default="text",
     show_default=True,
-    help="text: a line for each problem; json: one list; github: annotations of a workflow.",
+    help="text: a line for each problem; json: one list; sarif: a log of SARIF 2.1.0; github: annotations of a workflow.",
 )
 def command(files: tuple[str, ...], form: str) -> int:
     """Check graphs and state schemas without running anything. Ends with 3 where one has an error; warnings alone are no error."""
     from trellis.project import validate
 
     problems = validate(files)
-    if form == "json":
+    if form in ("json", "sarif"):
         import msgspec
 
-        put(msgspec.json.format(msgspec.json.encode(problems), indent=2).decode())
+        from trellis import __version__
+        from trellis.cli.sarif import log
+
+        shown = problems if form == "json" else log(problems, __version__)
+        put(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
     else:
         for problem in problems:
             put(str(problem) if form == "text" else annotation(problem))
