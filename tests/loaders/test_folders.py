@@ -225,7 +225,9 @@ def test_every_problem_is_at_its_own_line_of_its_own_file() -> None:
         ),
         (
             {"start.md": "---\nto: [a\n---\nHi\n"},
-            ["tour/start.md:3:1: E101 the file ends inside an open bracket (close it)"],
+            [
+                "tour/start.md:3:1: E101 the file ends inside an open bracket; the list around it begins in line 2 (close it)"
+            ],
         ),
         (
             {"start.yaml": "to: my-node\n", "my-node.yaml": BYE},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -33,10 +34,9 @@ def command(files: tuple[str, ...], form: str) -> int:
     if form in ("json", "sarif"):
         import msgspec
 
-        from trellis import __version__
         from trellis.cli.sarif import log
 
-        shown = problems if form == "json" else log(problems, __version__)
+        shown = problems if form == "json" else log(problems, sys.modules["trellis"].__version__)
         put(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
     else:
         for problem in problems:

@@ -14,6 +14,7 @@ from trellis.model.folders import TESTS
 Kind = Literal["graph", "state schema", "tool catalogue", "test", "node"]
 
 _OF_GRAPHS = frozenset(("nodes", "start", "fields", "signals", "limits", "upon", "catch", "schema"))
+_OF_CATALOGUES = frozenset(("trellis", "name", "version", "description", "tools"))
 _OF_SCHEMAS = frozenset(("states", "components", "extends"))
 _OF_DOCUMENTS = (_OF_GRAPHS - {"upon", "catch"}) | _OF_SCHEMAS | {"trellis", "tools"}
 
@@ -32,7 +33,16 @@ def kind_of(path: str, data: object, pruned: Collection[tuple[Step, ...]] = ()) 
         return "graph"
     if keys & _OF_SCHEMAS:
         return "state schema"
-    return "tool catalogue" if "tools" in keys else "graph"
+    # What has other keys too is something else whose main key is misspelled, most likely.
+    return (
+        "tool catalogue"
+        if "tools" in keys and keys <= _OF_CATALOGUES | {key for key in keys if _is_free(key)}
+        else "graph"
+    )
+
+
+def _is_free(key: object) -> bool:
+    return isinstance(key, str) and key.startswith("x-")
 
 
 def files_named(data: object) -> Iterator[tuple[tuple[Step, ...], str]]:

@@ -60,6 +60,25 @@ def _parent(lines: list[str], number: int) -> int:
     return 0
 
 
+def _opened(lines: list[str], place: Place) -> int:
+    """The number of the line above in which the quote begins that is closed just before a place; 0 where there is none."""
+    before = lines[place.line - 1][: place.column - 1].rstrip() if place.line <= len(lines) else ""
+    quote = before[-1:]
+    if quote not in ("'", '"') or before.count(quote) % 2 == 0:
+        return 0
+    return next((number for number in range(place.line - 1, 0, -1) if quote in lines[number - 1]), 0)
+
+
+def _deeper(lines: list[str], place: Place) -> int:
+    """The number of the line from which on what is before a place is indented deeper than it; 0 where it is not."""
+    above = _parent(lines, place.line)
+    for number in range(above + 1, place.line):
+        line = lines[number - 1]
+        if line.strip() and not line.lstrip().startswith("#"):
+            return number if above and _indent(line) > place.column - 1 else 0
+    return 0
+
+
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
@@ -76,8 +95,28 @@ def syntax_fault(error: Any, lines: list[str]) -> Fault:
         return Fault(place, "E113", "a tab stands where YAML takes blanks only", "indent and separate with blanks")
     if "quoted scalar" in context and "end of stream" in problem and start is not None:
         return Fault(Place(start.line + 1, start.column + 1), "E101", "this quote is never closed", "close it")
+    opened = _opened(lines, place)
+    if opened:
+        return Fault(place, "E101", f"text goes on after a quote that begins in line {opened}", "close it in its line")
     message, hint = _worded(problem, at, line[: place.column - 1])
-    if expects_expression(lines, place.line) or (start is not None and expects_expression(lines, start.line + 1)):
+    inside = "flow" in context
+    if start is not None and start.line + 1 < place.line and inside:
+        # Where it begins is where the slip is, as often as not.
+        message += f"; the {'map' if 'mapping' in context else 'list'} around it begins in line {start.line + 1}"
+    elif start is not None and start.line + 1 < place.line and "could not find expected ':'" in problem:
+        message += f"; it begins in line {start.line + 1}"
+    elif message.endswith("does not fit here"):
+        # One of the two places is right, and the slip is at the other one.
+        deeper = _deeper(lines, place)
+        if deeper:
+            blanks = _indent(lines[deeper - 1])
+            message += (
+                f": it is indented by {place.column - 1}, and what is before it by {blanks}, from line {deeper} on"
+            )
+            return Fault(place, "E101", message, hint)
+    if expects_expression(lines, place.line) or (
+        inside and start is not None and expects_expression(lines, start.line + 1)
+    ):
         hint = QUOTE
     elif "{{" in line:
         hint = _QUOTE_TEXT
