@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trellis.compiler import compile_document
 from trellis.loaders import Reading, read, rules
-from trellis.loaders.folders import gather, read_part
+from trellis.loaders.folders import gather, read_parts
 from trellis.model.documents import Document
 from trellis.model.folders import around, inside, node_in, parts_of
 
@@ -19,9 +19,16 @@ HELLO = "---\nto: bye\n---\n\nHello {{ user }}.\n\nStay a while.\n\n"
 BYE = "say: Bye\nto: $end\n"
 
 
+def read_part(path: str, data: bytes) -> Reading | None:
+    (part,) = read_parts([(path, data)])
+    return part
+
+
 def gathered(files: Mapping[str, str | bytes], path: str = "tour/", name: str = "tour") -> Reading:
     octets = {file: text.encode() if isinstance(text, str) else text for file, text in files.items()}
-    return gather(path, name, {file: read_part(path + file, octets[file]) for file in parts_of(octets)})
+    names = parts_of(octets)
+    parts = read_parts((path + file, octets[file]) for file in names)
+    return gather(path, name, dict(zip(names, parts, strict=True)))
 
 
 def told(files: Mapping[str, str | bytes]) -> list[str]:
@@ -316,3 +323,21 @@ def test_the_rule_of_a_node_may_be_the_first_that_is_asked_for() -> None:
     for made in (rules.document_rule, rules.head_rule, rules.node_rule, rules._compiler):
         made.cache_clear()
     assert rules.node_rule() is rules.document_rule().properties["nodes"].members[0][1]
+
+
+PARTS = (
+    "say: Hi\nto: $end\n", "say: !tag x\nto: b", "to: b\nwith: {a: 0x1F}\ndo: t\n", "colour: red\n", "trellis: 1\nnodes: {}\n",
+    "---\nto: b\n---\nolá\r\n", "---\nto: [b\n---\n", "---\nsay: |\n---\n", "to: b\nsay: |\n\n", "say: a\tb\nto: b\n", "\ufeffto: b\n", "\0",
+    "prose", "", "---\nx", "---\nask: {confirm: ok}\nto: b\nend: ok\n---\nHi", "- a\n", "say: ?a\nto: b\n", "to: b\n...\nx: 1\n",
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(("a.md", "b.yaml", "graph.yaml")), st.sampled_from(PARTS)), max_size=6))
+def test_files_that_are_read_together_read_as_they_do_alone(files: list[tuple[str, str]]) -> None:
+    octets = [(path, text.encode()) for path, text in files]
+    together = [_seen(part) for part in read_parts(octets)]
+    assert together == [_seen(read_part(*each)) for each in octets]
+
+
+def _seen(part: Reading | None) -> object:
+    return part and (part.document and part.document.data, part.problems, part.pruned, part.kind)

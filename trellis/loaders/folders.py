@@ -8,52 +8,82 @@ which is Markdown without front matter. What is hidden, a test, or begins with `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from trellis.loaders.fast import are_sure
 from trellis.loaders.judge import BROKEN
 from trellis.loaders.markdown import front_of
 from trellis.loaders.reading import Reading, Values, document_of, in_order, values_of
 from trellis.loaders.rules import head_rule, node_rule
-from trellis.loaders.shape import check_shape
+from trellis.loaders.shape import check_shape, is_sound
 from trellis.loaders.syntax import shown
-from trellis.loaders.text import decode
+from trellis.loaders.text import are_clean, decode, whole_lines
 from trellis.model.documents import Document, Gathered, Step
 from trellis.model.folders import HEADS, START, inside, node_in
 from trellis.model.problems import Place, Problem
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN = re.compile(r"^(?:trellis|\"trellis\"|'trellis')\s*:", re.MULTILINE)
 
 
-def read_part(path: str, data: bytes) -> Reading | None:
-    """Read a file of a folder: its head, or a node. None where it is neither. Never raises, whatever the bytes are."""
-    text, faults = decode(path, data)
-    if not text and faults:
-        return Reading(None, faults)
+def read_parts(files: Iterable[tuple[str, bytes]]) -> Iterator[Reading | None]:
+    """Read files of a folder, each with its path: its head, or a node. None for one that is neither.
+
+    Never raises, whatever the bytes are.
+    """
+    given = iter(files)
+    while some := list(islice(given, _TOGETHER)):
+        if are_clean(data for _, data in some):
+            texts = [_Text(path, whole_lines(data.decode()), ()) for path, data in some]
+        else:
+            texts = [_Text(path, *decode(path, data)) for path, data in some]
+        sure = are_sure([text.yaml for text in texts])
+        for text in texts:
+            yield _part(text, sure=sure)
+
+
+_TOGETHER = 250
+"""How many files are looked at in one. Where one of them is not the common case, none of them is taken to be."""
+
+
+class _Text:
+    """One file; `yaml` is the part of it that is YAML."""
+
+    __slots__ = ("faults", "front", "path", "text", "yaml")
+
+    def __init__(self, path: str, text: str, faults: tuple[Problem, ...]) -> None:
+        self.path, self.text, self.faults = path, text, faults
+        self.front, self.yaml = None, text
+        if path.endswith(".md"):
+            self.front = front = front_of(text)
+            self.yaml = "" if front is None or front.yaml is None else front.yaml
+
+
+def _part(file: _Text, *, sure: bool) -> Reading | None:
+    path, front = file.path, file.front
+    if not file.text and file.faults:
+        return Reading(None, file.faults)
     if path.endswith(HEADS) and path.rpartition("/")[2] in HEADS:
-        return document_of(path, values_of(path, text, faults), head_rule())
+        return document_of(path, values_of(path, file.text, file.faults, sure=sure), head_rule())
     if not path.endswith(".md"):
-        values = values_of(path, text, faults)
-        return None if _is_own(values, text) else _node(path, values)
-    front = front_of(text)
+        values = values_of(path, file.text, file.faults, sure=sure)
+        return None if _is_own(values, file.text) else _node(path, values)
     if front is None:
         return None
     if front.yaml is None:
         hint = "close it with a line --- before the text"
-        return Reading(
-            None, (Problem(path, 1, 1, "E119", "error", "the front matter that begins here never ends", hint),)
-        )
-    values = values_of(path, front.yaml, faults)
+        problem = Problem(path, 1, 1, "E119", "error", "the front matter that begins here never ends", hint)
+        return Reading(None, (problem,))
+    values = values_of(path, front.yaml, file.faults, sure=sure)
     if values.value is None and not values.problems:
         values.value = {}
     if front.body and isinstance(values.value, dict):
         if "say" in values.value:
             place = values.places.locate(("say",), key=True)
             message = "the text below the front matter is what this node says, and here is another"
-            values.problems.append(
-                Problem(path, place.line, place.column, "E206", "error", message, "keep one of the two")
-            )
+            problem = Problem(path, place.line, place.column, "E206", "error", message, "keep one of the two")
+            values.problems.append(problem)
         else:
             values.value["say"] = front.body
             values.places.body = front.place
@@ -79,13 +109,12 @@ def _node(path: str, values: Values) -> Reading:
     if value is None or value is BROKEN:
         return Reading(None, in_order(problems))
     document = Document(path, value, values.places.locate)
+    if not problems and is_sound(value, node_rule()):
+        return Reading(document)
     shape = check_shape(document, broken=values.broken, rule=node_rule())
     values.places.removed = shape.removed
-    if problems or shape.problems:
-        return Reading(
-            document if shape.whole else None, in_order([*problems, *shape.problems]), frozenset(shape.pruned)
-        )
-    return Reading(document)
+    found = in_order([*problems, *shape.problems])
+    return Reading(document if shape.whole else None, found, frozenset(shape.pruned))
 
 
 def gather(path: str, name: str, files: Mapping[str, Reading | None]) -> Reading:
@@ -144,7 +173,7 @@ class _Gathering:
     def take(self, file: str, part: Reading) -> None:
         """Take the node of one file in."""
         name = node_in(file)
-        if not _NAME.fullmatch(name):
+        if not (name.isidentifier() and name.isascii()):
             hint = "names of nodes, and so of their files, are made of letters, digits and _, and do not begin with a digit"
             self.fault(file, "E208", f"{shown(name)} is no name for a node", hint)
         other = self.written.setdefault(name.lower(), file)

@@ -26,16 +26,19 @@ class Front(msgspec.Struct, frozen=True):
 
 def front_of(text: str) -> Front | None:
     """The front matter and body of a text whose lines all end with line feeds; None where it has no front matter."""
-    if not _OPENS.match(text):
+    if not text.startswith("---") or not _OPENS.match(text):
         return None
-    closing = _CLOSES.search(text, 3)
-    if closing is None:
-        return Front(None)
-    below = text[closing.end() :]
-    body = below.strip()
+    closing = text.find("\n---\n", 3)
+    below = closing + 5
+    if closing < 0 or "\n---" in text[3:closing]:
+        found = _CLOSES.search(text, 3)
+        if found is None:
+            return Front(None)
+        closing, below = found.start(), found.end()
+    body = text[below:].strip()
     if not body:
-        return Front(text[: closing.start() + 1])
+        return Front(text[: closing + 1])
     # The first line keeps its indentation: four blanks mean something in Markdown.
-    first = below.rfind("\n", 0, below.index(body)) + 1
-    line = text.count("\n", 0, closing.end() + first) + 1
-    return Front(text[: closing.start() + 1], below[first:].rstrip(), Place(line, 1))
+    first = text.rfind("\n", 0, text.index(body, below)) + 1
+    line = text.count("\n", 0, first) + 1
+    return Front(text[: closing + 1], text[first:].rstrip(), Place(line, 1))

@@ -62,9 +62,9 @@ class Values:
         self.value, self.places, self.problems, self.broken = value, places, problems, broken
 
 
-def values_of(path: str, text: str, faults: Sequence[Problem]) -> Values:
-    """The values of a text; with `faults` among its characters only the judge may tell."""
-    value: Any = BROKEN if faults else parse_fast(text)
+def values_of(path: str, text: str, faults: Sequence[Problem] = (), *, sure: bool = False) -> Values:
+    """The values of a text; with `faults` among its characters only the judge may tell. `sure`: see `are_sure`."""
+    value: Any = BROKEN if faults else parse_fast(text, sure=sure)
     places = Places(text)
     if value is not BROKEN:
         return Values(value, places, [], broken=False)

@@ -52,6 +52,19 @@ def check_shape(document: Document, *, broken: bool, rule: Rule | None = None) -
     return shape
 
 
+def is_sound(data: Any, rule: Rule) -> bool:
+    """Whether a map has the shape that `rule` asks for, as far as a glance tells: where it does, there is no need of a walk."""
+    if type(data) is not dict or rule.required or rule.needed or rule.several is not None or len(data) < rule.least:
+        return False
+    properties = rule.properties
+    for key, part in data.items():
+        held = properties.get(key)
+        if held is None or type(part) not in held.plain:
+            return False
+    keys = data.keys()
+    return not (rule.needs and keys.isdisjoint(rule.needs)) and len(keys & rule.exclusive) < 2
+
+
 class _Walk:
     def __init__(self, document: Document) -> None:
         self.document = document

@@ -119,22 +119,26 @@ class Readings:
         return self.loader.get(name) if data is None else data
 
     def _folder(self, name: str) -> Reading:
-        from trellis.loaders.folders import gather, read_part
+        from trellis.loaders.folders import gather, read_parts
 
         before, shown = inside(name), self.shown(name)
-        found: dict[str, Reading | None] = {}
-        for file in self._files[name]:
-            known = self._digests[before + file]
-            kept = self._parts.get(before + file)
-            if kept is None or kept[0] != known:
-                path = inside(shown) + file
-                if known:
-                    kept = known, read_part(path, self._text(before + file))
-                else:
-                    kept = known, refused(path, self._refused[before + file])
-                self._parts[before + file] = kept
-            found[file] = kept[1]
-        return gather(shown, named(self.loader, name), found)
+        files, ahead = self._files[name], inside(shown)
+        parts: dict[str, Reading | None] = {}
+        fresh: list[str] = []
+        for file in files:
+            known, kept = self._digests[before + file], self._parts.get(before + file)
+            if kept is not None and kept[0] == known:
+                parts[file] = kept[1]
+            elif known:
+                parts[file] = None
+                fresh.append(file)
+            else:
+                parts[file] = refused(ahead + file, self._refused[before + file])
+        read = read_parts((ahead + file, self._text(before + file)) for file in fresh)
+        for file, part in zip(fresh, read, strict=True):
+            parts[file] = part
+            self._parts[before + file] = self._digests[before + file], part
+        return gather(shown, named(self.loader, name), parts)
 
 
 def refused(shown: str, error: Unreadable) -> Reading:
