@@ -31,12 +31,14 @@ class Flow:
         self._local: dict[str, int] = {}
         self._gains: dict[str, int] = {}
         self._looks = LOOKS
+        definition = view.definition
+        self._routed = bool(definition.catch or definition.upon or definition.upon_states)
         for region in reversed(view.regions.values()):
             self._gains[region.id] = self._solve(region)
         self.written = 0
         """The fields that some node writes."""
         for site in view.sites.values():
-            acted, set_ = self.writes(site)
+            acted, set_ = self._writes.get(site.node.id) or self.writes(site)
             self.written |= acted | set_
 
     def surely(self, site: Site, phase: Phase) -> int:
@@ -104,7 +106,7 @@ class Flow:
 
     def _solve(self, region: Region) -> int:
         """Find what is written at the entry of each node of a region, and what every way to its end writes."""
-        sites = self.view.sites
+        sites, ways = self.view.sites, self._ways
         if region.start not in sites:
             return self.every
         local = self._local
@@ -119,34 +121,38 @@ class Flow:
                     continue
                 changed.discard(name)
                 entered = local[name]
-                for to, gain in self.ways(sites[name]):
+                for to, gain in ways[name]:
                     written = entered | gain
-                    if to in sites:
-                        before = local.get(to, -1)
-                        if before < 0 or before & written != before:
-                            local[to] = written if before < 0 else before & written
+                    before = local.get(to)
+                    if before is None:
+                        if to in sites:
+                            local[to] = written
                             changed.add(to)
-                    elif to == END:
-                        ended &= written
+                        elif to == END:
+                            ended &= written
+                    elif before & written != before:
+                        local[to] = before & written
+                        changed.add(to)
         return ended
 
     def _forward(self, start: str) -> list[str]:
         """What can be reached from `start`, each node before those it leads to, but for ways back."""
-        sites = self.view.sites
+        sites, ways = self.view.sites, self.ways
         seen = {start}
         order: list[str] = []
-        walk = [(start, iter(self.ways(sites[start])))]
-        while walk:
-            name, rest = walk[-1]
-            for to, _ in rest:
-                if to in sites and to not in seen:
+        names, rests = [start], [iter(ways(sites[start]))]
+        while names:
+            for to, _ in rests[-1]:
+                if to not in seen and to in sites:
                     seen.add(to)
-                    walk.append((to, iter(self.ways(sites[to]))))
+                    names.append(to)
+                    rests.append(iter(ways(sites[to])))
                     break
             else:
-                order.append(name)
-                walk.pop()
-        return order[::-1]
+                order.append(names.pop())
+                rests.pop()
+        order.reverse()
+        return order
 
     def ways(self, site: Site) -> list[tuple[str, int]]:
         """Where one may go from a node, and what the node has surely written when it goes there."""
@@ -155,14 +161,15 @@ class Flow:
         if known is not None:
             return known
         acted, set_ = self.writes(site)
-        found = [(edge.to, acted | set_) for edge in node.to]
+        written = acted | set_
+        found = [(edge.to, written) for edge in node.to]
         if not node.to and site.region.single:
-            found.append((END, acted | set_))
-        found += [(to, 0) for to in node.catch.values()]
-        found += [(to, 0) for to in node.upon.values()]
-        found += [(to, 0) for to in node.upon_states.values()]
-        if not site.region.inner and node.verb in ACTING:
-            definition = self.view.definition
+            found.append((END, written))
+        for routes in (node.catch, node.upon, node.upon_states):
+            if routes:
+                found += [(to, 0) for to in routes.values()]
+        definition = self.view.definition
+        if self._routed and not site.region.inner and node.verb in ACTING:
             if "*" not in node.catch:
                 found += [(to, 0) for code, to in definition.catch.items() if code not in node.catch]
             found += [(to, 0) for signal, to in definition.upon.items() if signal not in node.upon]
@@ -215,7 +222,7 @@ def unset(flow: Flow) -> dict[str, Unset]:
     def look(site: Site, text: Text, declared: Declared | None = None) -> None:
         for name in text.parsed.names:
             bit = flow.bits.get(name)
-            if not bit or name in found or bit & (given | flow.surely(site, text.phase)):
+            if not bit or bit & given or name in found or bit & flow.surely(site, text.phase):
                 continue
             if text not in site.needs or not bit & flow.written:
                 found[name] = Unset(site, text, flow.path(site, bit), declared)

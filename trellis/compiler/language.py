@@ -5,7 +5,7 @@ Nothing is evaluated here but the check of a field whose value is known, so noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from trellis.errors import ExpressionError
@@ -73,14 +73,14 @@ class Parsed:
         """The names of both kinds."""
 
 
-class _Scoped:
-    """What is known in one scope, which is kept so that its id stays its own."""
+class Scoped:
+    """What is known of texts in one scope, which is kept so that its id stays its own."""
 
     __slots__ = ("checked", "scope", "sound")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.checked: dict[str, Checked] = {}
+        self.checked: dict[Snippet, Checked] = {}
         self.sound: set[frozenset[str]] = set()
         """Sets of names that all are in the scope."""
 
@@ -95,12 +95,25 @@ class _Scoped:
 
     def check(self, snippet: Snippet) -> Checked:
         """The type of an expression, and what is wrong with it."""
-        checked = self.checked.get(snippet.text)
+        checked = self.checked.get(snippet)
         if checked is None:
             unknown = self.unknown(snippet.names | snippet.soft_names if snippet.soft_names else snippet.names)
             types = {**self.scope, **dict.fromkeys(unknown, ANY)} if unknown else self.scope
-            checked = self.checked[snippet.text] = check_source(snippet.take(), types)
+            checked = self.checked[snippet] = check_source(snippet.take(), types)
         return checked
+
+    def faults(self, parsed: Parsed, wants: Type | None) -> Sequence[str]:
+        """What is wrong with the types in a text, or why it does not give what is wanted; of one that can be read.
+
+        Names that are not in the scope may be anything.
+        """
+        if not parsed.parts:
+            return ()
+        given, findings = check_parts(parsed.parts, self.check)
+        if findings:
+            return [finding.reason for finding in findings]
+        reason = None if wants is None else mismatch(wants, given)
+        return () if reason is None else [f"`{parsed.text}`: {reason}"]
 
 
 class Language:
@@ -112,7 +125,7 @@ class Language:
         self._snippets: dict[str, Snippet] = {}
         self._expressions: dict[str, Parsed] = {}
         self._templates: dict[str, Parsed] = {}
-        self._scoped: dict[int, _Scoped] = {}
+        self._scoped: dict[int, Scoped] = {}
 
     def parse(self, kind: Kind, text: str) -> Parsed:
         """What `text` reads; the same object for the same text."""
@@ -131,25 +144,12 @@ class Language:
 
     def unknown(self, parsed: Parsed, scope: Scope) -> list[str]:
         """The names in a text that mean nothing in `scope`, sorted."""
-        return self._in(scope).unknown(parsed.every)
+        return self.within(scope).unknown(parsed.every)
 
     def type_of(self, expression: str, scope: Scope) -> Type:
         """The type of what an expression gives; `any` where it cannot be told."""
         parsed = self.parse("expression", expression)
-        return check_parts(parsed.parts, self._in(scope).check)[0] if parsed.parts else ANY
-
-    def faults(self, parsed: Parsed, scope: Scope, wants: Type | None) -> list[str]:
-        """What is wrong with the types in a text, or why it does not give what is wanted; of one that can be read.
-
-        Names that are not in `scope` may be anything.
-        """
-        if not parsed.parts:
-            return []
-        given, findings = check_parts(parsed.parts, self._in(scope).check)
-        if findings or wants is None:
-            return [finding.reason for finding in findings]
-        reason = mismatch(wants, given)
-        return [] if reason is None else [f"`{parsed.text}`: {reason}"]
+        return check_parts(parsed.parts, self.within(scope).check)[0] if parsed.parts else ANY
 
     def refuses(self, check: str, value: object) -> bool:
         """Whether the check of a field, an expression over `value`, surely does not hold for this one."""
@@ -167,8 +167,9 @@ class Language:
             snippet = self._snippets[text] = Snippet(text)
         return snippet
 
-    def _in(self, scope: Scope) -> _Scoped:
+    def within(self, scope: Scope) -> Scoped:
+        """What is known of texts in this scope."""
         scoped = self._scoped.get(id(scope))
         if scoped is None:
-            scoped = self._scoped[id(scope)] = _Scoped(scope)
+            scoped = self._scoped[id(scope)] = Scoped(scope)
         return scoped

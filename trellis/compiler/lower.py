@@ -5,9 +5,10 @@ Lowering never stops: what is wrong is lowered to its best guess or left out, an
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from trellis.compiler import parts
@@ -15,6 +16,7 @@ from trellis.compiler.names import resolve, resolve_start, resolve_state
 from trellis.compiler.sites import Declared, Mention, Phase, Region, Role, Site, Steps, Text, View
 from trellis.compiler.sources import Source
 from trellis.compiler.states import gather
+from trellis.model.documents import Step
 from trellis.model.graph import (
     BECOME,
     CAUGHT,
@@ -28,6 +30,7 @@ from trellis.model.graph import (
     Escalation,
     Migrate,
     Node,
+    Retry,
     Undo,
     Verb,
     Wait,
@@ -121,6 +124,7 @@ class _Lowering:
 
     def __init__(self, view: View, fields: dict[str, Any]) -> None:
         self.view, self.fields = view, fields
+        self.policies: dict[bytes, Retry] = {}
         self.met: Met = {}
         """Bodies that stand where a target of the node may that is being lowered, by the ids of their nodes."""
 
@@ -182,7 +186,7 @@ class _Lowering:
             if key in data:
                 given[key] = parts.seconds(data, key)
         if "retry" in data:
-            given["retry"] = parts.retry(data)
+            given["retry"] = self.policy(data)
         if "undo" in data:
             given["undo"] = self.undo(texts, data["undo"], (*steps, "undo"))
         if "remind" in data:
@@ -263,17 +267,29 @@ class _Lowering:
     def called(self, texts: list[Text], data: dict[str, Any], steps: Steps, phase: Phase) -> Call:
         """`do` and `with`, here or in an undo."""
         call = parts.call(data)
-        self.template(
-            texts, call.tool, (*steps, "do") if isinstance(data["do"], str) else (*steps, "do", "tool"), phase
-        )
-        self.template(texts, call.args, (*steps, "with"), phase)
+        if "{{" in call.tool:
+            place = (*steps, "do") if isinstance(data["do"], str) else (*steps, "do", "tool")
+            texts.append(Text("template", call.tool, place, phase))
+        if call.args:
+            self.template(texts, call.args, (*steps, "with"), phase)
         return call
+
+    def policy(self, data: dict[str, Any]) -> Retry | None:
+        """`retry`; a document has a few that it repeats."""
+        written = data.get("retry")
+        if written is None:
+            return None
+        key = msgspec.json.encode(written)
+        known = self.policies.get(key)
+        if known is None:
+            known = self.policies[key] = parts.retry(written)
+        return known
 
     def undo(self, texts: list[Text], data: dict[str, Any], steps: Steps) -> Undo | None:
         """`undo`, whose arguments are read when the node has completed."""
         if "do" not in data:
             return None
-        return Undo(self.called(texts, data, steps, "done"), parts.retry(data), parts.seconds(data, "timeout"))
+        return Undo(self.called(texts, data, steps, "done"), self.policy(data), parts.seconds(data, "timeout"))
 
     def wait(self, texts: list[Text], data: dict[str, Any], steps: Steps) -> Wait:
         """`wait`: one form of it."""
@@ -413,9 +429,15 @@ class _Lowering:
         if isinstance(value, str):
             if "{{" in value:
                 texts.append(Text("template", value, steps, phase))
-        elif isinstance(value, dict):
-            for key, part in value.items():
-                self.template(texts, part, (*steps, key), phase)
+            return
+        below: Iterable[tuple[Step, Value]] = ()
+        if isinstance(value, dict):
+            below = value.items()
         elif isinstance(value, list):
-            for index, part in enumerate(value):
-                self.template(texts, part, (*steps, index), phase)
+            below = enumerate(value)
+        for step, part in below:
+            if isinstance(part, str):
+                if "{{" in part:
+                    texts.append(Text("template", part, (*steps, step), phase))
+            elif isinstance(part, dict | list):
+                self.template(texts, part, (*steps, step), phase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -45,9 +46,14 @@ Made = TypeVar("Made", bound=msgspec.Struct)
 
 def made(part: type[Made], /, **given: Any) -> Made:
     """A part of a definition. What equals the default is left to it: only then do equal parts have equal bytes."""
-    names, defaults = part.__struct_fields__, part.__struct_defaults__
-    usual = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    usual = _usual(part)
     return part(**{name: value for name, value in given.items() if name not in usual or value != usual[name]})
+
+
+@cache
+def _usual(part: type[msgspec.Struct]) -> dict[str, Any]:
+    names, defaults = part.__struct_fields__, part.__struct_defaults__
+    return dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
 
 
 def seconds(data: dict[str, Any], key: str) -> float | None:
@@ -81,11 +87,8 @@ def use(data: dict[str, Any]) -> Use:
     return Use("", data["use"], fields)
 
 
-def retry(data: dict[str, Any]) -> Retry | None:
+def retry(written: dict[str, Any]) -> Retry:
     """`retry` with the defaults of the policy for what it does not say."""
-    written = data.get("retry")
-    if written is None:
-        return None
     given: dict[str, Any] = {
         name: value for name in ("initial_interval", "max_interval") if (value := seconds(written, name)) is not None
     }

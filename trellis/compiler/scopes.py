@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import MutableMapping
 
-from trellis.compiler.language import Language
+from trellis.compiler.language import Language, Scoped
 from trellis.compiler.parts import ANY
 from trellis.compiler.sites import Region, Site, Text, View
 from trellis.model.types import Type
@@ -21,20 +21,29 @@ def read_texts(view: View) -> None:
     """Read every text of a view, and check its types while it is at hand."""
     scopes, language = Scopes(view), view.language
     for text in view.texts:
-        _read(language, text, scopes.of_declaration(text))
+        _read(language, text, language.within(scopes.of_declaration(text)))
     for site in view.sites.values():
         if site.texts:
             around = scopes.of(site)
+            scoped = language.within(around)
             for text in site.texts:
-                _read(language, text, scopes.of_text(text, around))
+                if view.states and _names_states(text):
+                    _read(language, text, language.within(scopes.waiting(around)))
+                else:
+                    _read(language, text, scoped)
         for text in site.needs:
             text.parsed = language.parse(text.kind, text.text)
 
 
-def _read(language: Language, text: Text, scope: Scope) -> None:
-    text.scope = scope
+def _read(language: Language, text: Text, scoped: Scoped) -> None:
+    text.scope = scoped.scope
     text.parsed = parsed = language.parse(text.kind, text.text)
-    text.faults = language.faults(parsed, scope, text.wants)
+    text.faults = scoped.faults(parsed, text.wants)
+
+
+def _names_states(text: Text) -> bool:
+    """What is waited for may name declared states too: whether each is active."""
+    return text.steps[-2:] == ("wait", "if")
 
 
 class Scopes:
@@ -54,6 +63,7 @@ class Scopes:
         self._regions: dict[str, Scope] = {"": self.fields}
         self._waits: dict[int, Scope] = {}
         self._nodes: dict[tuple[int, bool, bool], Scope] = {}
+        self._items: dict[tuple[int, str], list[Scope]] = {}
 
     def of_declaration(self, text: Text) -> Scope:
         """For the check of a field, the words of a tool, or the guard of a state."""
@@ -83,10 +93,8 @@ class Scopes:
             scope = self._nodes[key] = ChainMap(brought, around)
         return scope
 
-    def of_text(self, text: Text, around: Scope) -> Scope:
-        """For one text of a node with this scope. What is waited for may name declared states too: whether each is active."""
-        if not self.view.states or text.steps[-2:] != ("wait", "if"):
-            return around
+    def waiting(self, around: Scope) -> Scope:
+        """For what a node in this scope waits for."""
         key = id(around)
         if key not in self._waits:
             states = {name: BOOLEAN for name in self.view.states if name not in around}
@@ -104,6 +112,16 @@ class Scopes:
             if each is not None:
                 items = self.view.language.type_of(each.items, scope)
                 item = items.item if items.kind == "list" and items.item is not None else ANY
-                scope = ChainMap({each.item: item, "index": INTEGER}, scope)
+                scope = self._each(scope, each.item, item)
             self._regions[region.id] = scope
+        return scope
+
+    def _each(self, around: Scope, name: str, item: Type) -> Scope:
+        """Inside an `each` whose items have this name and type."""
+        known = self._items.setdefault((id(around), name), [])
+        for scope in known:
+            if scope[name] == item:
+                return scope
+        scope = ChainMap({name: item, "index": INTEGER}, around)
+        known.append(scope)
         return scope

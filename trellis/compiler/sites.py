@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from trellis.compiler.guesses import Guesses
@@ -33,7 +33,7 @@ class Text:
         self.parsed: Parsed
         """What it is in pieces; this and what follows is found by `scopes`, before anything else asks."""
         self.scope: Scope
-        self.faults: list[str]
+        self.faults: Sequence[str]
         """What is wrong with its types."""
 
 
@@ -137,10 +137,8 @@ class Site:
         self.node, self.data, self.steps, self.region, self.texts = node, data, steps, region, texts
         self.handles = handles
         """It is a body in a `catch` or an `upon`; its ways on are those of another node."""
-        self.needs = [
-            Text("expression", name, (*steps, "needs", place), "enter")
-            for place, name in enumerate(data.get("needs", ()))
-        ]
+        written = data.get("needs") or ()
+        self.needs = [Text("expression", name, (*steps, "needs", place), "enter") for place, name in enumerate(written)]
         """Each field that must be set on every path to here, as a text that reads it."""
 
     @property

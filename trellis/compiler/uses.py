@@ -93,8 +93,9 @@ def _fits(view: View, other: View, name: str, value: Value, steps: Steps, scope:
     wants = other.fields[name]
     if isinstance(value, str) and "{{" in value:
         parsed = view.language.parse("template", value)
-        for reason in view.language.faults(parsed, scope, wants):
-            if reason not in view.language.faults(parsed, scope, None):
+        scoped = view.language.within(scope)
+        for reason in scoped.faults(parsed, wants):
+            if reason not in scoped.faults(parsed, None):
                 yield view.problem("E402", f"field '{name}': {reason}", steps)
     elif not has_template(value):
         misfit = other.misfit(name, value)

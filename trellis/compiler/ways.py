@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from trellis.compiler.sites import Region, Steps, View
 from trellis.model.graph import TARGETS, Node
 from trellis.model.problems import did_you_mean
@@ -29,15 +27,13 @@ def may_lead(view: View, steps: Steps) -> bool:
     )
 
 
-def targets(node: Node) -> Iterator[str]:
+def targets(node: Node) -> list[str]:
     """Every node that may follow, by whatever way; with repetitions."""
-    for edge in node.to:
-        if edge.to not in TARGETS:
-            yield edge.to
+    found = [edge.to for edge in node.to if edge.to not in TARGETS]
     for routes in (node.catch, node.upon, node.upon_states):
-        for to in routes.values():
-            if to not in TARGETS:
-                yield to
+        if routes:
+            found += [to for to in routes.values() if to not in TARGETS]
+    return found
 
 
 def entries(view: View, region: Region) -> list[str]:

@@ -243,11 +243,9 @@ class _Checker:
                 a, b = (self.source.shown(node) for node in nodes)
                 self.report(f"{operand.kind}s are texts: write seconds({a}) {symbol} seconds({b})", nodes[0])
                 return
-        a, b = family(left), family(right)
-        known = {a, b} - {""}
-        if known <= {"number"} or known <= {"string"}:
-            return
-        self.report(f"cannot tell whether {an(left)} {symbol} {an(right)}", nodes[0])
+        a, b = family(left) or family(right), family(right) or family(left)
+        if a != b or a not in ("number", "string", ""):
+            self.report(f"cannot tell whether {an(left)} {symbol} {an(right)}", nodes[0])
 
     def _within(self, nodes: tuple[ast.expr, ast.expr], left: Type, right: Type) -> None:
         kind = family(right)

@@ -97,6 +97,10 @@ def split_template(text: str, compile: Callable[[str], Piece]) -> list[str | tup
 
 def _closing(text: str, opened: int) -> int:
     """Where the `}}` of the `{{` at `opened` stands: outside of strings and of the maps inside."""
+    closed = text.find("}}", opened + 2)
+    inside = text[opened + 2 : max(closed, 0)]
+    if closed >= 0 and not ("{" in inside or "}" in inside or "'" in inside or '"' in inside):
+        return closed
     quote, depth, position = "", 0, opened + 2
     while position < len(text):
         mark = text[position]

@@ -12,7 +12,7 @@ from trellis.model.values import DEPTH, INTEGER_MAX, INTEGER_MIN
 # What the two parsers read differently, or what costs one of them too much, anywhere in the text. Quoted text and
 # comments match too: then the judge reads a document that the fast parser could have read, which is only slower.
 # Each pattern begins with the rarest of its characters, so that a search jumps from one to the next.
-_PROPERTY = re.compile(r"!|&(?=\S)|\?(?=\s)")
+_PROPERTIES = (("!", re.compile("!")), ("&", re.compile(r"&(?=\S)")), ("?", re.compile(r"\?(?=\s)")))
 """A tag, an anchor, a key written with `?`. An alias without an anchor is an error in either parser."""
 _DIRECTIVE = re.compile(r"\n(?:---|\.\.\.|%)")
 _DEEP = re.compile(r"\n[ ?-]{100}")
@@ -22,7 +22,9 @@ _ODD_BLOCK = re.compile(r"[|>][-+0-9]{0,2} *(?:#[^\n]*)?\n\n*(?:\Z| +(?:\n|\Z))"
 """A block text that is empty at the end of the file, or begins with a line of blanks."""
 _TIGHT = re.compile(r":(?<![\"']:)[\[\]{},]")
 _LONGEST_WORD = 200
-_LONG_NUMBER = re.compile(r"[0-9]{400}")
+_DIGITS = 200
+_MANY_DIGITS = re.compile(rf"[0-9]{{{_DIGITS}}}")
+"""Of a number twice as long, one such part begins at a multiple of its length."""
 
 
 def _is_unsure(text: str) -> bool:
@@ -34,9 +36,14 @@ def _is_unsure(text: str) -> bool:
         or _RADIX.search(text) is not None
         or _ODD_BLOCK.search(text) is not None
         or _TIGHT.search(text) is not None
-        or any(_begins_node(text, match.start()) for match in _PROPERTY.finditer(text))
+        or any(
+            _begins_node(text, match.start())
+            for mark, pattern in _PROPERTIES
+            if mark in text
+            for match in pattern.finditer(text)
+        )
         or any(_in_number(text, match.start()) for match in _GROUPED.finditer(text))
-        or any(_LONG_NUMBER.search(line) for line in text.split("\n") if len(line) >= 400)
+        or any(_MANY_DIGITS.match(text, at) for at in range(0, len(text), _DIGITS))
     )
 
 
@@ -87,16 +94,20 @@ _ODD = frozenset("|>?:")
 def _is_json(root: Any) -> bool:
     """Whether `root` is one of our values and holds no key that YAML knows better."""
     level, depth = [root], 0
+    sound: set[str] = set()
+    """Keys that were looked at: those of a format come again and again."""
     while level:
         below: list[Any] = []
         for value in level:
             kind = type(value)
             if kind is dict:
-                if depth >= DEPTH or "<<" in value:
+                if depth >= DEPTH:
                     return False
-                for key in value:
-                    if type(key) is not str or "\0" in key or key[:1] in _ODD:
-                        return False
+                if not sound.issuperset(value):
+                    for key in value:
+                        if type(key) is not str or "\0" in key or key[:1] in _ODD or key == "<<":
+                            return False
+                    sound.update(value)
                 below.extend(value.values())
             elif kind is list:
                 if depth >= DEPTH:

@@ -55,8 +55,9 @@ def check(view: View) -> Iterator[Problem]:
             message = f"`env` goes with `process`, and tool '{name}' has `python`"
             yield view.problem("E217", message, ("tools", name, "env"), key=True, hint="remove `env`")
     for site in view.sites.values():
-        for key, verbs in BELONGS.items():
-            if key in site.data and site.node.verb not in verbs and not view.lost(*site.steps):
+        for key in site.data:
+            verbs = BELONGS.get(key)
+            if verbs is not None and site.node.verb not in verbs and not view.lost(*site.steps):
                 yield _misplaced(view, site, key, verbs)
         wait = site.node.wait
         if wait is not None and not wait.signal and "save" in site.data and not view.torn(*site.steps):

@@ -20,6 +20,8 @@ Writes = dict[str, tuple[Steps, bool]]
 
 def check(view: View) -> Iterator[Problem]:
     """A warning for each field that several branches of one node, or several items of one `each`, write."""
+    if len(view.regions) < 2:
+        return  # nothing runs beside anything
     every: dict[str, Writes] = {region: {} for region in view.regions}
     early: dict[str, Writes] = {region: {} for region in view.regions}
     for site in view.sites.values():

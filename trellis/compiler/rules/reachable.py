@@ -28,8 +28,8 @@ def check(view: View) -> Iterator[Problem]:
 
 
 def _region(view: View, region: Region, names: list[str], named: list[str]) -> Iterator[Problem]:
-    def follow(name: str) -> Iterator[str]:
-        return (to for to in targets(view.sites[name].node) if to in view.sites)
+    def follow(name: str) -> list[str]:
+        return [to for to in targets(view.sites[name].node) if to in view.sites]
 
     seen: set[str] = set()
     reach([*entries(view, region), *(name for name in named if name in view.sites)], follow, seen)
@@ -54,4 +54,4 @@ def _unsure(view: View, region: Region, names: list[str]) -> bool:
         return True
     if not region.inner and may_lead(view, ()):
         return True
-    return any(may_lead(view, view.sites[name].steps) for name in names)
+    return view.torn() and any(may_lead(view, view.sites[name].steps) for name in names)

@@ -17,10 +17,12 @@ def check(view: View) -> Iterator[Problem]:
     declared = {*(view.document.data.get("tools") or {}), *view.lost("tools")}  # type: ignore[union-attr]
     for site in view.sites.values():
         node = site.node
-        if node.do is not None:
+        # A call of a tool that is declared is sound, and that is nearly every one.
+        if node.do is not None and (node.do.tool not in declared or node.do.allow):
             yield from _call(view, site, node.do, site.data, site.steps, declared)
-        if node.undo is not None:
-            yield from _call(view, site, node.undo.call, site.data["undo"], (*site.steps, "undo"), declared)
+        undo = node.undo.call if node.undo is not None else None
+        if undo is not None and (undo.tool not in declared or undo.allow):
+            yield from _call(view, site, undo, site.data["undo"], (*site.steps, "undo"), declared)
         for notice, data, steps in notices(site):
             if notice.call is not None:
                 yield from _call(view, site, notice.call, data, steps, declared)
