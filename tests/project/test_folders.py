@@ -248,6 +248,37 @@ def test_a_graph_is_kept_until_a_file_of_its_folder_changes_comes_or_goes(
     assert cache.folder_of(tour.parent).is_dir()
 
 
+def test_the_problems_of_a_folder_are_kept_for_those_who_call_it_alike(
+    tour: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    real = Workspace.compile
+
+    def counted(self: Workspace, *args: object) -> object:
+        made.append(args)
+        return real(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Workspace, "compile", counted)
+    write(tour, {"bye.yaml": "to: strat\nuse: ../inner\n"})
+    write(tour.parent / "inner", {"start.yaml": "to: $end\ncolour: red\n"})
+    expected = [
+        "inner/start.yaml:2:1: E201 unknown key 'colour' of a node",
+        "tour/bye.yaml:1:5: E204 no node named 'strat' (did you mean 'start'?)",
+    ]
+    assert (told(), told(), len(made)) == (expected, expected, 1)
+    monkeypatch.chdir(tour)
+    assert (told("."), len(made)) == ([f"../{expected[0]}", expected[1].removeprefix("tour/")], 2)
+    monkeypatch.chdir(tour.parent)
+    assert (told(tools=["t"]), len(made)) == (expected, 3)
+    write(tour.parent / "inner", {"start.yaml": "to: $end\n"})
+    assert (told(), len(made)) == (expected[1:], 4)
+    for entry in cache.folder_of(tour.parent).iterdir():
+        entry.write_bytes(entry.read_bytes()[:-1])
+    assert (told(), len(made)) == (expected[1:], 5)
+    write(tour, {"bye.yaml": BYE})
+    assert (told(), told(), len(made)) == ([], [], 6)
+
+
 def test_a_used_folder_that_changed_makes_a_kept_graph_stale(tour: Path) -> None:
     (tour.parent / "one.yaml").write_text("trellis: 1\nnodes: {a: {use: ./tour, to: $end}}\n")
     first = load("one.yaml")

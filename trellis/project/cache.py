@@ -1,7 +1,7 @@
 """Compiled graphs, kept by the content they were compiled from. Whatever is wrong with the cache, work goes on without.
 
 An entry is data only: a line with a digest of all that follows it, the graph's hash and, where the file names others, the
-digest of each by its path; and the bytes of the definition. An entry that is stale, cut off, foreign or cannot be read is as
+digest of each by its path; and the bytes of the definition. The problems of a folder are kept likewise. An entry that is stale, cut off, foreign or cannot be read is as
 good as none; one that cannot be written is not written.
 """
 
@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from trellis.model.graph import FORMAT, Graph
+from trellis.model.problems import Problem
 from trellis.model.values import canonical, digest
 
 KEPT = 256
 """How many entries a cache holds; with more, the oldest go."""
-_SUFFIX = ".graph"
+_SUFFIX, _PROBLEMS = ".graph", ".problems"
 _digests = msgspec.json.Decoder(dict[str, str])
 _SOURCES = ("compiler", "compiler/rules", "expr", "loaders", "loaders/schemas", "model", "project", "schedules")
 
@@ -53,30 +54,60 @@ def _program() -> list[str]:
     return sorted(facts)
 
 
-def recall(folder: Path, key: str, source: str, unchanged: Callable[[Mapping[str, str]], bool]) -> Graph | None:
+Unchanged = Callable[[Mapping[str, str]], bool]
+"""Whether documents are what they were: digest by path."""
+
+
+def recall(folder: Path, key: str, source: str, unchanged: Unchanged) -> Graph | None:
     """The graph kept under `key`, or None; where its file names others, only while those are `unchanged`."""
+    found = _read(folder / (key + _SUFFIX), unchanged)
     try:
-        head, _, data = (folder / (key + _SUFFIX)).read_bytes().partition(b"\n")
-        kept, graph_hash, *named = head.split(b" ", 2)
-        if digest(b"".join([*named, data])) != kept.decode("ascii"):
-            return None
-        if named and not unchanged(_digests.decode(named[0])):
-            return None
-        return Graph.decode(data, graph_hash.decode("ascii"), source=source)
-    except (OSError, ValueError):
+        return Graph.decode(found[1], found[0], source=source) if found is not None else None
+    except ValueError:
         return None
 
 
 def keep(folder: Path, key: str, graph: Graph, named: Mapping[str, str]) -> None:
     """Keep `graph` under `key`: all of it or nothing, in one step. `named` are the digests of the files it names."""
-    entry = folder / (key + _SUFFIX)
-    unfinished = folder / f"{key}.{os.getpid()}.tmp"
+    _write(folder, key + _SUFFIX, graph.hash, graph.data, named)
+
+
+def recall_problems(folder: Path, key: str, unchanged: Unchanged) -> list[Problem] | None:
+    """The problems kept under `key`, or None; where the file names others, only while those are `unchanged`."""
+    found = _read(folder / (key + _PROBLEMS), unchanged)
+    try:
+        return msgspec.json.decode(found[1], type=list[Problem]) if found is not None else None
+    except ValueError:
+        return None
+
+
+def keep_problems(folder: Path, key: str, problems: Iterable[Problem], named: Mapping[str, str]) -> None:
+    """Keep all problems that a file has, and so that it has no other one, under `key`. `named`: see `keep`."""
+    _write(folder, key + _PROBLEMS, "problems", msgspec.json.encode(tuple(problems)), named)
+
+
+def _read(entry: Path, unchanged: Unchanged) -> tuple[str, bytes] | None:
+    """What an entry is called, and its data; None where it is as good as none."""
+    try:
+        head, _, data = entry.read_bytes().partition(b"\n")
+        kept, called, *named = head.split(b" ", 2)
+        if digest(b"".join([*named, data])) != kept.decode("ascii"):
+            return None
+        if named and not unchanged(_digests.decode(named[0])):
+            return None
+        return called.decode("ascii"), data
+    except (OSError, ValueError):
+        return None
+
+
+def _write(folder: Path, name: str, called: str, data: bytes, named: Mapping[str, str]) -> None:
+    unfinished = folder / f"{name}.{os.getpid()}.tmp"
     try:
         _make(folder)
         about = [msgspec.json.encode(named)] if named else []
-        head = [digest(b"".join([*about, graph.data])).encode("ascii"), graph.hash.encode("ascii"), *about]
-        unfinished.write_bytes(b" ".join(head) + b"\n" + graph.data)
-        unfinished.replace(entry)
+        head = [digest(b"".join([*about, data])).encode("ascii"), called.encode("ascii"), *about]
+        unfinished.write_bytes(b" ".join(head) + b"\n" + data)
+        unfinished.replace(folder / name)
         _forget_oldest(folder)
     except OSError:
         try:
@@ -96,7 +127,7 @@ def _make(folder: Path) -> None:
 
 def _forget_oldest(folder: Path) -> None:
     with os.scandir(folder) as found:
-        entries = [entry for entry in found if entry.name.endswith(_SUFFIX)]
+        entries = [entry for entry in found if entry.name.endswith((_SUFFIX, _PROBLEMS))]
     if len(entries) <= KEPT:
         return
     for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime_ns)[: len(entries) - KEPT]:

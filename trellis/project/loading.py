@@ -14,7 +14,7 @@ from trellis.model.folders import beside
 from trellis.model.graph import Graph
 from trellis.model.problems import Problem
 from trellis.model.states import DeclaredState
-from trellis.project.cache import folder_of, keep, key_of, recall
+from trellis.project.cache import folder_of, keep, keep_problems, key_of, recall, recall_problems
 from trellis.project.files import find_root
 from trellis.project.folders import is_folder, named
 from trellis.project.loaders import FileLoader, Loader
@@ -65,10 +65,8 @@ def load(
     if graph is not None:
         return graph
     graph, made = workspace.graph(name, given)
-    documents = dict(made.documents)
-    if not made.given and documents.pop(name) == known:
-        around = posixpath.dirname(name) or "."
-        keep(folder, key, graph, {_from(around, other): digest for other, digest in documents.items()})
+    if not made.given and made.documents[name] == known:
+        keep(folder, key, graph, _named(name, made.documents))
     return graph
 
 
@@ -108,9 +106,24 @@ def validate(
             workspaces[key] = Workspace(by, tools=tools, shown=called), called
         workspace, known = workspaces[key]
         known.given |= called.given
-        problems |= set(workspace.compile(name, "any").problems)
+        problems |= set(_problems(workspace, name, f"{called(name)} {called('')}"))
         workspace.forget(name)
     return sorted(problems)
+
+
+def _problems(workspace: Workspace, name: str, shown: str) -> Iterable[Problem]:
+    """All problems of a document; those of a folder are kept in the cache, for it may hold thousands of files."""
+    loader, readings = workspace.readings.loader, workspace.readings
+    known = readings.digest(name) if name.endswith("/") and isinstance(loader, FileLoader) else ""
+    if not known or not isinstance(loader, FileLoader):
+        return workspace.compile(name, "any").problems
+    folder, key = folder_of(Path(loader.root)), key_of(known, shown, workspace.tools)
+    problems = recall_problems(folder, key, lambda digests: _unchanged(readings, name, digests))
+    if problems is None:
+        made = workspace.compile(name, "any")
+        problems = list(made.problems)
+        keep_problems(folder, key, problems, _named(name, made.documents))
+    return problems
 
 
 class _Called:
@@ -141,8 +154,14 @@ def _reached(path: PathText, loader: Loader | None) -> tuple[Loader, str, _Calle
     return files, name, _Called(name, given)
 
 
-def _from(around: str, name: str) -> str:
-    return posixpath.relpath(name, around) + ("/" if name.endswith("/") else "")
+def _named(name: str, documents: Mapping[str, str]) -> dict[str, str]:
+    """All documents but the one called `name`, by path from its folder."""
+    around = posixpath.dirname(name) or "."
+    return {
+        posixpath.relpath(other, around) + ("/" if other.endswith("/") else ""): digest
+        for other, digest in documents.items()
+        if other != name
+    }
 
 
 def _unchanged(readings: Readings, name: str, digests: Mapping[str, str]) -> bool:
