@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import trellis
 from trellis.errors import InvalidGraph
 from trellis.model.graph import Graph
 from trellis.project import load
-from trellis.project.cache import KEPT, key_of
+from trellis.project.cache import KEPT, keep, key_of
 
 TEXT = """trellis: 1
 name: g
@@ -33,6 +36,12 @@ def path(tmp_path: Path) -> Path:
 
 def entries(path: Path) -> list[Path]:
     return sorted((path.parent / ".trellis" / "cache").glob("*"))
+
+
+def lie(entry: Path) -> tuple[bytes, bytes]:
+    """The hash that an entry gives, and another one."""
+    told = entry.read_bytes().split(b" ", 2)[1].partition(b"\n")[0]
+    return told, bytes(reversed(told))
 
 
 def no_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,9 +106,11 @@ def test_a_graph_with_errors_is_not_kept(path: Path) -> None:
         lambda entry: entry.write_bytes(entry.read_bytes().replace(b"n > 1", b"n > 9")),
         lambda entry: entry.write_bytes(b"\xff\n{}"),
         lambda entry: entry.write_bytes(b"0 0\n" + entry.read_bytes().partition(b"\n")[2]),
+        lambda entry: entry.write_bytes(entry.read_bytes().replace(*lie(entry))),
+        lambda entry: entry.write_bytes(b" " + entry.read_bytes()),
         lambda entry: (entry.unlink(), entry.mkdir()),
     ],
-    ids=["empty", "cut off", "changed", "no text", "another digest", "a folder"],
+    ids=["empty", "cut off", "changed", "no text", "another digest", "another hash", "a gap", "a folder"],
 )
 def test_an_entry_that_is_not_whole_is_as_good_as_none(path: Path, spoil: object) -> None:
     before = load(path)
@@ -111,9 +122,45 @@ def test_an_entry_that_is_not_whole_is_as_good_as_none(path: Path, spoil: object
     assert [kept.name for kept in entries(path) if kept.suffix != ".graph"] == []
 
 
-def test_an_entry_of_another_format_is_as_good_as_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_of_another_graph_is_as_good_as_none(path: Path) -> None:
+    load(path)
+    (first,) = entries(path)
+    path.write_text(TEXT.replace("n > 1", "n > 2"))
+    other = load(path)
+    (second,) = set(entries(path)) - {first}
+    second.write_bytes(first.read_bytes())
+    assert load(path).hash == other.hash
+
+
+def test_many_who_keep_the_same_graph_at_once_keep_it_whole(path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        graphs = list(threads.map(load, [path] * 40))
+    assert len(set(graphs)) == 1
+    assert [entry.suffix for entry in entries(path)] == [".graph"]
+
+
+def test_what_a_killed_process_was_about_to_keep_makes_room_too(path: Path) -> None:
+    folder = path.parent / ".trellis" / "cache"
+    folder.mkdir(parents=True)
+    for number in range(KEPT + 5):
+        (folder / f"{number}.graph.1.1.tmp").touch()
+    load(path)
+    assert len(entries(path)) == KEPT
+
+
+def test_the_parser_is_told_to_give_memory_back_and_nobody_else_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.delenv("MIMALLOC_PURGE_DELAY", raising=False)
+    monkeypatch.delitem(sys.modules, "yaml_rs", raising=False)
+    monkeypatch.setattr("trellis.loaders.fast.load_parser", lambda: seen.append(os.environ["MIMALLOC_PURGE_DELAY"]))
+    load(path)
+    assert (seen, os.environ.get("MIMALLOC_PURGE_DELAY")) == (["0"], None)
+
+
+def test_an_entry_of_another_format_is_as_good_as_none(path: Path) -> None:
     before = load(path)
-    monkeypatch.setattr("trellis.model.graph.FORMAT", 2)
+    (entry,) = entries(path)
+    keep(entry.parent, entry.stem, Graph(replace(before.definition, format=2, name="other")), {})
     assert load(path).definition == before.definition
 
 

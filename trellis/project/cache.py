@@ -1,8 +1,8 @@
 """Compiled graphs, kept by the content they were compiled from. Whatever is wrong with the cache, work goes on without.
 
-An entry is data only: a line with a digest of all that follows it, the graph's hash and, where the file names others, the
-digest of each by its path; and the bytes of the definition. The problems of a folder are kept likewise. An entry that is stale, cut off, foreign or cannot be read is as
-good as none; one that cannot be written is not written.
+An entry is data only: a line with a digest of its own name and of all that follows, the graph's hash and, where the file
+names others, the digest of each by its path; and the bytes of the definition. The problems of a folder are kept likewise.
+An entry that is stale, cut off, foreign or cannot be read is as good as none; one that cannot be written is not written.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from threading import get_ident
 
 import msgspec
 
@@ -20,7 +21,7 @@ from trellis.model.values import canonical, digest
 
 KEPT = 256
 """How many entries a cache holds; with more, the oldest go."""
-_SUFFIX, _PROBLEMS = ".graph", ".problems"
+_SUFFIX, _PROBLEMS, _UNFINISHED = ".graph", ".problems", ".tmp"
 _digests = msgspec.json.Decoder(dict[str, str])
 _SOURCES = ("compiler", "compiler/rules", "expr", "loaders", "loaders/schemas", "model", "project", "schedules")
 
@@ -91,7 +92,7 @@ def _read(entry: Path, unchanged: Unchanged) -> tuple[str, bytes] | None:
     try:
         head, _, data = entry.read_bytes().partition(b"\n")
         kept, called, *named = head.split(b" ", 2)
-        if digest(b"".join([*named, data])) != kept.decode("ascii"):
+        if _seal(entry.name, [called, *named], data) != kept:
             return None
         if named and not unchanged(_digests.decode(named[0])):
             return None
@@ -101,12 +102,11 @@ def _read(entry: Path, unchanged: Unchanged) -> tuple[str, bytes] | None:
 
 
 def _write(folder: Path, name: str, called: str, data: bytes, named: Mapping[str, str]) -> None:
-    unfinished = folder / f"{name}.{os.getpid()}.tmp"
+    unfinished = folder / f"{name}.{os.getpid()}.{get_ident()}{_UNFINISHED}"
     try:
         _make(folder)
-        about = [msgspec.json.encode(named)] if named else []
-        head = [digest(b"".join([*about, data])).encode("ascii"), called.encode("ascii"), *about]
-        unfinished.write_bytes(b" ".join(head) + b"\n" + data)
+        head = [called.encode("ascii"), *([msgspec.json.encode(named)] if named else [])]
+        unfinished.write_bytes(b" ".join([_seal(name, head, data), *head]) + b"\n" + data)
         unfinished.replace(folder / name)
         _forget_oldest(folder)
     except OSError:
@@ -114,6 +114,11 @@ def _write(folder: Path, name: str, called: str, data: bytes, named: Mapping[str
             unfinished.unlink(missing_ok=True)
         except OSError:
             return
+
+
+def _seal(name: str, head: list[bytes], data: bytes) -> bytes:
+    """What tells an entry of this name from one that is not whole, was changed, or belongs to another name."""
+    return digest(b" ".join([name.encode(), *head, data])).encode("ascii")
 
 
 def _make(folder: Path) -> None:
@@ -127,7 +132,7 @@ def _make(folder: Path) -> None:
 
 def _forget_oldest(folder: Path) -> None:
     with os.scandir(folder) as found:
-        entries = [entry for entry in found if entry.name.endswith((_SUFFIX, _PROBLEMS))]
+        entries = [entry for entry in found if entry.name.endswith((_SUFFIX, _PROBLEMS, _UNFINISHED))]
     if len(entries) <= KEPT:
         return
     for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime_ns)[: len(entries) - KEPT]:

@@ -53,21 +53,34 @@ def load(
     its, and only what files hold is kept in the cache. Raises InvalidGraph with every problem, warnings too, where
     there is an error; the same for a file that is absent or no graph.
     """
+    graph, fresh = _found(path, tools, given, loader, cache=cache)
+    if not fresh:
+        return graph
+    # Its parts lie scattered among all that compiling made, and would hold that memory: taken anew they lie together.
+    data, address, source = graph.data, graph.hash, graph.source
+    del graph
+    return Graph.decode(data, address, source=source)
+
+
+def _found(
+    path: PathText, tools: Collection[str] | None, given: Collection[str], loader: Loader | None, *, cache: bool
+) -> tuple[Graph, bool]:
+    """The graph, and whether it was compiled here and now."""
     loader, name, called = _reached(path, loader)
     workspace = Workspace(loader, tools=tools, shown=called)
     readings = workspace.readings
     known = readings.digest(name) if cache and isinstance(loader, FileLoader) else ""
     if not known or not isinstance(loader, FileLoader):
-        return workspace.graph(name, given)[0]
+        return workspace.graph(name, given)[0], True
     folder = folder_of(Path(loader.root))
     key = key_of(known, f"{named(loader, name)}/" if name.endswith("/") else posixpath.basename(name), tools)
     graph = recall(folder, key, loader.place(name), lambda digests: _unchanged(readings, name, digests))
     if graph is not None:
-        return graph
+        return graph, False
     graph, made = workspace.graph(name, given)
     if not made.given and made.documents[name] == known:
         keep(folder, key, graph, _named(name, made.documents))
-    return graph
+    return graph, True
 
 
 @_uncollected()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +43,7 @@ class Readings:
         before = self._readings.get(name)
         if before is not None and before[0] == known:
             return before[1]
-        _must_outlive()
+        _load_parser()
         if name.endswith("/"):
             reading = self._folder(name)
         else:
@@ -154,11 +155,30 @@ def unreadable(shown: str, error: Unreadable) -> Problem:
     return Problem(shown.rstrip("/"), 1, 1, "E100", "error", f"cannot read this {what}: {error.reason}", error.hint)
 
 
-def _must_outlive() -> None:
-    """Let a thread that lasts load the native parser, which crashes the process once the one that loaded it has ended."""
-    if "yaml_rs" in sys.modules or threading.current_thread() is threading.main_thread():
+_DELAY = "MIMALLOC_PURGE_DELAY"
+"""How long the native parser keeps memory that it does not need any more, in milliseconds; read as it is loaded."""
+
+
+def _load_parser() -> None:
+    """Load the native parser, so that it gives memory back at once: it takes 20 times the text, and would keep most."""
+    if "yaml_rs" in sys.modules:
         return
+    given = os.environ.get(_DELAY)
+    os.environ.setdefault(_DELAY, "0")
+    try:
+        _load_for_good()
+    finally:
+        if given is None:
+            os.environ.pop(_DELAY, None)
+
+
+def _load_for_good() -> None:
+    """Let a thread that lasts load the native parser, which crashes the process once the one that loaded it has ended."""
     from trellis.loaders.fast import load_parser
+
+    if threading.current_thread() is threading.main_thread():
+        load_parser()
+        return
 
     loaded = threading.Event()
 
