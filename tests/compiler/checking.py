@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from trellis.compiler import Compiled, compile_document
+from trellis.compiler.rules import IN_VAIN
 from trellis.loaders import read
 from trellis.model.graph import Definition
 
@@ -20,10 +21,18 @@ def compiled(text: str, tools: Collection[str] | None = None) -> Compiled:
     return compile_document(reading.document, pruned=reading.pruned, tools=tools)
 
 
-def problems(text: str, tools: Collection[str] | None = None) -> list[str]:
-    """The problems of that graph, as `line:column: code message (hint)`; the first line of `text` is line 1."""
+def problems(text: str, tools: Collection[str] | None = None, *, in_vain: bool = False) -> list[str]:
+    """The problems of that graph, as `line:column: code message (hint)`; the first line of `text` is line 1.
+
+    What stands there in vain is left out unless it is asked for: most graphs here hold little more than what they are about.
+    """
     head = HEAD.count("\n")
-    return [f"{problem.line - head}:{str(problem).split(':', 2)[2]}" for problem in compiled(text, tools).problems]
+    codes = () if in_vain else {code for rule in IN_VAIN for code in rule.CODES}
+    return [
+        f"{problem.line - head}:{str(problem).split(':', 2)[2]}"
+        for problem in compiled(text, tools).problems
+        if problem.code not in codes
+    ]
 
 
 def definition(text: str) -> Definition:

@@ -76,6 +76,7 @@ nodes:
   e: {ask: {approve: v, by: [ana, " ben", "", ana, "{{ s }}"]}, to: f}
   f: {ask: {text: s, by: [ana], quorum: 1}, to: g}
   g: {ask: {approve: x, by: [ana, ben], quorum: 2}, to: $end}
+limits: {time: 30d}
 """
     assert problems(text) == [
         "7:49: E214 'a' waits for 3 approvals, and names 2 who may give them (name more approvers, or wait for fewer)",

@@ -33,6 +33,7 @@ nodes:
   c: {ask: {approve: v}, escalate: {after: 1h, by: [ana]}, to: d}
   d: {ask: {approve: v, by: [ana], quorum: 3}, escalate: [{after: 1h, by: [ben]}, {after: 2h, do: t}], timeout: 2h, to: e}
   e: {ask: {approve: v, by: [ana], quorum: 2}, escalate: {after: 1h, by: [" ben"]}, to: $end}
+limits: {time: 30d}
 """
     assert problems(text) == [
         "4:23: E226 only an approval is escalated, and 'a' asks for text (write `remind`, or `timeout` and `catch: {timeout: …}`)",

@@ -14,6 +14,7 @@ import pytest
 from tests.language.page import FOLDER, Example, Row, examples, pages
 from tests.language.playing import Playing, changed, problems, trace, written
 from tests.tooling.docs_blocks import same
+from trellis.compiler.rules import IN_VAIN
 
 GOLDEN = Path(__file__).parent / "golden"
 ALL = [example for page in pages() for example in examples(page)]
@@ -59,13 +60,16 @@ def test_bad_input_is_answered_as_the_page_says(example: Example, row: Row, tmp_
     if row.said == ("?",) and os.environ.get("TRELLIS_GOLDEN") == "write":
         _fill(example, row, problems(path) or _played(example, row, path).loud)
         return
+    # What the change leaves without use is not what the row is about.
+    aside = tuple(code for rule in IN_VAIN for code in rule.CODES if not row.said[0].startswith(rule.CODES))
+    told = [text for text in problems(path) if not text.startswith(aside)]
     if PROBLEM.match(row.said[0]):
         assert not row.steps
-        found = problems(path)
+        found = told
         assert len(found) == len(row.said)
         assert [text for text, shown in zip(found, row.said, strict=True) if not same(shown, text)] == []
         return
-    assert problems(path) == []
+    assert told == []
     played = _played(example, row, path)
     assert _in_order(row.said, played.said), played.said
 

@@ -97,7 +97,8 @@ def test_another_kind_of_document_is_named(tmp_path: Path, name: str, text: str,
 
 @pytest.mark.parametrize("key", ["fields: {}", "signals: {}", "limits: {}"])
 def test_states_with_what_only_a_graph_has_are_a_graph_without_nodes_and_nothing_else(tmp_path: Path, key: str) -> None:
-    (problem,) = told(write(tmp_path, "g.yaml", f"trellis: 1\nname: g\nstates: {{A: {{}}}}\ntools: {{}}\n{key}\n"))
+    text = f"trellis: 1\nname: g\nstates: {{A: {{auto: true}}}}\ntools: {{}}\n{key}\n"
+    (problem,) = told(write(tmp_path, "g.yaml", text))
     assert problem.startswith("1:1: E203 missing key 'nodes' of a document")
 
 

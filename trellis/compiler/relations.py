@@ -85,6 +85,27 @@ class Relations:
             way.append(came[way[-1]])
         return way[::-1]
 
+    def is_brought(self, name: str) -> bool:
+        """Whether something calls for a state: it comes by itself, a `set` adds it, or what comes brings it."""
+        return name in self.autos or name in self.added
+
+    def lacking(self, name: str) -> list[str]:
+        """What else a state requires that nothing can make active."""
+        return self.named(self.needs[name] & ~(self.possible | self.nodes | self.bits[name]))
+
+    def is_contradictory(self, name: str) -> bool:
+        """Whether a state, or one that it requires, is doomed."""
+        return any(other in self.doomed for other in self.named(self.needs[name])) if self.doomed else False
+
+    def why_never(self, name: str) -> str:
+        """Why a state cannot come; empty where it may."""
+        if self.possible & self.bits.get(name, 0):
+            return ""
+        if not self.is_brought(name):
+            return "it is not auto, and nothing adds it"
+        lacking = self.lacking(name)
+        return f"it requires '{lacking[0]}', which never does" if lacking else "what brings it never does"
+
     def adders(self, name: str) -> list[str]:
         """The nodes whose `set` adds a state, or one that brings it, in document order."""
         if name not in self._adders:

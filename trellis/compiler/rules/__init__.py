@@ -25,6 +25,7 @@ from trellis.compiler.rules import (
     loops,
     migrations,
     moments,
+    never_active,
     one_name,
     parallel_writes,
     questions,
@@ -41,8 +42,11 @@ from trellis.compiler.rules import (
     state_names,
     targets,
     tools,
+    unanswered,
     undoing,
     unset,
+    unused,
+    vain_undos,
     vain_waits,
 )
 from trellis.compiler.sites import View
@@ -96,4 +100,7 @@ RULES: tuple[Rule, ...] = (
     vain_waits,
     migrations,
     schedules,
+    unanswered,
 )
+IN_VAIN: tuple[Rule, ...] = (vain_undos, unused, never_active)
+"""The rules that tell of what nothing leads to. An error may be why, so they are asked only where there is none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from trellis.compiler.relations import Relations
 from trellis.compiler.sites import View
 from trellis.model.problems import Problem
 
@@ -20,7 +19,7 @@ def check(view: View) -> Iterator[Problem]:
     relations = view.relations
     for mention in view.mentions:
         if mention.role in ("wait", "upon") and mention.sound and mention.meant is not None:
-            why = _why(relations, mention.meant)
+            why = relations.why_never(mention.meant)
             if why:
                 message = f"'{mention.meant}' never becomes active: {why}"
                 yield view.problem("W508", message, mention.steps, key=mention.key, severity="warning")
@@ -35,13 +34,3 @@ def check(view: View) -> Iterator[Problem]:
                 )
                 yield view.problem("W508", message, (*site.steps, "wait", "states"), severity="warning")
                 break
-
-
-def _why(relations: Relations, name: str) -> str:
-    """Why a state cannot come; empty where it may."""
-    if relations.possible & relations.bits.get(name, 0):
-        return ""
-    if name not in relations.autos and name not in relations.added:
-        return "it is not auto, and nothing adds it"
-    lacking = relations.named(relations.needs[name] & ~(relations.possible | relations.nodes | relations.bits[name]))
-    return f"it requires '{lacking[0]}', which never does" if lacking else "what brings it never does"
