@@ -102,7 +102,7 @@ def _compiled(view: View, *, whole: bool | None = None, given: Collection[str] =
     view.unset, view.unproved = unset(flow), unproved(flow, given)
     # The ways on of a node are those of its handlers too, and their texts are looked at for each of them.
     problems = sorted({problem for rule in RULES for problem in rule.check(view)})
-    if not any(problem.severity == "error" for problem in problems):
+    if view.sites and not any(problem.severity == "error" for problem in problems):
         problems = sorted({*problems, *(problem for rule in IN_VAIN for problem in rule.check(view))})
     whole = not view.torn() and not view.open if whole is None else whole and not view.open
     if not whole or any(problem.severity == "error" for problem in problems):

@@ -61,12 +61,10 @@ def _called(site: Site) -> Iterator[str]:
 def _read(view: View, named: set[str]) -> None:
     """Add all that texts name. The check of a field names its value otherwise, so it is no use of the field."""
     for text in view.texts:
-        parsed = view.language.parse(text.kind, text.text)
-        named.update(parsed.names, parsed.soft_names)
+        named.update(text.parsed.names, text.parsed.soft_names)
     for site in view.sites.values():
         for text in (*site.texts, *site.needs):
-            parsed = view.language.parse(text.kind, text.text)
-            named.update(parsed.names, parsed.soft_names)
+            named.update(text.parsed.names, text.parsed.soft_names)
 
 
 def _meant(view: View, noun: str, named: set[str], declared: Iterable[str]) -> set[str]:
