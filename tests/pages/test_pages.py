@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,7 +31,8 @@ def problems(samples: Sequence[Sample], folder: Path) -> list[str]:
         path = folder / sample.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(eval(sample.made_by) if sample.made_by else sample.text.encode())  # noqa: S307 - our own pages
-    return list(map(str, validate([samples[0].name if samples else "graph.yaml"])))
+    first = samples[0].name if samples else "graph.yaml"
+    return list(map(str, validate([os.path.dirname(first) or first])))  # one in a folder stands for the folder
 
 
 def test_every_page_is_of_a_code_that_is_raised() -> None:

@@ -135,6 +135,14 @@ def test_what_is_named_instead_of_the_folder_says_so(tour: Path, path: str, prob
     assert told(path) == [problem]
 
 
+def test_a_target_that_means_prose_says_what_that_lacks(tour: Path) -> None:
+    (tour / "bye.yaml").unlink()
+    write(tour, {"bye.md": "Bye\n", "other.md": "prose\n"})
+    assert told() == [
+        "tour/start.md:2:5: E204 no node named 'bye' (bye.md has no front matter: begin it with two lines ---)"
+    ]
+
+
 def test_a_folder_is_no_state_schema(tour: Path) -> None:
     with pytest.raises(InvalidGraph) as caught:
         load_states("tour")

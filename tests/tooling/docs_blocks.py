@@ -4,14 +4,15 @@ Pages are README.md, CHANGELOG.md and docs/**/*.md; each gets a folder of its ow
 Its blocks go in order, by their language:
 
     yaml      well formed; where it heads with `trellis: 1`, `trellis validate` accepts it (```yaml refused: refuses it;
-              ```yaml hosted: but for tools that a host registers)
+              ```yaml hosted: but for tools that a host registers); a head without nodes stands for its folder
     console   `$ trellis ...` runs and the lines under it are its output, where `…` stands for anything; a last line
               `[exit 3]` is its exit code, 0 if absent. `$ make ...` is only looked up. No other command is taken.
     python    runs; the blocks of a page share their names
     json toml well formed
-    text mermaid  shown as it is; ```text printed: what the python block before it printed, where `…` stands for anything
+    text mermaid markdown  shown as it is; ```text printed: what the python block before it printed, where `…` stands for anything
 
-A block whose first line is the comment `# file: NAME` is written to that file; python there is not run. Where a page has
+A block whose first line is the comment `# file: NAME` is written to that file; python there is not run. In Markdown it may
+stand below the first line of the front matter. Where a page has
 ```yaml example, all its files are written first.
 
     python -m tests.tooling.docs_blocks [PAGE...]     prints each untrue block as page:line: why; exit 1 if there is one
@@ -82,6 +83,7 @@ class Folder:
             "toml": lambda block: well_formed(tomllib.loads, block.text),
             "text": self.text,
             "mermaid": lambda _: None,
+            "markdown": lambda _: None,
         }
         if block.language not in checks:
             raise Untrue(f"nothing checks a block of {block.language or 'no language'}; known: {', '.join(checks)}")
@@ -101,6 +103,8 @@ class Folder:
         name = block.file or self.write(f"block-{block.line}.yaml", block.text)
         from trellis.project import validate
 
+        if name.endswith("/graph.yaml") and "\nnodes:" not in block.text:
+            name = os.path.dirname(name)
         with contextlib.chdir(self.path):
             problems = validate([name])
         errors = [found for found in problems if found.severity == "error"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FENCE = re.compile(r"^( *)(`{3,})([^`\n]*)\n(.*?)^\1\2[ ]*$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"\A# file: (\S+)\n")
+FILE = re.compile(r"\A(?:---\n)?# file: (\S+)\n")
 
 
 class Block(NamedTuple):

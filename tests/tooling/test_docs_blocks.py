@@ -35,7 +35,7 @@ def test_every_code_block_of_the_page_is_true(page: Path) -> None:
 
 
 def test_a_block_in_a_language_nobody_checks_is_untrue(faults_of: Check) -> None:
-    known = "yaml, console, python, json, toml, text, mermaid"
+    known = "yaml, console, python, json, toml, text, mermaid, markdown"
     assert faults_of("# A\n\n```rust\nfn main() {}\n```\n") == [
         f"4: nothing checks a block of rust; known: {known}",
     ]

@@ -167,6 +167,9 @@ class _Gathering:
         data.setdefault("name", name)
         if not lost:
             self.begin(data, head)
+            first = data.get("start")
+            if first in self.nodes:  # as people read it; elsewhere the order is that of the names
+                data["nodes"] = {first: self.nodes.pop(first), **self.nodes}
         document = None if lost else Gathered(self.path, data, head, self.homes)
         return Reading(document, in_order(self.problems), frozenset(self.pruned), "graph")
 

@@ -6,10 +6,13 @@ A folder is called with a `/` behind its name, `graphs/tour/`; the one where the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+
+from msgspec.structs import replace
 
 from trellis.errors import Unreadable
-from trellis.model.folders import HEADS, inside, parts_of
+from trellis.model.folders import HEADS, inside, node_in, parts_of
+from trellis.model.problems import Problem
 from trellis.model.values import SIZE
 from trellis.project.files import files_in, read_inside, reason_of
 from trellis.project.loaders import FileLoader, Loader
@@ -48,6 +51,17 @@ def parts(loader: Loader, folder: str) -> list[str]:
         reason = f"it holds {len(found):,} files of nodes, a graph has at most {MOST:,}"
         raise Unreadable(folder, reason, "make several graphs of it, and `use` them")
     return found
+
+
+def explained(problems: Iterable[Problem], prose: Collection[str]) -> list[Problem]:
+    """The problems, where those of targets that mean a file of `prose`, Markdown without front matter, say so."""
+    files = {f"no node named '{node_in(file)}'": file for file in prose}
+    return [
+        replace(each, hint=f"{files[each.message]} has no front matter: begin it with two lines ---")
+        if each.code == "E204" and each.message in files
+        else each
+        for each in problems
+    ]
 
 
 def octets(loader: Loader, folder: str, files: Iterable[str]) -> Iterator[tuple[str, bytes | Unreadable]]:

@@ -53,6 +53,12 @@ class Readings:
         self._readings[name] = known, reading
         return reading
 
+    def prose(self, folder: str) -> list[str]:
+        """The files of Markdown in a folder that was read that are no nodes."""
+        parts, before = self._parts, inside(folder)
+        files = [file for file in self._files.get(folder, ()) if file.endswith(".md")]
+        return [file for file in files if before + file in parts and parts[before + file][1] is None]
+
     def called(self, name: str) -> str:
         """The name, with `/` behind it where it is that of a folder."""
         if name.endswith("/") or self.digest(name) or not is_folder(self.loader, name):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from trellis.errors import InvalidGraph, Unreadable
 from trellis.model.graph import Definition, Graph
 from trellis.model.problems import Problem
+from trellis.project.folders import explained
 from trellis.project.including import include
 from trellis.project.loaders import FileLoader, Loader
 from trellis.project.readings import Readings, unreadable
@@ -137,6 +138,8 @@ class Workspace:
                 reading.document, pruned=reading.pruned, tools=self.tools, named=included.named, given=given
             )
         problems = sorted([*reading.problems, *included.problems, *compiled.problems])
+        if name.endswith("/"):
+            problems = explained(problems, self.readings.prose(name))
         one = One(compiled, ("", ""), problems, {name: self.readings.digest(name), **included.documents})
         if not given:
             self._alone[name] = one
