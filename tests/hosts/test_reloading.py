@@ -20,7 +20,7 @@ start: hello
 fields: {name: {type: string, optional: true}, n: {type: integer, default: 0}}
 nodes:
   hello: {say: Who?, ask: {text: name}, to: done}
-  done: {say: "Hello {{ name }}", to: $end}
+  done: {say: "Hello {{ name }}", set: {fields: {n: n + 1}}, to: $end}
 """
 BROKEN = ASKS.replace("to: done", "to: dnoe")
 RENAMED = ASKS.replace("hello:", "greet:").replace("start: hello", "start: greet")

@@ -71,6 +71,15 @@ by_option = click.option("--by", "--as", "by", metavar="WHO", default="", help="
 reason_option = click.option("--reason", metavar="TEXT", default="", help="Why; the journal keeps it.")
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
+
+def on_change_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--on-change`, for commands that watch."""
+    return click.option(
+        "--on-change", type=click.Choice(["adopt", "keep"]), default=default, show_default=True,
+        help="With --watch: open runs adopt a new version where that is proved safe, or keep theirs.",
+    )  # fmt: skip
+
+
 _OPTIONS = (
     click.option("--store", metavar="URL", help=f"Where runs are kept: memory://, {SCHEMES}.  [default: {STORE}]"),
     click.option(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from trellis.cli import COMMANDS
-from trellis.cli.options import Options, session_options
+from trellis.cli.options import Options, on_change_option, session_options
 from trellis.cli.places import root_of
+
+if TYPE_CHECKING:
+    from trellis.hosts.local import Host, Run
+    from trellis.hosts.moving import OnChange
+    from trellis.model.graph import Graph
 
 
 @click.command("run", short_help=COMMANDS["run"])
@@ -18,12 +26,18 @@ from trellis.cli.places import root_of
 @click.option(
     "--locale", metavar="TAG", default="", help="The language to speak, such as pt-BR, where texts are in several."
 )
+@click.option(
+    "--watch", is_flag=True, help="Stay: each good save is taken up by the run, or by a new one once it has ended."
+)
+@on_change_option("adopt")
 @session_options
 def command(
     file: str,
     settings: tuple[str, ...],
     run_id: str | None,
     locale: str,
+    watch: bool,
+    on_change: OnChange,
     store: str | None,
     answers: str | None,
     output: str,
@@ -37,13 +51,22 @@ def command(
     Ends with 0 where it completed, 1 failed, 4 denied, 5 timed out, 6 cancelled, 7 input needed, 8 rolled back,
     9 rollback failed, 130 interrupted; 2 says that the command line is wrong, 3 that the graph is.
     """
-    from trellis.cli.session import hold
     from trellis.cli.settings import read_settings
-    from trellis.project import load
 
     given = {setting.partition("=")[0] for setting in settings if not setting.endswith("=null")}
-    graph = load(file, tools=(), given=given)
-    fields = read_settings(settings, graph.definition.fields, graph.name)
     root = root_of(file)
     options = Options(store, answers, output, allow, root, by=by, headless=headless, ask_tools=ask_tools)
+    if watch:
+        from trellis.cli.rerunning import hold_watched
+
+        async def start(host: Host, secrets: Mapping[str, str], *, graph: Graph, first: bool) -> Run:
+            fields = read_settings(settings, graph.definition.fields, graph.name)
+            return await host.start(graph, {**fields, **secrets}, id=run_id if first else None, locale=locale)
+
+        return hold_watched(file, given, start, options, on_change)
+    from trellis.cli.session import hold
+    from trellis.project import load
+
+    graph = load(file, tools=(), given=given)
+    fields = read_settings(settings, graph.definition.fields, graph.name)
     return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id, locale=locale), options)

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -14,25 +16,54 @@ from trellis.cli import INTERRUPTED, UNWRITABLE, counted, discard_output, tell
 from trellis.cli.delivery import kinds_needed
 from trellis.cli.output import put_data
 from trellis.cli.places import open_kept, root_here, shown
+from trellis.cli.reloads import facts
 from trellis.cli.watching import Watched
-from trellis.cli.words import one_line
+from trellis.cli.words import Words, glyphs_for, one_line
 from trellis.errors import PermissionNeeded, UsageError
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.lines import VERSION, timestamp
 from trellis.hosts.local import Host
+from trellis.hosts.moving import OnChange
+from trellis.hosts.reloading import Reloaded
 from trellis.model.graph import Graph
+from trellis.project.files import find_root
+from trellis.project.loaders import FileLoader
 
 STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def serve(files: Sequence[str], store: str | None, allow: Collection[str], at_once: int, output: str) -> int:
+def serve(
+    files: Sequence[str],
+    store: str | None,
+    allow: Collection[str],
+    at_once: int,
+    output: str,
+    *,
+    watch: bool = False,
+    on_change: OnChange = "keep",
+) -> int:
     """Serve until stopped. Gives the exit code; raises TrellisError where it cannot begin."""
     if store == "memory://":
         raise UsageError(
             "a worker needs a store that other processes reach, and memory:// is its own; name another --store"
         )
     graphs = _graphs(files, allow)
-    return asyncio.run(_serve(store, graphs, allow, at_once, as_json=output == "json"))
+    watched = _watched(files) if watch else None
+    return asyncio.run(_serve(store, graphs, allow, at_once, watched, on_change, as_json=output == "json"))
+
+
+def _watched(files: Sequence[str]) -> tuple[FileLoader, Sequence[str]]:
+    """The loader of the one project that all the files are of, and their names there. Raises UsageError."""
+    if not files:
+        raise UsageError("--watch needs the files of the graphs that are to be watched: trellis worker --watch GRAPH…")
+    roots = {find_root(file): file for file in files}
+    if len(roots) > 1:
+        (root, file), (other, second), *_ = roots.items()
+        raise UsageError(
+            f"--watch is for graphs of one project: {file} is of {root}, {second} of {other}; start a worker for each"
+        )
+    loader = FileLoader(next(iter(roots)))
+    return loader, [loader.name(file) for file in files]
 
 
 def _graphs(files: Sequence[str], allow: Collection[str]) -> list[Graph]:
@@ -77,6 +108,15 @@ class Told:
             self.lost = error
             self._stop()
 
+    def reloaded(self, reloaded: Reloaded, files: FileLoader) -> None:
+        """What a save came to: words in several lines, or one line of JSON."""
+        line = {"type": "reload", **facts(reloaded, files)}
+        if self._json:
+            self("reload", "", **{name: fact for name, fact in line.items() if name != "type"})
+            return
+        for text in (Words(glyphs_for(sys.stderr.encoding)).say(line) or "").split("\n"):
+            tell(one_line(text))
+
 
 class _Warnings(logging.Handler):
     """Hands on what the host warns of: a run that is put off, a store that cannot be asked."""
@@ -96,7 +136,16 @@ class _Warnings(logging.Handler):
                 self._told("warning", f"warning: {message}", message=message)
 
 
-async def _serve(store: str | None, graphs: list[Graph], allow: Collection[str], at_once: int, *, as_json: bool) -> int:
+async def _serve(
+    store: str | None,
+    graphs: list[Graph],
+    allow: Collection[str],
+    at_once: int,
+    watched: tuple[FileLoader, Sequence[str]] | None,
+    on_change: OnChange,
+    *,
+    as_json: bool,
+) -> int:
     root = root_here()
     names = sorted({graph.name for graph in graphs}) if graphs else None
     stop = asyncio.Event()
@@ -107,7 +156,11 @@ async def _serve(store: str | None, graphs: list[Graph], allow: Collection[str],
     log.addHandler(warnings)
     before = _on_stop(stop.set)
     try:
-        async with Host(Watched(kept, told), allow=allow) as host:
+        loader, names_watched = watched if watched is not None else (None, ())
+        reloaded = None if loader is None else partial(told.reloaded, files=loader)
+        async with Host(Watched(kept, told), allow=allow, watch=loader, on_change=on_change, reloaded=reloaded) as host:
+            if watched is not None:
+                graphs = [await host.graph(name) for name in names_watched]
             await host.serve(names, at_once=at_once, schedules=graphs)
             which = f"graphs {', '.join(names)}" if names is not None else "all graphs"
             place = shown(store, root)

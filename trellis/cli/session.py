@@ -117,7 +117,7 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
         try:
             async with Host(store, allow=options.allow, approve=ask_always if options.ask_tools else None) as host:
                 try:
-                    run = await _begun(begin, host, store, answers, screen, way)
+                    run = await begun(begin, host, store, answers, screen, way)
                 except UnknownRun as error:
                     raise not_kept(error, options.store, options.root) from None
                 except RunOwned as error:
@@ -131,12 +131,13 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
                 if run is None:
                     way.tell()
                     return INPUT_NEEDED
-                return await _stay(Session(run, screen, answers, way, options.by), run, keys)
+                return await stay(Session(run, screen, answers, way, options.by), run, keys)
         finally:
             await store.close()
 
 
-async def _stay(session: Session, run: Run, keys: Keys) -> int:
+async def stay(session: Session, run: Run, keys: Keys) -> int:
+    """Stay with a run, and say how to go on with it where it is left open. Gives the exit code."""
     keys.session = session
     session.way.of(None if run.closed else run.id)
     try:
@@ -156,7 +157,7 @@ async def _stay(session: Session, run: Run, keys: Keys) -> int:
     return code
 
 
-async def _begun(
+async def begun(
     begin: Begin, host: Host, store: Store, answers: Answers, screen: TextScreen, way: WayBack
 ) -> Run | None:
     """The run, with the secrets that no store keeps: whoever answers is asked for them again. None where one lacks."""
@@ -288,7 +289,7 @@ class Session:
         """The answer, None where there is none. One to a question that was taken back meanwhile is for the next one."""
         task = asyncio.ensure_future(self._answers.answer(question))
         try:
-            while not task.done() and self._is_open(question):
+            while not task.done() and self._is_open(question) and question["node"] not in self._asked:
                 self._screen.prompt_again()
                 self._news.clear()
                 news = asyncio.ensure_future(self._news.wait())
@@ -300,7 +301,7 @@ class Session:
                 await asyncio.wait((task,))
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error  # also where a prompt could not be taken away, because its terminal has gone
-        if self._is_open(question):
+        if self._is_open(question) and question["node"] not in self._asked:  # else it is asked anew, by another version
             return task.result()
         if not task.cancelled():
             self._answers.give_back(question, task.result())
@@ -332,6 +333,10 @@ class Session:
     def _stuck(self) -> bool:
         """No open question has an answer, and nothing else goes on that could be lost."""
         return self._family.stuck and self._lacking.keys() >= set(self._family.asking)
+
+    def interrupted(self) -> None:
+        """Lines were said besides: an open prompt is shown again below them."""
+        self._news.set()
 
     def interrupt(self) -> None:
         """Send the signal `interrupt` to a run that takes it now; stop staying with any other."""

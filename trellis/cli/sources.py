@@ -42,13 +42,16 @@ class Nobody:
         return "nobody answers (--headless)"
 
 
-def answers_for(options: Options, screen: TextScreen) -> Answers:
-    """Whoever answers a command of these options. Raises UsageError where the file is none of answers."""
+def answers_for(options: Options, screen: TextScreen, lines: TypedLines | None = None) -> Answers:
+    """Whoever answers a command of these options; `lines`: those of stdin, where it was read before.
+
+    Raises UsageError where the file is none of answers.
+    """
     if options.answers is not None:
         from trellis.cli.answers import read_answers
 
         return read_answers(options.answers)
     if options.headless:
         return Nobody()
-    lines = TypedLines()
+    lines = lines if lines is not None else TypedLines()
     return TerminalAnswers(lines, screen) if sys.stdin is not None and sys.stdin.isatty() else PipedAnswers(lines)

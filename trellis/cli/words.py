@@ -12,6 +12,8 @@ from trellis.cli.output import harmless
 Line = dict[str, Any]
 END = "."
 """A line that ends a text of several lines."""
+CHANGES = 12
+"""Differences between two versions that are said; `--output json` has all."""
 MOST = 4000
 """Characters of what a call would do, as a person is shown it who decides."""
 LONGEST = 400
@@ -29,9 +31,10 @@ class Glyphs(NamedTuple):
     ask: str = "?"
     signal: str = "!"
     left: str = "-"
+    saved: str = "~"
 
 
-FINE = Glyphs("→", "✓", "✗", "↶", "…")
+FINE = Glyphs("→", "✓", "✗", "↶", "…", saved="↻")
 PLAIN = Glyphs("->", "ok", "x", "<-", "...")
 
 
@@ -132,6 +135,33 @@ class Words:
         self._undone.append(line["node"])
         return self.good(f"undid {line['node']}")
 
+    def _reload(self, line: Line) -> str:
+        """What a save came to, in lines: what differs and what that is for each run; or all that is wrong."""
+        document, problems = line["document"], line["problems"]
+        if not line["live"]:
+            stays = f"version {line['graph'][:12]} stays live" if line["graph"] else "no version is live yet"
+            told = [self.bad(f"{document} is broken, {stays}")]
+        elif line["before"] == line["graph"]:
+            told = [f"{self._mark('saved', 'cyan')} {document} is sound, and means what it meant"]
+        else:
+            changes = line["changes"][:CHANGES]
+            more = len(line["changes"]) - len(changes)
+            listed = ", ".join([*changes, *([f"and {more} more"] if more else [])])
+            told = [f"{self._mark('saved', 'cyan')} {document}  {one_line(listed) or line['graph'][:12]}"]
+        told += [
+            f"  {one['path']}:{one['line']}:{one['column']}: {one['code']} {one['message']}"
+            + (f" ({one['hint']})" if one["hint"] else "")
+            for one in problems
+        ]
+        for run in line["runs"]:
+            stays = f"stays with its version: {'; '.join(run['reasons'])}"
+            told.append(f"  {run['run']} {'adopted it' if run['adopted'] else one_line(stays)}")
+        if line.get("staying"):
+            told.append(
+                f"  {line['staying']} open {'run keeps its' if line['staying'] == 1 else 'runs keep their'} version"
+            )
+        return "\n".join(told)
+
     def _error(self, line: Line) -> str:
         return self.bad(f"{line['node']} {BESIDE[line['purpose']]} {_told(line)}")
 
@@ -173,6 +203,7 @@ _SPEAKERS: dict[str, Callable[[Words, Line], str | None]] = {
     "undo.started": Words._undo_started,
     "undo.done": Words._undo_done,
     "error": Words._error,
+    "reload": Words._reload,
     "run.finished": Words._finished,
 }
 

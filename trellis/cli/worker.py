@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from trellis.cli import COMMANDS
-from trellis.cli.options import allow_option, store_option
+from trellis.cli.options import allow_option, on_change_option, store_option
+
+if TYPE_CHECKING:
+    from trellis.hosts.moving import OnChange
 
 AT_ONCE = 1000
 
@@ -22,7 +27,17 @@ AT_ONCE = 1000
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="text: a line on stderr for each run; json: an object per line on stdout.",
 )  # fmt: skip
-def command(files: tuple[str, ...], store: str | None, allow: tuple[str, ...], at_once: int, output: str) -> int:
+@click.option("--watch", is_flag=True, help="Take up each good save of the graphs: schedules start new versions.")
+@on_change_option("keep")
+def command(
+    files: tuple[str, ...],
+    store: str | None,
+    allow: tuple[str, ...],
+    at_once: int,
+    output: str,
+    watch: bool,
+    on_change: OnChange,
+) -> int:
     """Drive the runs of a store that want to be driven: of the graphs in the files GRAPH, or of all.
 
     Every run goes by the definition that it was started with, or adopted; the files say which graphs are meant, and
@@ -32,4 +47,4 @@ def command(files: tuple[str, ...], store: str | None, allow: tuple[str, ...], a
     """
     from trellis.cli.serving import serve
 
-    return serve(files, store, allow, at_once, output)
+    return serve(files, store, allow, at_once, output, watch=watch, on_change=on_change)
