@@ -17,6 +17,8 @@ HEADS = ("graph.yaml", "graph.yml")
 """The document of a graph that is a folder."""
 NODES = (".yaml", ".yml", ".md")
 TESTS = (".test.yaml", ".test.yml")
+LONG = 20_000
+"""From so many octets on drawing a document takes longer than a keystroke."""
 
 
 class Drawn:
@@ -80,19 +82,26 @@ class Project:
         """Documents came or went: list them anew."""
         self._folders = None
 
-    def document(self, name: str) -> Drawn | None:
-        """The document of a name; None where nothing can be read."""
+    def document(self, name: str, *, recent: bool = False) -> Drawn | None:
+        """The document of a name; None where nothing can be read. `recent`: where it is long, as it was last drawn will do."""
         try:
             data = self.loader.get(name)
         except Unreadable:
             self._drawn.pop(name, None)
             return None
+        if recent and len(data) > LONG and name in self._drawn:
+            return self._drawn[name][2]
         of_folder = self._is_of_folder(name)
         kept = self._drawn.get(name)
         if kept is None or kept[0] != data or kept[1] != of_folder:
             kept = data, of_folder, draw(name, data.decode("utf-8", "replace"), of_folder=of_folder)
             self._drawn[name] = kept
         return kept[2]
+
+    def folder(self, drawn: Drawn) -> str:
+        """The folder of a document on the disk; empty for documents that are kept elsewhere."""
+        root = getattr(self.loader, "root", None)
+        return posixpath.join(root, posixpath.dirname(drawn.name)) if isinstance(root, str) else ""
 
     def _is_of_folder(self, name: str) -> bool:
         folder, base = posixpath.split(name)

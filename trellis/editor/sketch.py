@@ -72,7 +72,10 @@ def sketch_markdown(text: str) -> Part:
         until = closing.start() if closing else len(text)
         root = _Sketcher(text, opening.end(), until).document()
         if root.kind != "map":
-            root = Part("map", opening.end(), until)
+            words, root = root, Part("map", opening.end(), until)
+            if words.kind == "text":  # the first key, half written
+                end = Part("none", words.end, words.end)
+                root.entries.append(Entry(words.written, words.start, words.end, end, half=True))
         body = closing.end() if closing else len(text)
     said = Part("text", body, len(text))
     said.written, said.style = text[body:], "|"
@@ -124,7 +127,7 @@ class _Sketcher:
             begin, content = line.start(), line.start(2)
             if content == begin and text.startswith(("---", "...", "%"), begin):
                 if first or text[begin] == "%":
-                    first = False
+                    first = text[begin] == "%"
                     continue
                 break
             first = False
