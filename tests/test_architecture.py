@@ -32,9 +32,11 @@ THIRD_PARTY = {  # library -> the packages that may import it
     "cronsim": ("trellis.schedules.crons",),
     "cryptography": ("trellis.hosts.vault",),
     "jsonschema": ("trellis.loaders",),
+    "lsprotocol": ("trellis.editor.server",),
     "msgspec": ("trellis",),
     "networkx": ("trellis.compiler", "trellis.planning"),
     "psycopg": ("trellis.stores.postgres", "trellis.stores.locks.postgres"),
+    "pygls": ("trellis.editor.server",),
     "redis": ("trellis.stores.redis",),
     "ruamel": ("trellis.loaders",),
     "watchfiles": ("trellis.project",),
@@ -100,7 +102,7 @@ def test_a_forbidden_import_breaks_its_contract(tmp_path: Path) -> None:
     planted = {
         "engine/planted.py": "import time\nfrom trellis.stores import memory\n",
         "compiler/planted.py": "import yaml_rs\n",
-        "hosts/planted.py": "import apsw\nimport cryptography\nimport psycopg\nimport redis\n",
+        "hosts/planted.py": "import apsw\nimport cryptography\nimport psycopg\nimport pygls\nimport redis\n",
         "util.py": "",
     }
     for path, source in planted.items():
@@ -114,6 +116,7 @@ def test_a_forbidden_import_breaks_its_contract(tmp_path: Path) -> None:
         "psycopg stays in its store and locker",
         "redis stays in its store",
         "cryptography stays in the vault",
+        "pygls stays in the language server",
         "Only loaders know YAML",
     ], done.stdout
     assert "trellis.util" in done.stdout

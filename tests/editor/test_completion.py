@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.editor.typing_at import HEAD, LAST, Typing
+from tests.searching import searched
 from trellis.editor.completion import complete
 from trellis.editor.names import Project
 from trellis.editor.spots import LONG
@@ -172,18 +172,20 @@ def test_the_arguments_of_an_action_are_those_of_its_source(tmp_path: Path) -> N
 
 
 def test_in_a_long_document_the_same_is_offered() -> None:
-    many = "".join(f"  n{place}:\n    say: x\n    to: c\n" for place in range(2_000))
-    for text, labels in EXACTLY[:20]:
+    many = "".join(f"  n{place}:\n    say: x\n    to: c\n" for place in range(700))
+    for text, labels in EXACTLY[:20:3]:
         document = HEAD.replace("nodes:\n", "nodes:\n" + many, 1) + text + LAST
         assert len(document) > LONG
         found = [label for label in Typing(document).labels() if not label.startswith("n")]
         assert found == [label for label in labels if not label.startswith("n")], text
 
 
-@given(
-    st.integers(0, len(HEAD)),
-    st.integers(0, 30),
-    st.sampled_from(["", "{", "[", "{{ ", '"', "'", ": ", "- ", "x", "\n  "]),
+@searched(
+    few=60,
+    many=5_000,
+    place=st.integers(0, len(HEAD)),
+    gone=st.integers(0, 30),
+    typed=st.sampled_from(["", "{", "[", "{{ ", '"', "'", ": ", "- ", "x", "\n  "]),
 )
 def test_whatever_is_torn_out_and_typed_in_nothing_fails(place: int, gone: int, typed: str) -> None:
     text = HEAD[:place] + typed + HEAD[place + gone :]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.searching import searched
 from trellis.editor.sketch import Part, sketch, sketch_markdown, value_of
 from trellis.loaders.judge import judge
 
@@ -60,7 +60,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.lists(PIECES, max_size=40).map("".join))
+@searched(few=100, many=20_000, text=st.lists(PIECES, max_size=40).map("".join))
 def test_every_part_of_what_is_drawn_of_anything_lies_in_the_text(text: str) -> None:
     for part, around in inside(sketch(text)):
         assert 0 <= part.start <= part.end <= len(text)

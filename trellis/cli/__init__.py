@@ -30,6 +30,7 @@ COMMANDS = {
     "plan": "Show what a run would do, without doing it.",
     "graph": "Draw a graph, or where a run of it is.",
     "schema": "The JSON Schemas of documents, for editors.",
+    "lsp": "Serve an editor: problems, completion, names.",
     "import": "Make a graph of a project of another system.",
     "version": "Show the version.",
 }

@@ -9,7 +9,7 @@ import click
 from trellis.cli import COMMANDS, tell
 from trellis.cli.output import put
 
-WRITTEN = ("graph", "state-schema", "tools", "node")
+WRITTEN = ("graph", "head", "state-schema", "tools", "node")
 READ = {
     "events": ("trellis.cli", "schemas/events.schema.json"),
     "plan": ("trellis.cli", "schemas/plan.schema.json"),
@@ -30,7 +30,7 @@ READ = {
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False), metavar="FILE", help="Write it to FILE.")
 def command(name: str, project: str | None, output: str | None) -> int:
-    """Print the JSON Schema of what is written (graph, state-schema, tools, node) or read (events, plan, runs, journal).
+    """Print the JSON Schema of what is written (graph, head, state-schema, tools, node) or read (events, plan, runs, journal).
 
     With --project no code of the project is run: what a Python action takes is read from its source. Tools that a
     program registers are known only when it runs, so they are not in it.

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import AsyncIterator
 
-from trellis.project.loaders import FileLoader
+from trellis.project.loaders import FileLoader, Reload
 
 MOST = 20_000
 """How many files of a project are looked at for names."""
 
 
-class Buffers(FileLoader):
-    """A loader of the files below `root`; a name in `open` is read from there. `found` are the names on the disk, once listed."""
+class Buffers:
+    """A loader of the files below `root`; a name in `open` is read from there."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        super().__init__(root)
+        self.files = FileLoader(root)
+        self.root = self.files.root
         self.open: dict[str, bytes] = {}
         self._found: list[str] | None = None
 
     def get(self, name: str) -> bytes:
         kept = self.open.get(posixpath.normpath(name))
-        return super().get(name) if kept is None else kept
+        return self.files.get(name) if kept is None else kept
 
     def list(self, under: str = "") -> list[str]:
+        """The names on the disk are those of the first time, until `forget`."""
         if self._found is None:
-            self._found = super().list()[:MOST]
-        names = {*self._found, *self.open} if self.open else self._found
-        return sorted(name for name in names if not under or name.startswith(f"{under}/"))
+            self._found = self.files.list()[:MOST]
+        names = sorted({*self._found, *self.open}) if self.open else self._found
+        folder = posixpath.normpath(under) if under else "."
+        return [name for name in names if folder == "." or name.startswith(f"{folder}/")]
+
+    def watch(self) -> AsyncIterator[Reload]:
+        return self.files.watch()
 
     def forget(self) -> None:
         """Files came or went: list them anew."""
@@ -35,5 +42,5 @@ class Buffers(FileLoader):
 
     def inside(self, path: str) -> str | None:
         """The name of the file at a path; None where it is outside of the project."""
-        name = self.name(path)
+        name = self.files.name(path)
         return None if name == ".." or name.startswith("../") or os.path.isabs(name) else name

@@ -11,16 +11,16 @@ import msgspec
 
 from trellis.editor.enriched import process_arguments
 from trellis.editor.expressions import described, fields_of, offers, scope_at
-from trellis.editor.names import TESTS, Drawn, Project
+from trellis.editor.names import Drawn, Project
 from trellis.editor.roles import Role, is_expression, roles_of
 from trellis.editor.shapes import Shape, alternatives, description_of, kinds_of, resolved, rivals_of, shapes_at
 from trellis.editor.signatures import functions_beside, signature_of
 from trellis.editor.sketch import value_of
 from trellis.editor.spots import Spot, spot_at
+from trellis.model.folders import TESTS, beside
 from trellis.model.graph import TARGETS
 from trellis.model.mixins import MIXINS
 from trellis.model.states import EXCEPTION
-from trellis.project.loaders import beside
 
 VERBS = ("say", "ask", "do", "all", "race", "each", "use", "wait", "emit", "end")
 _ABOUT_TARGETS = {
@@ -317,8 +317,8 @@ def _expression(project: Project, drawn: Drawn, spot: Spot) -> Iterator[Item]:
         typed = len(written) - offer.start
         at = spot.cursor - typed
         insert = f"{offer.name}(" if offer.kind == "function" else offer.name
-        rank = {"field": 0, "key": 0, "value": 0, "state": 1, "function": 2}.get(offer.kind, 3)
-        yield Item(offer.name, _KINDS[offer.kind], insert, at, spot.word_end, offer.about, rank=rank)
+        rank = {"field": 0, "key": 0, "value": 0, "state": 1, "local": 1, "function": 2}.get(offer.kind, 3)
+        yield Item(offer.name, _KINDS.get(offer.kind, "field"), insert, at, spot.word_end, offer.about, rank=rank)
 
 
 def labels(items: Iterable[Item]) -> list[str]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from trellis.editor.names import Drawn, Project
 from trellis.editor.roles import ROLES
-from trellis.editor.schemas import schema_of
+from trellis.editor.schemas import schema_of, without_nodes
 from trellis.editor.signatures import Signature, functions_beside, signature_of
 from trellis.editor.sketch import value_of
+from trellis.model.folders import HEADS
 from trellis.model.graph import TARGETS
 from trellis.model.mixins import MIXINS
 from trellis.model.states import EXCEPTION
@@ -29,6 +30,8 @@ def enriched(project: Project, root: str, name: str = "graph") -> Schema:
     """
     schema = schema_of(name)
     documents = list(project.all())
+    if name == "graph" and any(_is_head(document) for document in documents):
+        schema = without_nodes(schema)  # it is for every document of the project
     schema["$id"] += ":project"
     schema["title"] += ", with the names of this project"
     known = names_of(documents)
@@ -40,6 +43,15 @@ def enriched(project: Project, root: str, name: str = "graph") -> Schema:
     tool["examples"] = sorted({function.name for function in functions}) or ["mytools.ops:create"]
     _say_arguments(schema, arguments)
     return schema
+
+
+def _is_head(document: Drawn) -> bool:
+    """Whether it is the head of a graph whose nodes are all in files of their own."""
+    return (
+        posixpath.basename(document.name) in HEADS
+        and document.root.kind == "map"
+        and document.root.get("nodes") is None
+    )
 
 
 def names_of(documents: Iterable[Drawn]) -> dict[str, list[str]]:

@@ -45,7 +45,10 @@ def offers(written: str, scope: dict[str, Type], *, states: list[str]) -> list[O
         return [Offer(name, "keyword", "", start) for name in ("and", "or", "in", "not in", "if", "else", "==", "!=")]
     from trellis.expr.functions import FUNCTIONS
 
-    found_names = [Offer(name, "field", described(kept), start) for name, kept in scope.items()]
+    found_names = [
+        Offer(name, "local" if kept in (ERROR, SIGNAL) else "field", described(kept), start)
+        for name, kept in scope.items()
+    ]
     found_names += [
         Offer(name, "state", "a state: whether it is active", start) for name in states if name not in scope
     ]

@@ -10,7 +10,7 @@ from trellis.editor.roles import Occurrence, Role, Steps
 from trellis.editor.signatures import signature_of
 from trellis.editor.sketch import Entry, Part, value_of
 from trellis.model.documents import Step
-from trellis.project.loaders import beside
+from trellis.model.folders import beside
 
 
 class Meaning(NamedTuple):

@@ -8,15 +8,12 @@ from typing import Literal
 
 from trellis.editor.roles import Occurrence, Role, occurrences
 from trellis.editor.shapes import Shape, root_shape
-from trellis.editor.sketch import Part, sketch, sketch_markdown, value_of
+from trellis.editor.sketch import Part, sketch, sketch_markdown
 from trellis.errors import Unreadable
-from trellis.project.loaders import Loader, beside
+from trellis.model.folders import HEADS, START, SUFFIXES, TESTS, beside, node_in
+from trellis.project.loaders import Loader
 
 DocumentKind = Literal["graph", "state schema", "tool catalogue", "node", "other"]
-HEADS = ("graph.yaml", "graph.yml")
-"""The document of a graph that is a folder."""
-NODES = (".yaml", ".yml", ".md")
-TESTS = (".test.yaml", ".test.yml")
 LONG = 20_000
 """From so many octets on drawing a document takes longer than a keystroke."""
 
@@ -42,7 +39,7 @@ class Drawn:
             around = ("nodes",) if self.kind == "node" else ()
             found = [] if self.kind == "other" else list(occurrences(self.root, self.shape, around))
             if self.kind == "node":
-                own = posixpath.basename(self.name).rpartition(".")[0]
+                own = node_in(posixpath.basename(self.name))
                 found.insert(0, Occurrence(("node",), own, 0, 0, (), ("nodes",), self.root, declares=True))
             self._occurrences = found
         return self._occurrences
@@ -52,19 +49,24 @@ def draw(name: str, text: str, *, of_folder: bool = False) -> Drawn:
     """The document at `name`. `of_folder`: it stands in the folder of a graph, so it is a node if it is nothing else."""
     markdown = name.endswith(".md")
     root = sketch_markdown(text) if markdown else sketch(text)
-    return Drawn(name, text, _kind(name, root, of_folder=of_folder), root)
+    front = text.removeprefix("\ufeff").startswith("---")
+    return Drawn(name, text, _kind(name, root, of_folder=of_folder, front=front), root)
 
 
-def _kind(name: str, root: Part, *, of_folder: bool) -> DocumentKind:
+def _kind(name: str, root: Part, *, of_folder: bool, front: bool) -> DocumentKind:
     if name.endswith(TESTS):
         return "other"
     keys = {entry.key for entry in root.entries}
-    if "trellis" not in keys or name.endswith(".md"):
-        return "node" if of_folder else "graph" if keys & {"nodes"} else "other"
+    if name.endswith(".md"):
+        return "node" if of_folder and front else "other"
     from trellis.loaders.kinds import kind_of
 
-    kind = kind_of(name, value_of(root))
-    return "other" if kind == "test" else kind
+    kind = kind_of(name, dict.fromkeys(keys))
+    if "trellis" in keys:
+        return "other" if kind == "test" or kind == "node" else kind
+    if of_folder and (kind == "node" or not [entry for entry in root.entries if not entry.half]):
+        return "node"
+    return "graph" if {"nodes", "start"} <= keys else "other"
 
 
 class Project:
@@ -105,10 +107,10 @@ class Project:
 
     def _is_of_folder(self, name: str) -> bool:
         folder, base = posixpath.split(name)
-        if base in HEADS or not base.endswith(NODES):
+        if base in HEADS or not base.endswith(SUFFIXES):
             return False
         files = {posixpath.basename(other) for other in self.beside(folder)}
-        return not files.isdisjoint(HEADS) or not files.isdisjoint(f"start{ending}" for ending in NODES)
+        return not files.isdisjoint(HEADS) or not files.isdisjoint(f"{START}{ending}" for ending in SUFFIXES)
 
     def beside(self, folder: str) -> list[str]:
         """The names of those that stand in a folder."""
@@ -121,7 +123,7 @@ class Project:
     def all(self) -> Iterator[Drawn]:
         """Every document of the project."""
         for name in self.loader.list():
-            if name.endswith(NODES):
+            if name.endswith(SUFFIXES):
                 drawn = self.document(name)
                 if drawn is not None and drawn.kind != "other":
                     yield drawn
@@ -131,7 +133,7 @@ class Project:
         base = posixpath.basename(drawn.name)
         if drawn.kind != "node" and base not in HEADS:
             return [drawn]
-        found = [self.document(name) for name in self.beside(posixpath.dirname(drawn.name)) if name.endswith(NODES)]
+        found = [self.document(name) for name in self.beside(posixpath.dirname(drawn.name)) if name.endswith(SUFFIXES)]
         others = [one for one in found if one is not None and one.name != drawn.name]
         return [drawn, *(one for one in others if one.kind == "node" or posixpath.basename(one.name) in HEADS)]
 

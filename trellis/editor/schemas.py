@@ -11,6 +11,7 @@ SCHEMA = dict[str, Any]
 
 _TITLES = {
     "graph": "Trellis graph",
+    "head": "Head of a Trellis graph that is a folder",
     "state-schema": "Trellis state schema",
     "tools": "Trellis tool catalogue",
     "node": "Trellis node",
@@ -29,9 +30,11 @@ def schema_of(name: str) -> SCHEMA:
     if name == "node":
         about = {"description": "A node of a graph that is a folder: a file of its own, with the name of the node."}
         return head | about | {"$ref": "#/$defs/node", "$defs": schema["$defs"]}
+    if name == "head":
+        about = {"description": "A graph whose nodes, and so its start, may be in other files of its folder."}
+        return without_nodes(schema) | head | about
     of_graphs = {"nodes", *(key for key, needed in schema["dependentRequired"].items() if "nodes" in needed)}
-    for keyword in ("dependentRequired", "if", "then"):
-        del schema[keyword]
+    schema = without_nodes(schema)
     if name == "state-schema":
         schema["description"] = "States and their relations, for graphs that name this document in `schema`."
         schema["anyOf"] = [{"required": ["states"]}, {"required": ["extends"]}]
@@ -39,9 +42,15 @@ def schema_of(name: str) -> SCHEMA:
         schema["description"] = "Names for code, and nothing else."
         schema["required"] = ["trellis", "tools"]
         of_graphs |= {"extends", "states", "groups"}
-        del schema["anyOf"]
     schema["properties"] = {key: part for key, part in schema["properties"].items() if key not in of_graphs}
     return schema | head
+
+
+def without_nodes(schema: SCHEMA) -> SCHEMA:
+    """The schema of a graph that may have its nodes elsewhere."""
+    return {
+        keyword: part for keyword, part in schema.items() if keyword not in ("anyOf", "dependentRequired", "if", "then")
+    }
 
 
 @cache
