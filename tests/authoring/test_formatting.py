@@ -11,7 +11,9 @@ from tests.tooling.fences import blocks
 from trellis.authoring.formatting import formatted
 
 ROOT = Path(__file__).parents[2]
-OURS = sorted([*(ROOT / "graphs").rglob("*.yaml"), *(ROOT / "schemas").glob("*.yaml")])
+OURS = sorted(
+    path for ending in ("yaml", "md") for name in ("graphs", "schemas") for path in (ROOT / name).rglob(f"*.{ending}")
+)
 LEFT = ("refused", "as")
 """Blocks that are to stay as they are: those that show what is wrong, or what is to be laid out."""
 LONG = "word" * 30

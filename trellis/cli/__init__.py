@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": "Check documents; every problem, with its place.",
     "explain": "Say what the code of a problem means.",
     "fmt": "Lay documents out in the house style.",
+    "mv": "Rename a node, or what else has a name.",
     "plan": "Show what a run would do, without doing it.",
     "graph": "Draw a graph, or where a run of it is.",
     "schema": "The JSON Schemas of documents, for editors.",

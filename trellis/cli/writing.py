@@ -27,11 +27,14 @@ def replace_file(path: str, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
-def replace_files(files: Mapping[str, bytes]) -> None:
-    """Write all of these files, which are there already, or none of them. Raises OSError, naming the one that cannot be
-    written."""
+def replace_files(files: Mapping[str, bytes], moved: Mapping[str, str]) -> None:
+    """Write all of these files, which are there already, and give those in `moved` their new paths; or do none of it.
+
+    Raises OSError, naming the file that stands in the way.
+    """
     ready: dict[str, Path] = {}
     before: dict[str, bytes] = {}
+    there: list[tuple[str, str]] = []
     try:
         for path, data in files.items():
             before[path] = Path(path).read_bytes()
@@ -39,13 +42,17 @@ def replace_files(files: Mapping[str, bytes]) -> None:
         for path in files:
             os.replace(ready[path], Path(path).resolve())
             del ready[path]
+        for path, other in moved.items():
+            os.rename(path, other)
+            there.append((other, path))
     except OSError as error:
-        written = [path for path in before if path not in ready and path in files]
+        for other, path in reversed(there):
+            os.rename(other, path)
         for new in ready.values():
             new.unlink(missing_ok=True)
-        for path in written:
-            if Path(path).read_bytes() != before[path]:
-                replace_file(path, before[path])
+        for path, data in before.items():
+            if path not in ready and Path(path).read_bytes() != data:
+                replace_file(path, data)
         raise OSError(error.errno, error.strerror, error.filename2 or error.filename) from error
 
 

@@ -255,10 +255,13 @@ class View:
         severity: Severity = "error",
     ) -> Problem:
         """A problem of the part at `steps`, of this document or of an included one."""
+        document, below = self.home(steps)
+        return document.problem(code, message, below, key=key, hint=hint, severity=severity)
+
+    def home(self, steps: Steps) -> tuple[Document, Steps]:
+        """The document of the file that the part at `steps` is written in, and the steps to it there."""
         document = self._included.get(steps[0]) if steps else None
-        if document is not None:
-            return document.problem(code, message, steps[1:], key=key, hint=hint, severity=severity)
-        return self.document.problem(code, message, steps, key=key, hint=hint, severity=severity)
+        return self.document.home(steps) if document is None else document.home(steps[1:])
 
     def lost(self, *steps: Step) -> set[Step]:
         """The keys at `steps` that could not be read and are missing from the document."""
