@@ -26,10 +26,17 @@ INVALID = 3
     show_default=True,
     help="text: a line for each problem; json: one list; sarif: a log of SARIF 2.1.0; github: annotations of a workflow.",
 )
-def command(files: tuple[str, ...], form: str) -> int:
+@click.option(
+    "--fix", is_flag=True, help="First mend in the files what is certain, such as a letter too much in a name."
+)
+def command(files: tuple[str, ...], form: str, fix: bool) -> int:
     """Check graphs and state schemas without running anything. Ends with 3 where one has an error; warnings alone are no error."""
     from trellis.project import validate
 
+    if fix:
+        from trellis.cli.fixing import fix_files
+
+        fix_files(files)
     problems = validate(files)
     if form in ("json", "sarif"):
         import msgspec
