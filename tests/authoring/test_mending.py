@@ -21,7 +21,7 @@ TEXT = """trellis: 1  # the head
 name: g
 start: first
 fields: {user: {type: string, optional: true}, n: {type: integer, default: 0}}
-states: {Ready: {}, Live: {require: [Ready]}}
+states: {Ready: {}, Live: {auto: true, require: [Ready]}}
 nodes:
   first: {say: "Who is {{ user }}?", catch: {expression: done}, to: work}
   work: {say: "Hi {{ user }}", to: [{if: n > 1, to: done}, {to: $end}]}  # goes on

@@ -133,6 +133,10 @@ def _is_better(before: Sequence[Problem], after: Sequence[Problem], fixes: Seque
         return not new.intersection(fix.problem for fix in fixes) and all(
             is_alone and problem.line > last for problem in new
         )
+    if any(problem.severity == "error" for problem in before):
+        # What is no more than a warning may be told of only once names are known.
+        before, after = ([one for one in each if one.severity == "error"] for each in (before, after))
+        fixes = [fix for fix in fixes if fix.problem.severity == "error"]
     had = Counter((problem.path, problem.code, problem.message) for problem in before)
     has = Counter((problem.path, problem.code, problem.message) for problem in after)
     return has <= had and has.total() <= had.total() - len(fixes)
@@ -153,8 +157,11 @@ def _is_sure(fix: Fix, text: str, now: Edited, check: Check, problems: list[Prob
     if renamed is None:
         return True
     near, name = renamed[1], renamed[2]
-    format_words = _keys() | set(TARGETS)
-    if not _is_slip(name, near) or not (near in format_words or _count(text, near) > max(_count(text, name), 1)):
+    if not _is_slip(name, near):
+        return False
+    # A key is right where it is one of the format; of two other names the one that is there more often is.
+    is_key = fix.problem.code == "E201" and near in _keys()
+    if not is_key and near not in TARGETS and (near in _keys() or _count(text, near) <= max(_count(text, name), 1)):
         return False
     others = {word for word in _words(text) if word not in (near, name) and _is_slip(name, word)}
     for other in sorted(others):

@@ -30,9 +30,18 @@ INVALID = 3
     "--fix", is_flag=True, help="First mend in the files what is certain, such as a letter too much in a name."
 )
 def command(files: tuple[str, ...], form: str, fix: bool) -> int:
-    """Check graphs and state schemas without running anything. Ends with 3 where one has an error; warnings alone are no error."""
+    """Check graphs and state schemas without running anything. Ends with 3 where one has an error; warnings alone are no error.
+
+    A folder stands for the graph that its files are the nodes of, or else for every graph and state schema in it and below.
+    """
+    import os
+
     from trellis.project import validate
 
+    if any(map(os.path.isdir, files)):
+        from trellis.project.below import documents_below
+
+        files = tuple(document for path in files for document in documents_below(path))
     if fix:
         from trellis.cli.fixing import fix_files
 

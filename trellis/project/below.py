@@ -1,0 +1,63 @@
+"""Which documents a folder stands for: the graph that its files are nodes of, or else each graph and schema in it."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+
+from trellis.errors import Unreadable
+from trellis.model.folders import HEADS, NO_NODE
+from trellis.project.files import find_root
+from trellis.project.folders import is_folder
+from trellis.project.loaders import FileLoader
+from trellis.project.workspace import Workspace
+
+_HEAD = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?trellis[\"']?\s*:|^\s*\{", re.MULTILINE)
+
+
+def documents_below(path: str) -> list[str]:
+    """The paths of the documents that `path` stands for, sorted.
+
+    A file, and a folder that is a graph, stands for itself. Any other folder stands for every graph and state schema in it
+    and below, among them folders with a head; tests, catalogues of tools, what is hidden and what is for programs is left
+    out. One that holds none stands for itself, so that it is told of. Raises nothing.
+    """
+    files = FileLoader(find_root(path))
+    name = files.name(path)
+    if not is_folder(files, name):
+        return [path]
+    workspace = Workspace(files)
+    if not _holds_no_node(workspace, f"{name}/"):
+        return [path]
+    below = files.list(name)
+    # Without a head nobody knows whether the files of a folder are nodes, or something that is no document.
+    graphs = {posixpath.dirname(file) for file in below if posixpath.basename(file) in HEADS}
+    found = [
+        *graphs,
+        *(file for file in below if posixpath.dirname(file) not in graphs and _is_checked(workspace, file)),
+    ]
+    return [os.path.normpath(os.path.join(path, posixpath.relpath(each, name))) for each in sorted(found)] or [path]
+
+
+def _holds_no_node(workspace: Workspace, folder: str) -> bool:
+    try:
+        reading = workspace.readings.reading(folder)
+    except Unreadable:
+        return False
+    first = reading.problems[0] if len(reading.problems) == 1 else None
+    return first is not None and first.message == NO_NODE
+
+
+def _is_checked(workspace: Workspace, name: str) -> bool:
+    """Whether a file says that it is a document, and is a graph or a state schema as far as can be told."""
+    try:
+        data = workspace.readings.loader.get(name)
+        if name.endswith(".md") or not _HEAD.search(data):
+            return False
+        reading = workspace.readings.reading(name)
+    except Unreadable:
+        return False
+    document = reading.document
+    is_one = document is None or (isinstance(document.data, dict) and "trellis" in document.data)
+    return is_one and reading.kind in ("graph", "state schema")
