@@ -14,20 +14,12 @@ from trellis.pages import HOME, codes, page
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "docs/problems.md"
-SECTION = re.compile(r"(^## E(\d)xx[^|]*\n\| code .*\n\|---.*\n)((?:\|.*\n)*)", re.MULTILINE)
+SECTION = re.compile(r"(^## E(\d)xx[^|]*\n\| code .*\n\|---.*\n)(?:\|.*\n)*", re.MULTILINE)
 
 
 def fresh(text: str) -> str:
     """The page with its tables as they should be."""
-    return SECTION.sub(lambda found: found[1] + "".join(_rows(found[2], found[3])), text)
-
-
-def _rows(digit: str, kept: str) -> list[str]:
-    """The rows of one section; a code that has no page yet keeps its own."""
-    rows = {code: row(code) for code in codes() if code[1] == digit}
-    for line in kept.splitlines(keepends=True):
-        rows.setdefault(line.strip("| [")[:4], line)
-    return [rows[code] for code in sorted(rows, key=lambda code: (code[1:], code[0]))]
+    return SECTION.sub(lambda found: found[1] + "".join(row(code) for code in codes() if code[1] == found[2]), text)
 
 
 def row(code: str) -> str:
