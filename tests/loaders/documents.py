@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -146,3 +147,92 @@ def _flows(draw: st.DrawFn, depth: int) -> str:
 
 yaml_texts = _blocks(3, 0)
 """Texts that are YAML, or nearly."""
+
+PLAIN = (
+    "a",
+    "b c",
+    "Which?",
+    "x-y",
+    "a:b",
+    "n1_000",
+    "it's",
+    "12:30",
+    "1.2.3",
+    "e3",
+    "a#b",
+    "$end",
+    "é 😀",
+    "{{",
+    "yes",
+    "a, b",
+)
+"""Texts that may stand without quotes in block style; in braces some need them."""
+notes = st.sampled_from(("", "", " # note", "  #"))
+words = st.sampled_from((*PLAIN, "a\nb", "a\nb: c\n", "# a\n- b")) | texts
+told: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from((None, True, False, 0, -7, 12, 2**63 - 1, 0.5, -1e300, 2.0)) | words,
+    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(words, inner, min_size=1, max_size=4),
+    max_leaves=12,
+)
+"""Values for `written`."""
+
+
+@st.composite
+def written(draw: st.DrawFn, value: Any) -> str:
+    """A value as a document, each part of it in one of the ways in which YAML can write it."""
+    return _written(draw, value, 0, draw(st.integers(1, 4)))
+
+
+def _written(draw: st.DrawFn, value: Any, indent: int, step: int, *, block: bool = False) -> str:
+    pad, out = " " * indent, ""
+    if not isinstance(value, dict | list) or not (block or draw(st.integers(0, 3))):
+        return f"{pad}{_inline(draw, value, indent)}{draw(notes)}\n"
+    for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+        out += draw(st.sampled_from(("", "", "", "\n", f"{pad}# note\n", "#: x\n")))
+        head = f"{pad}{_inline(draw, name, indent, key=True)}:" if isinstance(value, dict) else f"{pad}-"
+        if isinstance(part, dict | list) and draw(st.booleans()):
+            deeper = indent + (
+                0 if isinstance(value, dict) and isinstance(part, list) and draw(st.booleans()) else step
+            )
+            below = _written(draw, part, deeper, step, block=deeper == indent)
+            if isinstance(value, list) and deeper >= indent + 2 and _begins_at(below, deeper) and draw(st.booleans()):
+                out += f"{pad}-{' ' * (deeper - indent - 1)}{below[deeper:]}"
+            else:
+                out += f"{head}{draw(notes)}\n{below}"
+        elif isinstance(part, str) and _may_be_block(part) and draw(st.booleans()):
+            end = "" if part.endswith("\n") else "-"
+            lines = part.removesuffix("\n").split("\n")
+            out += f"{head} |{end}{draw(notes)}\n" + "".join(f"{pad}{' ' * step}{line}\n" for line in lines)
+        else:
+            out += f"{head} {_inline(draw, part, indent + step)}{draw(notes)}\n"
+    return out
+
+
+def _begins_at(text: str, column: int) -> bool:
+    return text.startswith(" " * column) and text[column] not in " #\n"
+
+
+def _may_be_block(text: str) -> bool:
+    return all(line and not line[0].isspace() for line in text.removesuffix("\n").split("\n"))
+
+
+def _inline(draw: st.DrawFn, value: Any, indent: int, *, key: bool = False, flow: bool = False) -> str:
+    gap = st.sampled_from((" ", " ", f"\n{' ' * (indent + 2)}"))
+    if isinstance(value, list):
+        return "[" + f",{draw(gap)}".join(_inline(draw, part, indent, flow=True) for part in value) + "]"
+    if isinstance(value, dict):
+        pairs = (
+            f"{_inline(draw, name, indent, key=True, flow=True)}: {_inline(draw, part, indent, flow=True)}"
+            for name, part in value.items()
+        )
+        return "{" + f",{draw(gap)}".join(pairs) + "}"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if value in PLAIN and not (flow and set(value) & set(",{}[]")) and value != "{{" and draw(st.booleans()):
+        return value
+    if "\n" not in value and draw(st.booleans()):
+        quoted = value.replace("'", "''")
+        if not key and value.count(" ") == 1 and value[0] != " " != value[-1] and draw(st.booleans()):
+            quoted = quoted.replace(" ", f"\n{' ' * (indent + 1)}")
+        return f"'{quoted}'"
+    return json.dumps(value, ensure_ascii=draw(st.booleans()))

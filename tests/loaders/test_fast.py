@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.loaders.documents import PROVISION, values, yaml_texts
+from tests.loaders.documents import PROVISION, told, values, written, yaml_texts
 from trellis.loaders.fast import parse_fast
 from trellis.loaders.judge import BROKEN, judge
 from trellis.loaders.text import decode
@@ -45,6 +45,17 @@ def test_the_two_parsers_agree_on_what_people_write(text: str) -> None:
     agree(text)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_both_parsers_read_a_value_back_however_it_is_written(data: st.DataObject) -> None:
+    value = data.draw(told)
+    text = data.draw(written(value))
+    verdict = judge("f", decode("f", text.encode())[0])
+    assert verdict.problems == []
+    assert same(verdict.value, value)
+    agree(text)
+
+
 @settings(max_examples=100, deadline=None)
 @given(values)
 def test_the_two_parsers_agree_on_json(value: Any) -> None:
@@ -63,6 +74,48 @@ def test_the_two_parsers_agree_on_json(value: Any) -> None:
 )
 def test_the_two_parsers_agree_on_crumbs(parts: list[str]) -> None:
     agree("".join(parts))
+
+
+SHAPES = (
+    # lists and maps inside each other, with and without depth
+    "- - one\n  - two\n- - - three\n", "- a: 1\n  b:\n  - c\n  -\n   d: e\n", "a:\n- b\n- c:\n  - d\n", "-\n a: 1\n-\n  b: 2\n",
+    "a: b: c\n", "a:\n  b:\n c:\n", "- a\n b\n", "a:\n   b: 1\n  c: 2\n", "- a\n- b\nc: d\n", "a\nb: c\n",
+    # brackets and braces
+    "[a, [b, c], {d: e}, ]\n", "{a: [b], c: {}, d}\n", "[a: b, c: d]\n", "{a: , b: }\n", "[\n  a,\n\n  b # c\n  , d ]\n", "{ a : b }\n",
+    '{"a":1,"b":[2]}\n', "[a b, c\n d]\n", "[,]\n", "[a,, b]\n", "{a: b\n", "[a]]\n", "{a: b}: c\n", "[-a, :b, ?c]\n", "[a]b\n", "a: [b] c\n",
+    # texts in quotes
+    "'a\n b\n\n c'\n", '"a\\\n  b\\n\n c "\n', "'a '' b'\n", '"\\t\\u263a\\/\\e"\n', '"\\q"\n', "'a\n", "a: 'b'c\n", "'a' : b\n", "a: '\n'\n",
+    # texts in blocks
+    "a: |\n b\n\n  c\n\n\nd: e\n", "a: >\n b\n c\n\n d\n  e\n f\n", "a: |+\n b\n\nc: |-\n d\n\n", "a: >-\n\n b\n\n\n c\n", "- |\n a\n- >\n b\n",
+    "a: |2\n   b\n  c\n", "a: |\n b\nc\n", "a: | # b\n c\n", "a: |x\n b\n", "a: >1-\n  b\n", "|\n a\n", "a: |\n  # no comment\n # one\n",
+    # texts without marks, over lines
+    "a\n b\n\n c\n", "a: b\n  c\n  d: e\n", "a: b\n # c\n d\n", "a: -b ?c :d\n", "a: b #c\n", "a: b: c\n", "a: b:\n", "-a\n", "- -\n", "a:b\n", ": a\n",
+    # comments and empty places
+    "# a\n\n# b\n", "a: # b\n  c # d\n", "a:\n\n  # b\n\n  c: d\n", "a:\nb:\n", "-\n-\n- a\n", "", "\n\n", " a: b\n", "  - a\n  - b\n",
+    # marks that other documents use
+    "---\na: 1\n---\n", "--- |\n a\n", "a: 1\n...\n", "...\na\n", "a\n--- b\n", "%A\na\n", "a: %b\n", "a: @b\n", "&a\nb: *a\n", "!!str a\n",
+    "? a\n? b\n", "? |\n a\n: - b\n", "a: 1\n...\n%TAG ! b:c\n---\nd: 2\n", "a: 1\n...\n%YAML 1.1\n--- b\n",
+)  # fmt: skip
+"""Short documents of every shape that YAML has, sound and not."""
+
+
+@pytest.mark.parametrize("text", SHAPES)
+def test_the_two_parsers_agree_on_every_shape(text: str) -> None:
+    agree(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[?a, b?]\n", ["?a", "b?"]),
+        ("{?a: 1, b: ?c}\n", {"?a": 1, "b": "?c"}),
+        ("[? a]\n", [{"a": None}]),
+        ("?a: 1\n", {"?a": 1}),
+    ],
+)
+def test_a_question_mark_is_a_mark_only_where_it_stands_apart(text: str, value: Any) -> None:
+    verdict = judge("f", text)
+    assert (verdict.problems, verdict.value) == ([], value)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,28 @@ class _Loader:
 class _Info:
     doc_version: Any = None
 
+    def __init__(self) -> None:
+        self.tags: list[Any] = []
+        """Where the parser notes the directives of a second document, which is refused as it begins."""
+
+
+_APART = frozenset("\0 \t\n,[]{}")
+"""What stands behind a mark; behind the first character of a text, none of it."""
+
 
 class _Scanner(Scanner):
-    """Its one departure from YAML 1.2 that authors would meet, mended: inside braces a key may span lines."""
+    """Its departures from YAML 1.2 that authors would meet, mended: inside braces a key may span lines, and inside braces and
+    brackets a text may begin with a question mark."""
+
+    def check_key(self) -> bool:
+        """Whether the question mark here is the mark of a key."""
+        return self.reader.peek(1) in _APART
+
+    def check_plain(self) -> bool:
+        """Whether a plain text begins here."""
+        if self.flow_level and self.reader.peek() == "?":
+            return self.reader.peek(1) not in _APART
+        return bool(super().check_plain())
 
     def stale_possible_simple_keys(self) -> None:
         """Forget what can no longer be a key: what began long ago, or, outside of braces, on another line."""
