@@ -79,18 +79,20 @@ def agree(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     if value is BROKEN:
         return
     whole = Places(text)
-    with monkeypatch.context() as patch:
-        patch.setattr(places, "SMALL", 0)
-        parts = Places(text)
-        for path in steps(value):
-            for key in (True, False):
-                assert parts.locate(path, key) == whole.locate(path, key), path
+    whole.root = judge("", text).spot
+    for small in (places.SMALL, 0):
+        with monkeypatch.context() as patch:
+            patch.setattr(places, "SMALL", small)
+            parts = Places(text)
+            for path in steps(value):
+                for key in (True, False):
+                    assert parts.locate(path, key) == whole.locate(path, key), path
 
 
 @pytest.mark.parametrize(
     "text", [TEXT, PROVISION, "a:\n- b\n- c: d\n", "a: 1\nb:\n\n  # x\n  c: 2\n  d:\n    e\n", "'a':\n  b: 1\n"]
 )
-def test_long_texts_are_searched_in_parts_with_the_same_outcome(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_texts_are_searched_in_parts_with_the_same_outcome(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     agree(monkeypatch, text)
 
 

@@ -11,7 +11,7 @@ from trellis.model.documents import Step
 from trellis.model.problems import Place
 
 SMALL = 100_000
-"""Up to so many characters the whole text is judged at once, in about a second."""
+"""Up to so many characters a section is judged at once, in about a second."""
 
 
 class Places:
@@ -25,14 +25,16 @@ class Places:
         self.body: Place | None = None
         self.root: Spot | None = None
         self.removed: dict[tuple[Step, ...], list[int]] = {}
-        self._parts = _Parts(text) if len(text) > SMALL else None
+        self._parts: _Parts | None = None
 
     def locate(self, steps: tuple[Step, ...], key: bool) -> Place:
         """The place of the value at `steps`, or of its key; of the nearest ancestor where it is absent."""
         if self.body is not None and steps[:1] == ("say",):
             return self.body
         steps = self._original(steps)
-        if self.root is None and self._parts is not None:
+        if self.root is None:
+            if self._parts is None:
+                self._parts = _Parts(self.text)
             place = self._parts.locate(steps, key=key)
             if place is not None:
                 return place
@@ -63,9 +65,12 @@ def _walk(spot: Spot, steps: tuple[Step, ...], *, key: bool) -> Place:
 
 _HEAD = re.compile(r"([^ \n#][^\n]*?):(?= |$)", re.MULTILINE)
 
+_BEGINS = re.compile(r"^(?:[^ \n#-]|-(?![ \n]))", re.MULTILINE)
+"""A line that is not indented, but for an item of a list, which need not be."""
+
 
 class _Parts:
-    """The parts of a long text in block style: its sections, such as `nodes`, and what they hold, such as each node.
+    """The parts of a text in block style: its sections, such as `nodes`, and what they hold, such as each node.
 
     A part is judged alone where just one line of the text can be its beginning; else nobody knows, and the whole text
     has to be judged.
@@ -85,8 +90,10 @@ class _Parts:
         section = self._section(str(steps[0]))
         if section is None:
             return None
+        if len(steps) == 1 and key:
+            return self._place(section[0])
         if section[1] - section[0] > SMALL and len(steps) == 1:
-            return self._place(section[0]) if key else None
+            return None
         part = section
         if section[1] - section[0] > SMALL:
             ranges = self._members(str(steps[0]), section).get(str(steps[1]), [])
@@ -116,7 +123,7 @@ class _Parts:
         """From the one line that may begin the section to the next at its level."""
         if self.sections is None:
             self.sections = {}
-            begins = [line.start() for line in re.compile(r"^[^ \n#]", re.MULTILINE).finditer(self.text)]
+            begins = [line.start() for line in _BEGINS.finditer(self.text)]
             for begin, end in zip(begins, [*begins[1:], len(self.text)], strict=True):
                 head = _HEAD.match(self.text, begin)
                 if head is not None:
