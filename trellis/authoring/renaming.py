@@ -73,7 +73,7 @@ class _Renaming:
         except Unplaced as error:
             raise NotRenamed(str(error)) from None
         texts = {path: applied(self.documents[path].decode(), each) for path, each in by_path(edits).items()}
-        self.prove(home, names, texts, files)
+        self.prove(names, texts, files)
         return Renaming(tuple(sorted(edits)), files, texts, home, self.old, self.before + self.new)
 
     # What there is
@@ -231,11 +231,10 @@ class _Renaming:
             raise NotRenamed(f"there is a file '{found}' already")
         return found
 
-    def prove(self, home: str, names: list[Occurrence], texts: Mapping[str, str], files: Mapping[str, str]) -> None:
+    def prove(self, names: list[Occurrence], texts: Mapping[str, str], files: Mapping[str, str]) -> None:
         """See that each name means then what it means now. Raises NotRenamed."""
         after = {files.get(path, path): texts.get(path, data) for path, data in self.documents.items()}
         workspace = Workspace(MemoryLoader(after), tools=None)
-        renamed = set(names)
         for name in dict.fromkeys([*self.views, *(user for path in (*texts, *files) for user in self.users(path))]):
             if self.view(name) is None or not self.touched(name, {*texts, *files}):
                 continue
@@ -245,13 +244,14 @@ class _Renaming:
             compiled = workspace.alone(name)
             if errors or compiled is None:
                 continue
-            now = [(each.kind, each.meaning, each.defines) for each in occurrences(compiled.view)]
-            then = [(each.kind, self.meaning(each, name == home, renamed), each.defines) for each in self.found[name]]
-            if now != then:
-                other = next(
-                    (was for was, is_, is_to in zip(self.found[name], now, then, strict=False) if is_ != is_to), None
-                )
-                what = f"'{other.meaning}' at {other.path}: {'.'.join(map(str, other.steps))}" if other else "something"
+            if self.kind == "state" and self.old in self.views[name].states and self.old in compiled.view.states:
+                source = compiled.view.states[self.old].mixin or "a document that it names"
+                raise NotRenamed(f"state '{self.old}' replaces that of '{source}' in {name}, which would come back")
+            if len(compiled.view.states) != len(self.views[name].states):
+                raise NotRenamed(f"there is a state '{self.new}' in {name} already")
+            other = _first_other(self.found[name], occurrences(compiled.view), set(names))
+            if other is not None:
+                what = f"'{other.meaning}' at {other.path}: {'.'.join(map(str, other.steps))}"
                 raise NotRenamed(f"with this name {what} would mean another thing")
 
     def touched(self, name: str, paths: Collection[str]) -> bool:
@@ -259,12 +259,26 @@ class _Renaming:
         known = {name, *self.workspace.compile(name, "any").documents}
         return any(path in known or around(path) in known for path in paths)
 
-    def meaning(self, name: Occurrence, at_home: bool, renamed: Collection[Occurrence]) -> str:
-        """What a name is to mean then."""
-        below = self.kind == name.kind == "node" and name.meaning.startswith((f"{self.old}.", f"{self.old}["))
-        if name in renamed or (at_home and below):
-            return self.before + self.new + name.meaning[len(self.old) :]
-        return name.meaning
+
+def _first_other(
+    before: list[Occurrence], after: list[Occurrence], renamed: Collection[Occurrence]
+) -> Occurrence | None:
+    """The first name that does not mean what it did: of nodes, the one declared at the same place; else the same name."""
+    then: dict[tuple[Kind, str], str] = {}
+    once: dict[tuple[Kind, str], str] = {}
+    for was, now in zip(before, after, strict=False):
+        key, to = (was.kind, was.meaning), (now.kind, now.meaning)
+        alike = was.kind == now.kind and was.defines == now.defines
+        if was.kind != "node" and was not in renamed:  # ids of nodes hold the names of others
+            alike = alike and was.meaning == now.meaning
+        if (
+            not alike
+            or then.setdefault(key, now.meaning) != now.meaning
+            or once.setdefault(to, was.meaning) != was.meaning
+        ):
+            return was
+    longest = max(before, after, key=len)
+    return longest[min(len(before), len(after))] if len(before) != len(after) else None
 
 
 def _split(kind: Kind, name: str) -> tuple[str, str]:
