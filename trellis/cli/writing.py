@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 
 def replace_file(path: str, data: bytes) -> None:
@@ -27,7 +28,7 @@ def replace_file(path: str, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
-def replace_files(files: Mapping[str, bytes], moved: Mapping[str, str]) -> None:
+def replace_files(files: Mapping[str, bytes], moved: Mapping[str, str] = MappingProxyType({})) -> None:
     """Write all of these files, which are there already, and give those in `moved` their new paths; or do none of it.
 
     Raises OSError, naming the file that stands in the way.
