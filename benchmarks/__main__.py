@@ -1,4 +1,4 @@
-"""Prints the table of docs/benchmarks.md. `python -m benchmarks [startup] [steps] [loading] [folders] [stores] [texts]`."""
+"""Prints the table of docs/benchmarks.md. `python -m benchmarks [PART...]`, by default all of PARTS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import table
 
-PARTS = ("startup", "steps", "loading", "folders", "stores", "texts")
+PARTS = ("startup", "steps", "loading", "folders", "reloading", "stores", "texts")
 
 
 def main(names: list[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from trellis import Host
 from trellis.errors import InvalidGraph, UsageError
 from trellis.hosts.reloading import Reloaded
-from trellis.project import MemoryLoader, Reload
+from trellis.project import MemoryLoader, Reload, load
 
 ASKS = """trellis: 1
 name: g
@@ -146,6 +146,38 @@ def test_runs_of_another_document_with_a_graph_of_that_name_are_not_moved() -> N
             assert run.graph == graph
 
     going(story)
+
+
+def test_a_child_run_stays_what_the_run_above_it_uses() -> None:
+    async def story() -> None:
+        using = "trellis: 1\nname: p\nnodes: {u: {use: ./c.yaml, to: $end}}\n"
+        child = "trellis: 1\nname: c\nfields: {x: {type: string, optional: true}}\nnodes: {a: {say: One, ask: {text: x}, to: $end}}\n"
+        loader, heard = MemoryLoader({"p.yaml": using, "c.yaml": child}), Heard()
+        async with Host(watch=loader, reloaded=heard, on_change="adopt") as host:
+            await host.graph("c.yaml")
+            run = await host.start("p.yaml", id="r")
+            async with asyncio.timeout(PATIENCE_S):
+                while len(host.running) < 2:
+                    await asyncio.sleep(0)
+            loader.set("c.yaml", child.replace("One", "Two"))
+            told = {one.name: one for one in (await heard.next(), await heard.next(2))}
+            assert told["c.yaml"].runs == ()
+            assert [(moved.run, moved.adopted) for moved in told["p.yaml"].runs] == [("r", True)]
+            assert run.graph == await host.graph("p.yaml")
+
+    going(story)
+
+
+def test_of_all_versions_that_ever_were_a_host_keeps_the_last_ones() -> None:
+    from trellis.hosts.journal import MOST, Definitions
+    from trellis.stores.memory import MemoryStore
+
+    graph = load("g.yaml", loader=MemoryLoader({"g.yaml": ASKS}))
+    kept = Definitions(MemoryStore())
+    for number in range(MOST + 5):
+        kept.add(type(graph)(graph.definition, source=str(number)))
+    assert len(kept._graphs) == MOST
+    assert kept.add(type(graph)(graph.definition, source=str(MOST))).source == str(MOST)
 
 
 def test_a_document_that_was_never_sound_becomes_live_when_it_is() -> None:

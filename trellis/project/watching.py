@@ -35,7 +35,7 @@ async def watch(root: str, suffixes: tuple[str, ...], asked: Collection[str]) ->
     """
     told_gone = False
     while True:
-        folders = _folders(root, asked)
+        folders = await asyncio.to_thread(_folders, root, asked)
         if not folders:
             if not told_gone:
                 yield frozenset()
@@ -51,7 +51,7 @@ async def watch(root: str, suffixes: tuple[str, ...], asked: Collection[str]) ->
             watched = _Watched(root, suffixes, asked, folders)
             yield frozenset()  # what changed while nobody looked
             while not watched.outdated:
-                names = watched.names(await _changes(notify))
+                names = await asyncio.to_thread(watched.names, await _changes(notify))
                 if names:
                     yield names
 
@@ -78,7 +78,7 @@ class _Watched:
 
     def names(self, changes: Iterable[tuple[int, str]]) -> frozenset[str]:
         """The documents that changed, by what the system tells."""
-        root, asked, found, folders = self._root, self._asked, set[str](), not changes
+        root, asked, found, folders = self._root, self._asked, set[str](), False
         for _, path in changes:
             name = os.path.relpath(path, root).replace(os.sep, "/")
             if name in asked or (path.endswith(self._suffixes) and not os.path.basename(path).startswith(".")):
@@ -89,7 +89,9 @@ class _Watched:
             if now != before:
                 self._linked[name] = now
                 found.add(name)
-        if folders or len(asked) != self._known:
+        if _identity(root) != self._folders.get(root):
+            self.outdated = True  # nobody may have told of that
+        elif folders or len(asked) != self._known:
             self._known = len(asked)
             self.outdated = _folders(root, asked) != self._folders or _linked(root, asked) != self._linked.keys()
         return frozenset(found)
@@ -108,11 +110,18 @@ def _folders(root: str, asked: Collection[str]) -> dict[str, int]:
                 wanted[path] = None
     found = {}
     for folder in wanted:
-        try:
-            found[folder] = os.stat(folder).st_ino
-        except (OSError, ValueError):
-            continue
+        known = _identity(folder)
+        if known is not None:
+            found[folder] = known
     return found
+
+
+def _identity(folder: str) -> int | None:
+    """What tells a folder from another one of its name; None where there is none."""
+    try:
+        return os.stat(folder).st_ino
+    except (OSError, ValueError):
+        return None
 
 
 def _linked(root: str, asked: Collection[str]) -> set[str]:
