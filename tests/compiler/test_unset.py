@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.compiler.checking import problems
 
 
@@ -244,4 +246,74 @@ nodes:
         "6:18: E306 'c' needs 'y', which may be unset on the path a → c (write it on that path, or give it a default)",
         "6:21: W303 'c' reads field 'z', which no node writes: a run needs it at start (give it a default, make it optional, or start with --set z=…)",
         "6:24: E306 'c' needs 'o', which may be unset on the path a → c (no node writes it: start with --set o=…)",
+    ]
+
+
+CAUGHT = "fields: {x: {type: string}, y: {type: integer, default: 0, check: value < 9}, z: {type: number, default: 1}}\ntools: {t: {python: m:t}}\nstart: a\n"
+READER = "  c: {say: '{{ x }}', to: $end}\n"
+
+
+@pytest.mark.parametrize(
+    ("catch", "first"),
+    [
+        ("no_edge", "a: {to: [{if: y > 1, to: b}]}"),
+        ("expression", "a: {say: '{{ 1 / y }}', to: b}"),
+        ("invalid", "a: {set: {fields: {y: y + 1}}, to: b}"),
+        ('"*"', "a: {set: {fields: {y: y + 1}}, to: b}"),
+        ("states_refused", "a: {set: {add: [S]}, to: b}"),
+        ("undo_failed", "a: {to: [{if: y > 1, to: a, undo: true}, {to: b}]}"),
+        ("value_limit", "a: {say: x, to: b}"),
+        ("no_edge", "a: {do: t, catch: {'*': $fail}, to: [{if: y > 1, to: b}]}"),
+        ("expression", "a: {do: t, catch: {'*': $fail}, to: b}"),
+        ("failed", "a: {do: t, to: b}"),
+    ],
+)
+def test_what_a_node_fails_with_is_a_path_though_nothing_acts_in_it(catch: str, first: str) -> None:
+    states = "states: {S: {}}\n" if "[S]" in first else ""
+    text = f"{CAUGHT}{states}catch: {{{catch}: c}}\nnodes:\n  {first}\n  b: {{do: t, save: x, catch: {{'*': $fail, no_edge: $fail, expression: $fail}}, to: c}}\n{READER}"
+    told = [problem.split(": ", 1)[1] for problem in problems(text) if "W303" in problem]
+    assert told == [
+        (
+            "W303 field 'x' may be unset in 'c' on the path a → c: a run needs it at start (write it on that path, give it a"
+            " default, make it optional, or start with --set x=…)"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("catch", "first"),
+    [
+        ("no_edge", "a: {to: [{if: y > 1, to: b}, {to: b}]}"),
+        ("expression", "a: {say: x, to: b}"),
+        ("invalid", "a: {say: '{{ y }}', to: b}"),
+        ("failed", "a: {set: {fields: {y: y + 1}}, to: b}"),
+        ('"*"', "a: {to: [{if: y > 1, to: b}, {to: b}]}"),
+        ('"*"', "a: {set: {fields: {z: y + 1}}, to: b}"),
+        ("invalid", "a: {set: {fields: {z: 2.5}}, to: b}"),
+        ("failed", "a: {do: t, catch: {'*': $fail}, to: b}"),
+    ],
+)
+def test_what_a_node_cannot_fail_with_is_no_path(catch: str, first: str) -> None:
+    text = f"{CAUGHT}catch: {{{catch}: c}}\nnodes:\n  {first}\n  b: {{do: t, save: x, catch: {{'*': $fail, no_edge: $fail, expression: $fail}}, to: c}}\n{READER}"
+    assert [problem for problem in problems(text) if "W303" in problem] == []
+
+
+def test_an_undo_reads_what_its_node_has_written_and_what_was_written_before_it() -> None:
+    nodes = "nodes:\n  a: {do: t, save: x, undo: {do: t, with: {x: '{{ x }}'}}, catch: {'*': $rollback}, to: $end}\n"
+    assert problems(CAUGHT + nodes) == []
+    nodes = "nodes:\n  a: {do: t, undo: {do: t, with: {x: '{{ x }}'}}, to: b}\n  b: {do: t, save: x, catch: {'*': $rollback}, to: $end}\n"
+    assert [problem.split(":", 2)[2][:41] for problem in problems(CAUGHT + nodes)] == [
+        " W303 field 'x' may be unset in 'a', wher"
+    ]
+
+
+def test_what_an_edge_undoes_writes_no_field_on_the_way_back() -> None:
+    nodes = """nodes:
+  a: {to: [{if: y > 1, to: c}, {to: b}]}
+  b: {do: t, save: x, undo: {do: t}, to: d}
+  c: {say: '{{ x }}', to: $end}
+  d: {to: [{if: y > 2, to: a, undo: true}, {to: c}]}
+"""
+    assert [problem.partition("W303")[2][:61] for problem in problems(CAUGHT + nodes)] == [
+        " field 'x' may be unset in 'c' on the path a → c: a run needs"
     ]

@@ -15,6 +15,9 @@ from trellis.model.graph import END, Node
 ACTING = ("ask", "do", "all", "race", "each", "use", "wait", "emit")
 """Verbs that wait for something, so that an error or a signal may come meanwhile."""
 
+UNTAKEN = ("no_edge", "expression")
+"""Codes that `"*"` does not take."""
+
 LOOKS = 100_000
 """How many nodes are looked at, in all, to find paths to show."""
 
@@ -169,13 +172,45 @@ class Flow:
             if routes:
                 found += [(to, 0) for to in routes.values()]
         definition = self.view.definition
-        if self._routed and not site.region.inner and node.verb in ACTING:
-            if "*" not in node.catch:
-                found += [(to, 0) for code, to in definition.catch.items() if code not in node.catch]
-            found += [(to, 0) for signal, to in definition.upon.items() if signal not in node.upon]
-            found += [(to, 0) for state, to in definition.upon_states.items() if state not in node.upon_states]
+        if self._routed and not site.region.inner:
+            if definition.catch:
+                found += [(to, 0) for code, to in definition.catch.items() if self._reaches_graph(site, code)]
+            if node.verb in ACTING:
+                found += [(to, 0) for signal, to in definition.upon.items() if signal not in node.upon]
+                found += [(to, 0) for state, to in definition.upon_states.items() if state not in node.upon_states]
         self._ways[node.id] = found
         return found
+
+    def _reaches_graph(self, site: Site, code: str) -> bool:
+        """Whether a node of the graph itself may fail with this code, or for `"*"` with some, and not catch that itself."""
+        node = site.node
+        if code in node.catch or ("*" in node.catch and code not in UNTAKEN):
+            return False
+        if code == "no_edge":
+            return bool(node.to) and all(edge.when is not None for edge in node.to)
+        if node.verb in ACTING:
+            return True
+        if code == "expression":
+            return bool(site.texts)
+        states = bool(node.adds or node.removes) or node.id in self.view.required_nodes
+        undoes = any(edge.undo for edge in node.to)
+        if code == "*":
+            return states or undoes or self._may_misfit(site)
+        may = {"states_refused": states, "undo_failed": undoes, "invalid": self._may_misfit(site), "value_limit": True}
+        return may.get(code, False)
+
+    def _may_misfit(self, site: Site) -> bool:
+        """Whether a `set` may give a field what it does not take, as far as types and checks tell."""
+        view = self.view
+        for text in site.texts:
+            wants = text.wants
+            if text.phase == "set" and wants is not None:
+                field = view.definition.fields.get(str(text.steps[-1]))
+                given = view.language.type_of(text.text, text.scope).kind
+                fits = wants.kind in ("any", given) or (wants.kind, given) == ("number", "integer")
+                if not fits or wants.enum or field is None or field.check is not None:
+                    return True
+        return False
 
     def path(self, site: Site, bit: int) -> list[str]:
         """A way to `site` on which nothing writes the field, as node ids; empty where looking for one takes too long."""
