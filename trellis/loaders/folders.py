@@ -21,7 +21,7 @@ from trellis.loaders.shape import check_shape, is_sound
 from trellis.loaders.syntax import shown
 from trellis.loaders.text import are_clean, decode, whole_lines
 from trellis.model.documents import Document, Gathered, Step
-from trellis.model.folders import HEADS, NO_NODE, START, inside, node_in
+from trellis.model.folders import HEADS, START, inside, node_in
 from trellis.model.problems import Place, Problem
 
 _OWN = re.compile(r"^(?:trellis|\"trellis\"|'trellis')\s*:", re.MULTILINE)
@@ -207,7 +207,7 @@ class _Gathering:
         if not names:
             if ("nodes",) not in self.pruned:
                 hint = f"write one, such as {START}.md or {START}.yaml"
-                self.problems.append(head.problem("E203", NO_NODE, (), key=True, hint=hint))
+                self.problems.append(head.problem("E203", "this folder holds no node", (), key=True, hint=hint))
             return
         if "start" in data or ("start",) in self.pruned:
             return

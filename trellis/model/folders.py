@@ -15,9 +15,6 @@ START = "start"
 SUFFIXES = (".yaml", ".yml", ".md")
 TESTS = (".test.yaml", ".test.yml")
 
-NO_NODE = "this folder holds no node"
-"""What is said of a folder that is no graph."""
-
 
 def parts_of(names: Iterable[str]) -> list[str]:
     """Of the names of the files in a folder those that its graph may be made of, in order."""

@@ -7,9 +7,9 @@ import posixpath
 import re
 
 from trellis.errors import Unreadable
-from trellis.model.folders import HEADS, NO_NODE
+from trellis.model.folders import HEADS
 from trellis.project.files import find_root
-from trellis.project.folders import is_folder
+from trellis.project.folders import is_folder, octets, parts
 from trellis.project.loaders import FileLoader
 from trellis.project.workspace import Workspace
 
@@ -27,9 +27,9 @@ def documents_below(path: str) -> list[str]:
     name = files.name(path)
     if not is_folder(files, name):
         return [path]
-    workspace = Workspace(files)
-    if not _holds_no_node(workspace, f"{name}/"):
+    if not _holds_no_node(files, f"{name}/"):
         return [path]
+    workspace = Workspace(files)
     below = files.list(name)
     # Without a head nobody knows whether the files of a folder are nodes, or something that is no document.
     graphs = {posixpath.dirname(file) for file in below if posixpath.basename(file) in HEADS}
@@ -40,13 +40,23 @@ def documents_below(path: str) -> list[str]:
     return [os.path.normpath(os.path.join(path, posixpath.relpath(each, name))) for each in sorted(found)] or [path]
 
 
-def _holds_no_node(workspace: Workspace, folder: str) -> bool:
+def _holds_no_node(files: FileLoader, folder: str) -> bool:
+    """Whether no file of a folder looks like a node or a head: the first that does is enough, for there may be thousands."""
     try:
-        reading = workspace.readings.reading(folder)
+        names = parts(files, folder)
+        if any(name in HEADS for name in names):
+            return False
+        return not any(
+            isinstance(data, bytes) and _may_be_node(name, data) for name, data in octets(files, folder, names)
+        )
     except Unreadable:
         return False
-    first = reading.problems[0] if len(reading.problems) == 1 else None
-    return first is not None and first.message == NO_NODE
+
+
+def _may_be_node(name: str, data: bytes) -> bool:
+    if name.endswith(".md"):
+        return data.startswith((b"---", b"\xef\xbb\xbf---"))
+    return not (b"trellis" in data and _HEAD.search(data))
 
 
 def _is_checked(workspace: Workspace, name: str) -> bool:
