@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from tests.authoring.test_renaming import definition
+from tests.generators import CHILD, graphs
 from tests.loaders.documents import yaml_texts
 from tests.loaders.test_fast import same
 from tests.searching import searched
+from trellis.authoring.formatting import formatted
 from trellis.authoring.layout import laid_out
 from trellis.authoring.trivia import Lines, leaves, trivia
 from trellis.loaders.tree import Tree, parse_tree
@@ -69,3 +74,14 @@ def test_yaml_as_people_write_it_keeps_its_meaning_and_its_comments(text: str, p
 @searched(few=8, many=500, places=notes, path=st.sampled_from(SAMPLES))
 def test_sample_graphs_with_comments_anywhere_keep_them(places: list[tuple[int, str]], path: Path) -> None:
     holds(disturbed(path.read_text(), places))
+
+
+@searched(few=6, many=1_000, data=graphs(), indent=st.sampled_from((None, 1, 4)))
+def test_a_graph_has_the_same_definition_before_and_after(data: dict[str, Any], indent: int | None) -> None:
+    text = json.dumps({"trellis": 1, "name": "g", **data}, indent=indent)
+    made = formatted("g.yaml", text.encode()).text
+    assert made is not None
+    others = {"child.yaml": json.dumps(CHILD).encode()}
+    assert definition({"g.yaml": made.encode(), **others}, "g.yaml") == definition(
+        {"g.yaml": text.encode(), **others}, "g.yaml"
+    )

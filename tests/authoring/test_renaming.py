@@ -104,7 +104,7 @@ def declared(documents: dict[str, bytes], name: str) -> list[tuple[Kind, str]]:
     return [(each.kind, each.meaning) for each in occurrences(compiled.view) if each.defines and each.path == name]
 
 
-@searched(few=8, many=1_500, data=graphs(), place=st.integers(0, 1000), style=st.booleans())
+@searched(few=4, many=1_500, data=graphs(), place=st.integers(0, 1000), style=st.booleans())
 def test_a_definition_is_the_old_one_with_the_new_name_and_back_it_has_the_same_bytes(
     data: dict[str, Any], place: int, style: bool
 ) -> None:
@@ -321,6 +321,14 @@ def test_handlers_in_the_place_of_a_target_follow_their_node() -> None:
     assert changed(mv("checks~failed.p", "first", tour=text), text) == [
         (caught, caught.replace("start: p", "start: first").replace("p: {", "first: {"))
     ]
+
+
+def test_who_includes_the_schema_of_a_schema_is_seen_too() -> None:
+    far = USER.replace("./s.yaml", "./t.yaml").replace("schema:", "extends: [basic]\nschema:")
+    middle = "trellis: 1\nname: t\nextends: [./s.yaml]\n"
+    assert set(mv("state:Up", "On", s=SCHEMA, t=middle, u=far).texts) == {"s.yaml", "u.yaml"}
+    with pytest.raises(NotRenamed, match=r"^there is a state 'Start' in u\.yaml already$"):
+        mv("state:Up", "Start", s=SCHEMA, t=middle, u=far)
 
 
 FOLDER = {
