@@ -88,7 +88,6 @@ def test_other_documents_prose_tests_hidden_files_and_the_authors_own_are_no_nod
         "broken.yaml": "trellis: 1\nstates: {A: {\n",
         "other.yml": "# a graph\n'trellis': 1\nnodes: {a: {to: $end}}\n",
         "README.md": "# Tour\n\n---\nto: nowhere\n---\n",
-        "empty.md": "",
         "tour.test.yaml": "trellis: 1\n",
         ".hidden.yaml": "x",
         "x-notes.yaml": "anything: at all\n",
@@ -219,6 +218,10 @@ def test_every_problem_is_at_its_own_line_of_its_own_file() -> None:
         (
             {"start.yaml": "# nothing yet\n"},
             ["tour/start.yaml:1:1: E108 the file holds no node (write what the node does, or remove the file)"],
+        ),
+        (
+            {"start.md": " \n\n", "x-empty.md": ""},
+            ["tour/start.md:1:1: E108 the file holds no node (write what the node does, or remove the file)"],
         ),
         ({"start.yaml": "[say, to]\n"}, ["tour/start.yaml:1:1: E202 the node: expected map, found list of 2"]),
         (

@@ -15,6 +15,7 @@ from typing import Any
 from trellis.loaders.fast import are_sure
 from trellis.loaders.judge import BROKEN
 from trellis.loaders.markdown import front_of
+from trellis.loaders.places import Places
 from trellis.loaders.reading import Reading, Values, document_of, in_order, values_of
 from trellis.loaders.rules import head_rule, node_rule
 from trellis.loaders.shape import check_shape, is_sound
@@ -70,7 +71,8 @@ def _part(file: _Text, *, sure: bool) -> Reading | None:
         values = values_of(path, file.text, file.faults, sure=sure)
         return None if _is_own(values, file.text) else _node(path, values)
     if front is None:
-        return None
+        # A file that somebody is about to write is no prose: its node must not be gone without a word.
+        return None if file.text.strip() else _node(path, Values(None, Places(""), list(file.faults), broken=False))
     if front.yaml is None:
         hint = "close it with a line --- before the text"
         problem = Problem(path, 1, 1, "E119", "error", "the front matter that begins here never ends", hint)
