@@ -72,3 +72,16 @@ nodes:
     assert problems(text) == [
         "3:11: E305 'a', 'b', 'c', 'd', 'e' and others go round for ever: no edge leads out, and nothing in it waits (let one of its edges lead out, or let one of its nodes wait)",
     ]
+
+
+def test_a_loop_that_only_what_is_left_leads_out_of_is_left_by_the_conditions_before_it() -> None:
+    text = """start: a
+fields: {n: {type: integer, default: 0}}
+nodes:
+  a: {%sto: b}
+  b: {to: [{if: n < 3, to: a}, {to: $end}]}
+"""
+    assert problems(text % "") == [
+        "4:11: W305 'a', 'b' go round for ever unless its first round leads out: nothing in it changes its conditions (let one of its nodes set 'n')",
+    ]
+    assert problems(text % "set: {fields: {n: n + 1}}, ") == []

@@ -25,15 +25,15 @@ def check(view: View) -> Iterator[Problem]:
         if any(node.catch for node in nodes) or any(view.torn(*view.sites[name].steps) for name in found):
             continue
         site, named = view.sites[found[0]], _named(found)
-        outside = [edge for node in nodes for edge in node.to if edge.to not in loop]
         if not any(_taken(node, loop) for node in nodes):
             message = f"{named} for ever: no edge leads out, and nothing in it waits"
             hint = "let one of its edges lead out, or let one of its nodes wait"
             yield view.problem("E305", message, (*site.steps, "to"), hint=hint)
             continue
         written = {name for node in nodes for name in node.set}
-        read = {name for edge in outside if edge.when for name in _names(view, edge.when)}
-        if all(edge.when for edge in outside) and not read & written:
+        deciding = [when for node in nodes for when in _deciding(node, loop)]
+        read = {name for when in deciding for name in _names(view, when)}
+        if deciding and not read & written:
             message = f"{named} for ever unless its first round leads out: nothing in it changes its conditions"
             listed = ", ".join(f"'{name}'" for name in sorted(read))
             hint = f"let one of its nodes set {listed}" if read else "its conditions read no field"
@@ -48,6 +48,12 @@ def _taken(node: Node, loop: set[str]) -> bool:
         if edge.when is None:
             return False
     return False
+
+
+def _deciding(node: Node, loop: set[str]) -> list[str]:
+    """The conditions on which it hangs whether a node leads out: of the edges that do, and of those before them."""
+    leading = max((place for place, edge in enumerate(node.to) if edge.to not in loop), default=-1)
+    return [edge.when for edge in node.to[: leading + 1] if edge.when is not None]
 
 
 def _names(view: View, when: str) -> frozenset[str]:

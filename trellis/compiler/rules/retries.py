@@ -27,7 +27,7 @@ def _is_endless(data: dict[str, Any]) -> bool:
 
 
 def _bound(view: View, retry: dict[str, Any], steps: Steps, wanted: str) -> Iterator[Problem]:
-    if "max_attempts" in view.lost(*steps):
+    if view.lost(*steps) - retry.keys():  # that may be it, misspelled
         return
     found = "max_attempts 0 is unlimited" if "max_attempts" in retry else "nothing says when it gives up"
     yield view.problem("E210", f"this retry has no end: {found}", steps, key=True, hint=f"give it {wanted}")

@@ -20,6 +20,8 @@ def check(view: View) -> Iterator[Problem]:
     for reference in view.references:
         if reference.found is None:
             region = view.regions[reference.region]
+            if not region.inner and not region.names:  # its nodes are what is missing, or could not be read
+                continue
             message = f"no node named '{reference.name}'" + (f" in {_body(region)}" if region.inner else "")
             hint = _hint(view, reference, region, homes.get(reference.name))
             yield view.problem("E204", message, reference.steps, hint=hint)

@@ -18,6 +18,8 @@ def check(view: View) -> Iterator[Problem]:
     """A warning for each field that some path reads before any write, at the first place that does; E306 for `needs`."""
     writers = {name for site in view.sites.values() for name, _, _ in written(site)}
     for name, unset in view.unset.items():
+        if view.torn("fields", name):  # its default may be what could not be read
+            continue
         guard = f"the guard of {unset.state.shown} reads field '{name}', which" if unset.state else ""
         hint = f"give it a default, make it optional, or start with --set {name}=…"
         if name in writers and unset.site is not None:
