@@ -11,6 +11,7 @@ from typing import Protocol
 from trellis.compiler.rules import (
     awaited,
     brought,
+    command_lines,
     contradictions,
     dead_ends,
     declarations,
@@ -87,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     expressions,
     saves,
     secrets,
+    command_lines,
     languages,
     brought,
     schemas,
