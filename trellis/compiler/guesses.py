@@ -13,17 +13,20 @@ COMPARED = 100_000
 class Guesses:
     """The guesses of one document."""
 
-    __slots__ = ("_near", "_room")
+    __slots__ = ("_names", "_near", "_room")
 
     def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
         self._near: dict[tuple[str, str], str | None] = {}
         self._room = COMPARED
 
     def near(self, kind: str, name: str, known: Iterable[str]) -> str | None:
-        """The nearest of `known`, or None. `kind` tells sets of known names apart."""
+        """The nearest of `known`, or None. `kind` tells sets of known names apart: each is gone through once."""
         key = kind, name
         if key not in self._near:
-            names = sorted(known)
+            names = self._names.get(kind)
+            if names is None:
+                names = self._names[kind] = sorted(known)
             found: list[str] = []
             if len(names) <= self._room:
                 from difflib import get_close_matches  # only for a name that means nothing

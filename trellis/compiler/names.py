@@ -5,6 +5,8 @@ A typo means its nearest name.
 
 from __future__ import annotations
 
+from itertools import chain
+
 from trellis.compiler.sites import Reference, Region, Role, Steps, View
 from trellis.model.graph import TARGETS
 from trellis.model.states import EXCEPTION
@@ -27,7 +29,7 @@ def resolve_start(view: View, region: Region, name: str, steps: Steps) -> str:
 
 def guess(view: View, region: Region, name: str) -> str | None:
     """The name in `region`, or the target, that `name` is best taken for."""
-    return view.guesses.near(f"node {region.id}", name, [*TARGETS, *region.names])
+    return view.guesses.near(f"node {region.id}", name, chain(TARGETS, region.names))
 
 
 def _guess(view: View, region: Region, name: str) -> str | None:
@@ -50,7 +52,7 @@ def resolve_state(view: View, name: str, role: Role) -> tuple[str | None, bool]:
 def near_state(view: View, name: str, role: Role) -> str | None:
     """The state, or for `require` the node, that `name` is best taken for."""
     nodes = view.regions[""].names if role == "require" else ()
-    return view.guesses.near("state or node" if nodes else "state", name, [*view.states, EXCEPTION, *nodes])
+    return view.guesses.near("state or node" if nodes else "state", name, chain(view.states, (EXCEPTION,), nodes))
 
 
 def elsewhere(view: View) -> dict[str, Region]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from trellis.loaders.judge import Spot, judge
-from trellis.loaders.text import place_at
 from trellis.model.documents import Step
 from trellis.model.problems import Place
 
@@ -81,6 +80,8 @@ class _Parts:
         self.judged: dict[tuple[int, int], tuple[Spot, int] | None] = {}
         self.sections: dict[str, list[tuple[int, int]]] | None = None
         self.members: dict[str, dict[str, list[tuple[int, int]]]] = {}
+        self.ends: list[int] | None = None
+        """Where each line ends."""
 
     def locate(self, steps: tuple[Step, ...], *, key: bool) -> Place | None:
         """The place of the value at `steps`, or of its key, or None."""
@@ -114,10 +115,16 @@ class _Parts:
         parts = verdict.spot.parts
         if verdict.problems or not isinstance(verdict.value, dict) or list(verdict.value) != [name] or not parts:
             return None
-        return parts[name], self.text.count("\n", 0, part[0])
+        return parts[name], self._line(part[0])
 
     def _place(self, offset: int) -> Place:
-        return place_at(self.text, offset)
+        return Place(self._line(offset) + 1, offset - self.text.rfind("\n", 0, offset))
+
+    def _line(self, offset: int) -> int:
+        """How many lines are before the one that a character stands in."""
+        if self.ends is None:
+            self.ends = [end.start() for end in re.compile("\n").finditer(self.text)]
+        return bisect_left(self.ends, offset)
 
     def _section(self, name: str) -> tuple[int, int] | None:
         """From the one line that may begin the section to the next at its level."""

@@ -70,4 +70,8 @@ def _read(view: View, named: set[str]) -> None:
 def _meant(view: View, noun: str, named: set[str], declared: Iterable[str]) -> set[str]:
     """What the names that mean nothing are best taken for: a slip is told of once."""
     known = set(declared)
-    return {near for name in named - known if name and (near := view.guesses.near(noun, name, known)) is not None}
+    return {
+        near
+        for name in named - known
+        if name and (near := view.guesses.near(f"declared {noun}", name, known)) is not None
+    }
