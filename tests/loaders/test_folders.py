@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trellis.compiler import compile_document
-from trellis.loaders import Reading, read, rules
+from trellis.loaders import Reading, folders, read, rules
 from trellis.loaders.folders import gather, read_parts
+from trellis.loaders.text import decode
 from trellis.model.documents import Document
 from trellis.model.folders import around, inside, node_in, parts_of
 
@@ -223,6 +224,14 @@ def test_every_problem_is_at_its_own_line_of_its_own_file() -> None:
             {"start.md": " \n\n", "x-empty.md": ""},
             ["tour/start.md:1:1: E108 the file holds no node (write what the node does, or remove the file)"],
         ),
+        (
+            {"graph.yaml": "trellis: 1\nstart: [a]\n", "a.yaml": "to: b\n", "b.yaml": "to: $end\n"},
+            ["tour/graph.yaml:2:8: E202 'start': expected string, found list of 1"],
+        ),
+        (
+            {"graph.yaml": "trellis: 1\nnodes: 5\n"},
+            ["tour/graph.yaml:2:8: E202 'nodes': expected map, found integer 5"],
+        ),
         ({"start.yaml": "[say, to]\n"}, ["tour/start.yaml:1:1: E202 the node: expected map, found list of 2"]),
         (
             {"start.yaml": "trellis: 1\nsay: Hi\nto: $end\n"},
@@ -331,7 +340,7 @@ def test_the_rule_of_a_node_may_be_the_first_that_is_asked_for() -> None:
 PARTS = (
     "say: Hi\nto: $end\n", "say: !tag x\nto: b", "to: b\nwith: {a: 0x1F}\ndo: t\n", "colour: red\n", "trellis: 1\nnodes: {}\n",
     "---\nto: b\n---\nolá\r\n", "---\nto: [b\n---\n", "---\nsay: |\n---\n", "to: b\nsay: |\n\n", "say: a\tb\nto: b\n", "\ufeffto: b\n", "\0",
-    "prose", "", "---\nx", "---\nask: {confirm: ok}\nto: b\nend: ok\n---\nHi", "- a\n", "say: ?a\nto: b\n", "to: b\n...\nx: 1\n",
+    "prose", "", "---\nx", "---\nask: {confirm: ok}\nto: b\nend: ok\n---\nHi", "- a\n", "say: ?a\nto: b\n", "do: a\nuse: b\nto: c\n", "to: b\n...\nx: 1\n",
 )  # fmt: skip
 
 
@@ -339,7 +348,10 @@ PARTS = (
 def test_files_that_are_read_together_read_as_they_do_alone(files: list[tuple[str, str]]) -> None:
     octets = [(path, text.encode()) for path, text in files]
     together = [_seen(part) for part in read_parts(octets)]
-    assert together == [_seen(read_part(*each)) for each in octets]
+    # Each for itself, and with the careful looks that reading together leaves out.
+    assert together == [
+        _seen(folders._part(folders._Text(path, *decode(path, data)), sure=False)) for path, data in octets
+    ]
 
 
 def _seen(part: Reading | None) -> object:

@@ -24,6 +24,7 @@ FILES = {
     "tour/graph.yaml": "trellis: 1\nstart: one\n",
     "tour/one.yaml": "say: hi\nto: $end\n",
     ".hidden/d.yaml": GRAPH,
+    "flow/start.yaml": "{say: hi, to: $end}\n",
     "headless/start.yaml": "say: hi\nto: $end\n",
 }
 
@@ -44,6 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("deep/", ["deep/er/c.yaml", "deep/states.yaml"]),
         ("tour", ["tour"]),
         ("headless", ["headless"]),
+        ("flow", ["flow"]),
         ("a.yaml", ["a.yaml"]),
         ("none", ["none"]),
     ],

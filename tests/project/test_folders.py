@@ -285,6 +285,8 @@ def test_the_problems_of_a_folder_are_kept_for_those_who_call_it_alike(
     assert (told(), len(made)) == (expected[1:], 5)
     write(tour, {"bye.yaml": BYE})
     assert (told(), told(), len(made)) == ([], [], 6)
+    write(tour.parent, {"one.yaml": "trellis: 1\nnodes: {a: {to: $end}}\n"})
+    assert (told("one.yaml"), told("one.yaml"), len(made)) == ([], [], 8)
 
 
 def test_a_used_folder_that_changed_makes_a_kept_graph_stale(tour: Path) -> None:
@@ -330,6 +332,15 @@ def test_a_workspace_reads_only_the_files_that_changed(tour: Path) -> None:
     loader.delete("tour/more.yaml")
     assert workspace.changed(["tour/more.yaml"]) == {"tour/"}
     assert workspace.compile("tour").definition == second.definition
+    for name in NAMES:
+        loader.delete(name)
+    loader.set("tour", "trellis: 1\nnodes: {a: {to: $end}}\n")
+    assert workspace.changed(["tour"]) == {"tour/"}
+    assert workspace.compile("tour").problems == ()
+
+
+def test_the_view_of_a_folder_is_that_of_one_document() -> None:
+    workspace = Workspace(MemoryLoader(NAMES))
     view = workspace.alone("tour")
     assert view is not None
     assert isinstance(view.view.document, Gathered)
@@ -345,16 +356,19 @@ def test_a_file_is_a_part_of_a_folder_and_a_document_of_its_own_in_one_workspace
     assert workspace.compile("tour").problems == ()
 
 
-def test_a_change_of_a_file_of_a_folder_is_told_by_its_name(tour: Path) -> None:
+@pytest.mark.parametrize("name", ["tour", ".hidden"])
+def test_a_change_of_a_file_of_a_folder_is_told_by_its_name(tour: Path, name: str) -> None:
+    folder = tour.rename(tour.parent / name)
+
     async def first_change() -> frozenset[str]:
         loader = FileLoader(tour.parent)
-        assert Workspace(loader).compile("tour").definition is not None
+        assert Workspace(loader).compile(name).definition is not None
         changes = loader.watch()
         await anext(changes)
-        (tour / "bye.yaml").write_text("say: Bye!\nto: $end\n")
+        (folder / "bye.yaml").write_text("say: Bye!\nto: $end\n")
         while not (names := (await anext(changes)).names):
             continue
         await changes.aclose()
         return names
 
-    assert asyncio.run(asyncio.wait_for(first_change(), 10)) == {"tour/bye.yaml"}
+    assert asyncio.run(asyncio.wait_for(first_change(), 10)) == {f"{name}/bye.yaml"}
