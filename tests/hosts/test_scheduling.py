@@ -18,7 +18,9 @@ from trellis.errors import StoreUnavailable
 from trellis.hosts import scheduling, serving
 from trellis.hosts.local import Host
 from trellis.hosts.records import SCHEDULED, SKIPPED
+from trellis.hosts.reloading import Reloaded
 from trellis.model.graph import Graph
+from trellis.project import MemoryLoader
 from trellis.schedules.facts import delay
 from trellis.stores import open_store
 from trellis.stores.base import RunRow, Store
@@ -432,3 +434,27 @@ def test_without_schedules_nothing_is_written() -> None:
         return names(await here.store.rows())
 
     assert play(scene()) == []
+
+
+def test_a_saved_schedule_takes_the_place_of_the_one_before_and_starts_the_version_that_is_live() -> None:
+    def text(minute: int, say: str) -> str:
+        return f"trellis: 1\nname: w\nschedules: {{s: {{cron: '{minute} * * * *'}}}}\nnodes: {{a: {{say: {say}, to: $end}}}}\n"
+
+    async def scene() -> tuple[list[str], list[tuple[str, ...]], int]:
+        here, saves = Scene(), asyncio.Queue[Reloaded]()
+        loader = MemoryLoader({"w.yaml": text(30, "One")})
+        async with here.host(watch=loader, reloaded=saves.put_nowait) as host:
+            await host.serve(schedules=[await host.graph("w.yaml")])
+            await through(here.clock, HOUR)
+            changes = []
+            for minute, say in ((40, "One"), (40, "Two")):
+                loader.set("w.yaml", text(minute, say))
+                changes.append((await saves.get()).changes)
+                await through(here.clock, HOUR)
+        versions = {row.graph for row in await here.store.rows(name="w")}
+        return await outcomes(here.store), changes, len(versions)
+
+    told, changes, versions = play(scene())
+    assert told == ["02T00:30 completed", "02T01:40 completed", "02T02:40 completed"]
+    assert [change[0].split(" ")[0] for change in changes] == ["~schedule", "~a.say"]
+    assert versions == 2

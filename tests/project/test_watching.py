@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from trellis.errors import Unreadable
-from trellis.project import FileLoader, Reload, load
+from trellis.project import FileLoader, MemoryLoader, Reload, load
 from trellis.project.live import LiveGraphs
 
 GRAPH = "trellis: 1\nname: g\nnodes: {a: {say: One, to: $end}}\n"
@@ -205,6 +205,41 @@ def test_a_root_that_goes_and_comes_back_is_watched_again(root: Path) -> None:
                 await watch.named("graphs/g.yaml")
 
     asyncio.run(story())
+
+
+def test_a_root_whose_own_folder_was_renamed_is_missed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trellis.project.watching.LOOK_MS", 40)  # nobody is told of that
+
+    async def story() -> None:
+        async with watching(root, "graphs/g.yaml") as watch:
+            root.parent.rename(root.parent.with_name("elsewhere"))
+            await watch.named("graphs/g.yaml")
+            with pytest.raises(Unreadable):
+                watch.files.get("graphs/g.yaml")
+
+    asyncio.run(story())
+
+
+def test_what_was_found_before_a_loader_failed_is_told_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = MemoryLoader({"a.yaml": GRAPH, "b.yaml": GRAPH})
+    live = LiveGraphs(loader)
+    for name in ("a.yaml", "b.yaml"):
+        live.open(name)
+        loader.set(name, "trellis: 1\nnodes: {u: {use: ./c.yaml, to: $end}}\n" if name == "b.yaml" else TWO)
+    with monkeypatch.context() as patch:
+        real = loader.get
+
+        def failing(name: str) -> bytes:
+            if name == "c.yaml":
+                raise ConnectionError
+            return real(name)
+
+        patch.setattr(loader, "get", failing)
+        with pytest.raises(ConnectionError):
+            live.follow(Reload())
+    loader.set("c.yaml", GRAPH)
+    assert [(change.name, change.broken) for change in live.follow(Reload())] == [("a.yaml", False), ("b.yaml", False)]
+    assert live.follow(Reload()) == []
 
 
 def test_links_that_lead_round_in_a_circle_hold_nothing_up(root: Path) -> None:

@@ -141,7 +141,7 @@ class Words:
         if not line["live"]:
             stays = f"version {line['graph'][:12]} stays live" if line["graph"] else "no version is live yet"
             told = [self.bad(f"{document} is broken, {stays}")]
-        elif line["before"] == line["graph"]:
+        elif line["before"] == line["graph"] and not line["changes"]:
             told = [f"{self._mark('saved', 'cyan')} {document} is sound, and means what it meant"]
         else:
             changes = line["changes"][:CHANGES]

@@ -43,7 +43,7 @@ class Reloaded(NamedTuple):
     @property
     def changes(self) -> tuple[str, ...]:
         """What differs, a line each: `+node review`, `~build.retry.max_attempts 3 -> 5`."""
-        if self.broken or self.before is None or self.graph is None or self.before == self.graph:
+        if self.broken or self.before is None or self.graph is None:
             return ()
         from trellis.model.differences import differences
 
@@ -131,7 +131,7 @@ class Reloading:
         delay = FIRST_DELAY_S
         while (found := await self._read(reload, delay)) is None:
             await pause(self._clock, delay)
-            delay, reload = min(2 * delay, LONGEST_DELAY_S), Reload()
+            delay = min(2 * delay, LONGEST_DELAY_S)
         for change in found:
             try:
                 self._told(await self._settle(change))
@@ -150,9 +150,10 @@ class Reloading:
     async def _settle(self, change: Change) -> Reloaded:
         runs: Sequence[Moved] = ()
         staying = 0
-        if not change.broken and change.graph is not None and change.before != change.graph:
-            await self._host.take_over(change.before, change.graph)
-            if change.before is not None:
+        if not change.broken and change.graph is not None:
+            if change.before is None or change.before.definition != change.graph.definition:
+                await self._host.take_over(change.before, change.graph)  # its schedules are no part of the hash
+            if change.before is not None and change.before != change.graph:
                 runs, staying = await self._movers.move(change.before, change.graph, self._on_change)
         return Reloaded(*change, tuple(runs), staying)
 

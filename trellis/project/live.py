@@ -37,8 +37,8 @@ class LiveGraphs:
         self._workspace = Workspace(loader, tools=tools)
         self._graphs: dict[str, Graph | None] = {}
         self._given: dict[str, tuple[str, ...]] = {}
-        self._stale: set[str] = set()
-        """Those that a fault of the loader kept from being looked at."""
+        self._changes: list[Change] = []
+        """What was found and not given yet, since a fault of the loader came between."""
         self._lock = Lock()
 
     def open(self, name: str, given: Collection[str] = ()) -> Graph:
@@ -62,14 +62,13 @@ class LiveGraphs:
     def follow(self, reload: Reload) -> list[Change]:
         """Documents changed: what that comes to, for each live graph that they are part of.
 
-        Raises whatever the loader raises that is no Unreadable; then the next call looks at these documents again.
+        Raises whatever the loader raises that is no Unreadable; then the next call looks at these documents again, and
+        gives what was found until then too.
         """
         with self._lock:
-            self._stale |= self._workspace.changed(reload.names) & self._graphs.keys()
-            changes = []
-            for name in sorted(self._stale):
-                changes.append(self._change(name))
-                self._stale.discard(name)
+            for name in sorted(self._workspace.changed(reload.names) & self._graphs.keys()):
+                self._changes.append(self._change(name))
+            changes, self._changes = self._changes, []
             return changes
 
     def _change(self, name: str) -> Change:
