@@ -169,3 +169,21 @@ def test_every_character_comes_back_from_its_position(text: str, units: Units) -
     for offset in range(len(text) + 1):
         if text[max(offset - 1, 0) : offset + 1] != "\r\n":  # between the two there is no position
             assert lines.offset(*lines.at(offset)) == offset
+
+
+@pytest.mark.parametrize(
+    ("wrong", "title", "right"),
+    [
+        ("say: 5", "Quote it", 'say: "5"'),
+        ("say: hi {{ n }}, bye: 1", "Quote it", 'say: "hi {{ n }}, bye: 1"'),
+        ("say:\thi", "Write a blank instead of the tab", "say: hi"),
+    ],
+)
+def test_what_validate_would_fix_is_offered(session: Session, wrong: str, title: str, right: str) -> None:
+    text = "trellis: 1\nstart: a\nfields: {n: {type: integer, default: 1}}\nnodes:\n  a:\n    %s\n    to: $end\n"
+    session.put("fixes.yaml", text % wrong)
+    (problem, *_) = session.check()["fixes.yaml"]
+    found = drawn(session, "fixes.yaml")
+    (repair,) = repairs(found, problem, Lines(found.text).of_problem(problem.line, problem.column))
+    assert repair.title == title
+    assert found.text[: repair.start] + repair.text + found.text[repair.end :] == text % right

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from trellis.authoring.fixes import proposed
 from trellis.editor.buffers import Buffers
 from trellis.editor.links import entry_at, occurrence_at
 from trellis.editor.names import Drawn, Project
@@ -176,10 +177,18 @@ _CALLED = re.compile(r"'([^']+)'")
 
 
 def repairs(drawn: Drawn, problem: Problem, offset: int) -> list[Repair]:
-    """What would mend a problem at this character: the name that is nearest to the one that means nothing."""
+    """What would mend a problem at this character: the name that is nearest to the one that means nothing, or what
+    `validate --fix` would write where it is certain."""
     meant = _MEANT.search(problem.hint) or _MEANT.search(problem.message)
     if meant is None:
-        return []
+        fix = proposed(problem, drawn.text)
+        if fix is None:
+            return []
+        begin, last = min(edit.start for edit in fix.edits), max(edit.end for edit in fix.edits)
+        behind = len(drawn.text) - last
+        now = fix.applied(drawn.text)
+        title = fix.title[:1].upper() + fix.title[1:]
+        return [Repair(title, begin, last, now[begin : len(now) - behind], problem.code)]
     start, end = extent(drawn, offset, problem.message)
     written = drawn.text[start:end]
     if written.strip("\"'") in _CALLED.findall(problem.message) and written != meant[1]:
