@@ -45,6 +45,9 @@ THIRD_PARTY = {  # library -> the packages that may import it
 
 PUBLIC = {  # name -> the one module that defines or offers it
     "load": "trellis.project",
+    "FileLoader": "trellis.project",
+    "MemoryLoader": "trellis.project",
+    "Reload": "trellis.project",
     "run": "trellis.hosts.short",
     "Graph": "trellis.model.graph",
     "Host": "trellis.hosts.local",
@@ -58,6 +61,7 @@ PUBLIC = {  # name -> the one module that defines or offers it
     "ASK": "trellis.hosts.approving",
     "ActionError": "trellis.errors",
     "InvalidGraph": "trellis.errors",
+    "Unreadable": "trellis.errors",
     "TrellisError": "trellis.errors",
 }
 

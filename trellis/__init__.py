@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trellis.errors import ActionError as ActionError
     from trellis.errors import InvalidGraph as InvalidGraph
     from trellis.errors import TrellisError as TrellisError
+    from trellis.errors import Unreadable as Unreadable
     from trellis.hosts.approving import ASK as ASK
     from trellis.hosts.local import Host as Host
     from trellis.hosts.proposals import Proposal as Proposal
@@ -39,12 +40,18 @@ if TYPE_CHECKING:
     from trellis.machine import Result as Result
     from trellis.model.actions import Denied as Denied
     from trellis.model.graph import Graph as Graph
+    from trellis.project import FileLoader as FileLoader
+    from trellis.project import MemoryLoader as MemoryLoader
+    from trellis.project import Reload as Reload
     from trellis.project import load as load
 
 __version__ = "0.1.0"
 
 __all__ = [
     "load",
+    "FileLoader",
+    "MemoryLoader",
+    "Reload",
     "run",
     "Graph",
     "Host",
@@ -58,12 +65,16 @@ __all__ = [
     "ASK",
     "ActionError",
     "InvalidGraph",
+    "Unreadable",
     "TrellisError",
     "__version__",
 ]
 
 _HOMES = {
     "load": "trellis.project",
+    "FileLoader": "trellis.project",
+    "MemoryLoader": "trellis.project",
+    "Reload": "trellis.project",
     "run": "trellis.hosts.short",
     "Graph": "trellis.model.graph",
     "Host": "trellis.hosts.local",
@@ -77,6 +88,7 @@ _HOMES = {
     "ASK": "trellis.hosts.approving",
     "ActionError": "trellis.errors",
     "InvalidGraph": "trellis.errors",
+    "Unreadable": "trellis.errors",
     "TrellisError": "trellis.errors",
 }
 
