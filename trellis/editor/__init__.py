@@ -12,7 +12,9 @@ The modules, in the order in which data flows:
     spots        where the cursor is
     expressions  what may stand in an expression
     completion, hover, links, outlines    answers to what an editor asks
+    changes      what an editor changes for its author, as edits
     positions    characters <-> the positions of the protocol
     buffers      files as the editor has them, before they are saved
+    session      a project that is open: what is to be checked, and what is told
     server       the language server; the only one that imports pygls
 """

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 import lsprotocol.types as lsp
 from pygls.lsp.server import LanguageServer
 
+from trellis.editor.changes import formatting
 from trellis.editor.completion import complete
 from trellis.editor.hover import hover, problem_said
 from trellis.editor.links import Link, definitions, references
@@ -24,6 +25,7 @@ from trellis.editor.positions import Lines, Units
 from trellis.editor.session import Session, extent, repairs
 from trellis.errors import Unreadable
 from trellis.errors.words import bracketed
+from trellis.model.edits import Edit
 from trellis.model.problems import Problem
 from trellis.project.files import find_root
 
@@ -98,6 +100,10 @@ class Server(LanguageServer):
     def range(self, lines: Lines, start: int, end: int) -> lsp.Range:
         """The characters `start` to `end` as a range."""
         return lsp.Range(lsp.Position(*lines.at(start)), lsp.Position(*lines.at(end)))
+
+    def edit(self, lines: Lines, edit: Edit) -> lsp.TextEdit:
+        """An edit of the text with these lines, as the protocol has it."""
+        return lsp.TextEdit(self.range(lines, edit.start, edit.end), edit.text)
 
     def soon(self) -> None:
         """Check once nothing is typed any more."""
@@ -228,6 +234,12 @@ def made(version: str) -> Server:
     )
     def actions(ls: Server, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
         return _actions(ls, params)
+
+    @server.feature(lsp.TEXT_DOCUMENT_FORMATTING)
+    def laid_out(ls: Server, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
+        found = ls.drawn(params.text_document.uri)
+        edit = formatting(found[1].name, found[1].text) if found is not None else None
+        return [] if found is None or edit is None else [ls.edit(ls.lines(found[1].text), edit)]
 
     return server
 
