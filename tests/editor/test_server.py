@@ -73,6 +73,25 @@ def test_an_hour_of_work_over_the_protocol(tmp_path: Path) -> None:
         ("fields", ["user"]), ("tools", ["t"]), ("nodes", ["a", "b", "c"]),
     ]  # fmt: skip
 
+    editor.change(path, GRAPH.replace("usr", "user").replace("to: $end}", "to:   $end}"), 4)
+    edit = editor.call(
+        "textDocument/formatting", textDocument={"uri": uri(path)}, options={"tabSize": 2, "insertSpaces": True}
+    )
+    assert [part["newText"] for part in edit] == ["  b: {do: t, to: $end}\n"]
+    may = editor.call("textDocument/prepareRename", **editor.at(path, 3, 8))
+    assert may == {
+        "range": {"start": {"line": 3, "character": 8}, "end": {"line": 3, "character": 9}},
+        "placeholder": "t",
+    }
+    changes = editor.call("textDocument/rename", **editor.at(path, 3, 8), newName="make")["changes"]
+    assert [(part["range"]["start"]["line"], part["newText"]) for part in changes[uri(path)]] == [
+        (3, "make"),
+        (6, "make"),
+    ]
+    refused = editor.ask("textDocument/rename", **editor.at(path, 3, 8), newName="no name")["error"]
+    assert "no name" in refused["message"]
+    assert editor.call("textDocument/rename", **editor.at(path, 0, 0), newName="x") is None
+
     # What makes no sense is refused, and the next request is answered.
     editor.send({"id": "odd", "method": "textDocument/hover", "params": {"textDocument": 7}})
     editor.send({"id": "odder", "method": 7})

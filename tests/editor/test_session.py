@@ -75,6 +75,17 @@ def test_what_is_overtaken_by_a_change_is_found_again_and_not_told(session: Sess
     assert not session.busy
 
 
+def test_problems_of_a_text_that_has_changed_are_kept_back_and_given_with_the_next(session: Session) -> None:
+    session.put("i.yaml", BAD)
+    assert codes(session.check()) == {"i.yaml": ["E204"]}
+    session.put("i.yaml", BAD + "# one more line\n")
+    assert session.problems("i.yaml") == ()
+    assert session.overtaken("i.yaml")
+    assert codes(session.check()) == {"i.yaml": ["E204"]}
+    assert not session.overtaken("i.yaml")
+    assert session.check() == {}
+
+
 def test_a_check_that_is_told_to_stop_leaves_the_rest_for_the_next(session: Session) -> None:
     session.put("i.yaml", BAD)
     session.put("j.yaml", BAD)

@@ -11,7 +11,7 @@ from trellis.errors import UsageError
 @click.command("lsp", short_help=COMMANDS["lsp"])
 @click.option("--stdio", is_flag=True, help="Talk over stdin and stdout, as it does anyway.")
 def command(stdio: bool) -> int:  # noqa: ARG001 - editors add it by habit
-    """Serve an editor: problems while one types, completion, hover, definitions, references, quick fixes.
+    """Serve an editor: problems while one types, completion, hover, definitions, references, renaming, formatting.
 
     An editor starts it; docs/editor.md has the settings of some.
     """

@@ -74,16 +74,27 @@ def meaning(project: Project, drawn: Drawn, occurrence: Occurrence) -> Meaning |
 
 def uses(project: Project, drawn: Drawn, meant: Meaning) -> Iterator[tuple[Drawn, Occurrence]]:
     """Everywhere that the same is named, where it is declared too; document by document."""
+    known: dict[tuple[str, tuple[Role, ...]], bool] = {}
+
+    def rival(document: Drawn, roles: tuple[Role, ...]) -> bool:
+        """Whether the name means something of a role that goes first, there."""
+        key = document.name, roles
+        if key not in known:
+            before = [role for role in roles[: roles.index(meant.role)] if role != "file"]
+            tables = [
+                project.nodes(document, ()) if role == "node" else project.declared(document, role) for role in before
+            ]
+            known[key] = any(meant.name in table for table in tables)
+        return known[key]
+
     for document in _documents(project, drawn, meant):
         for occurrence in document.occurrences:
             if not occurrence.means(meant.role, meant.name) or occurrence.end <= occurrence.start:
                 continue
             if meant.role == "node" and (occurrence.region or ("nodes",)) != (meant.region or ("nodes",)):
                 continue
-            if len(occurrence.roles) > 1 and not occurrence.declares:
-                other = meaning(project, document, occurrence)
-                if other is None or other.role != meant.role:
-                    continue
+            if len(occurrence.roles) > 1 and not occurrence.declares and rival(document, occurrence.roles):
+                continue
             yield document, occurrence
 
 

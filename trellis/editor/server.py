@@ -13,17 +13,19 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import lsprotocol.types as lsp
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from trellis.editor.changes import formatting
+from trellis.editor.changes import formatting, nameable, renaming, texts_before
 from trellis.editor.completion import complete
 from trellis.editor.hover import hover, problem_said
-from trellis.editor.links import Link, definitions, references
+from trellis.editor.links import Link, Meaning, definitions, meaning, occurrence_at, references
 from trellis.editor.names import Drawn
 from trellis.editor.outlines import Symbol, symbols
 from trellis.editor.positions import Lines, Units
+from trellis.editor.roles import Occurrence
 from trellis.editor.session import Session, extent, repairs
-from trellis.errors import Unreadable
+from trellis.errors import Unreadable, UsageError
 from trellis.errors.words import bracketed
 from trellis.model.edits import Edit
 from trellis.model.problems import Problem
@@ -54,6 +56,16 @@ def path_of(uri: str) -> str | None:
 def uri_of(path: str) -> str:
     """The URI of a file."""
     return "file://" + quote(os.path.abspath(path))
+
+
+class Refused(JsonRpcException):
+    """A request that makes sense and cannot be done; the editor shows the words."""
+
+    CODE = lsp.LSPErrorCodes.RequestFailed
+    MESSAGE = "refused"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message=message)
 
 
 class Server(LanguageServer):
@@ -101,6 +113,11 @@ class Server(LanguageServer):
         """The characters `start` to `end` as a range."""
         return lsp.Range(lsp.Position(*lines.at(start)), lsp.Position(*lines.at(end)))
 
+    def uri(self, session: Session, name: str) -> str:
+        """The URI of a document, as the editor writes it where it has it open."""
+        path = session.buffers.files.place(name)
+        return self.uris.get(path) or uri_of(path)
+
     def edit(self, lines: Lines, edit: Edit) -> lsp.TextEdit:
         """An edit of the text with these lines, as the protocol has it."""
         return lsp.TextEdit(self.range(lines, edit.start, edit.end), edit.text)
@@ -125,8 +142,9 @@ class Server(LanguageServer):
     def tell(self, session: Session, news: dict[str, tuple[Problem, ...]]) -> None:
         """Give the editor the problems of these documents, all at once for each."""
         for name, problems in news.items():
-            path = session.buffers.files.place(name)
-            uri = self.uris.get(path) or uri_of(path)
+            if session.overtaken(name):
+                continue
+            uri = self.uri(session, name)
             drawn = session.project.document(name)
             told = [] if drawn is None else [self.diagnostic(drawn, problem) for problem in problems]
             self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, told))
@@ -150,10 +168,9 @@ class Server(LanguageServer):
         if found.line:
             place = lsp.Position(found.line - 1, 0)
             return lsp.Location(uri_of(found.name), lsp.Range(place, place))
-        path = session.buffers.files.place(found.name)
         drawn = session.project.document(found.name)
         lines = self.lines(drawn.text if drawn is not None else "")
-        return lsp.Location(self.uris.get(path) or uri_of(path), self.range(lines, found.start, found.end))
+        return lsp.Location(self.uri(session, found.name), self.range(lines, found.start, found.end))
 
 
 def page_of(code: str) -> str:
@@ -240,6 +257,19 @@ def made(version: str) -> Server:
         found = ls.drawn(params.text_document.uri)
         edit = formatting(found[1].name, found[1].text) if found is not None else None
         return [] if found is None or edit is None else [ls.edit(ls.lines(found[1].text), edit)]
+
+    @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
+    def may_rename(ls: Server, params: lsp.PrepareRenameParams) -> lsp.PrepareRenamePlaceholder | None:
+        found = _named(ls, params)
+        if found is None:
+            return None
+        _, drawn, occurrence, _ = found
+        place = ls.range(ls.lines(drawn.text), occurrence.start, occurrence.end)
+        return lsp.PrepareRenamePlaceholder(range=place, placeholder=occurrence.name)
+
+    @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
+    def renamed(ls: Server, params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
+        return _rename(ls, params)
 
     return server
 
@@ -384,3 +414,48 @@ def _actions(ls: Server, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
                 )
             )
     return actions
+
+
+def _named(
+    ls: Server, params: lsp.PrepareRenameParams | lsp.RenameParams
+) -> tuple[Session, Drawn, Occurrence, Meaning] | None:
+    """The name under the cursor, where it can be another one."""
+    found = ls.drawn(params.text_document.uri)
+    if found is None:
+        return None
+    session, drawn = found
+    offset = ls.lines(drawn.text).offset(params.position.line, params.position.character)
+    occurrence = occurrence_at(drawn, offset)
+    meant = meaning(session.project, drawn, occurrence) if occurrence is not None else None
+    return (
+        (session, drawn, occurrence, meant)
+        if occurrence is not None and meant is not None and nameable(meant)
+        else None
+    )
+
+
+def _rename(ls: Server, params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
+    found = _named(ls, params)
+    if found is None:
+        return None
+    session, drawn, occurrence, meant = found
+    try:
+        made = renaming(session, drawn, occurrence, meant, params.new_name)
+    except UsageError as error:
+        raise Refused(str(error)) from error
+    about = ls.client_capabilities.workspace
+    edits = about.workspace_edit if about is not None else None
+    if made.files and (edits is None or lsp.ResourceOperationKind.Rename not in (edits.resource_operations or ())):
+        raise Refused(f"this editor renames no files: trellis mv {made.old} {made.new}")
+    changes: dict[str, list[lsp.TextEdit]] = {}
+    for path, text in texts_before(session, made.texts).items():
+        lines = ls.lines(text)
+        changes[path] = [ls.edit(lines, edit) for edit in made.edits if edit.path == path]
+    if not made.files:
+        return lsp.WorkspaceEdit(changes={ls.uri(session, path): told for path, told in changes.items()})
+    whole: list[lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile] = [
+        lsp.TextDocumentEdit(lsp.OptionalVersionedTextDocumentIdentifier(ls.uri(session, path)), list(told))
+        for path, told in changes.items()
+    ]
+    moved = [lsp.RenameFile(ls.uri(session, old), ls.uri(session, new)) for old, new in made.files.items()]
+    return lsp.WorkspaceEdit(document_changes=[*whole, *moved])

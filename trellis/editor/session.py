@@ -12,6 +12,7 @@ from trellis.editor.buffers import Buffers
 from trellis.editor.links import entry_at, occurrence_at
 from trellis.editor.names import Drawn, Project
 from trellis.editor.sketch import Part
+from trellis.errors import Unreadable
 from trellis.model.folders import HEADS, around
 from trellis.model.problems import Problem
 from trellis.project.workspace import Workspace
@@ -45,15 +46,22 @@ class Session:
         """Unit -> its problems."""
         self._told: dict[str, tuple[Problem, ...]] = {}
         """Document -> the problems that were last given of it."""
+        self._again: set[str] = set()
+        """Documents whose problems were found and could not be given."""
         self.everything = False
 
     def put(self, name: str, text: str) -> None:
         """A document is open with this text."""
-        new = name not in self.buffers.open
-        self.buffers.open[name] = text.encode("utf-8", "replace")
-        if new:
+        data = text.encode("utf-8", "replace")
+        try:
+            same = self.buffers.get(name) == data
+        except Unreadable:
+            same = False
+        if name not in self.buffers.open:
             self.project.forget()
-        self.waiting.add(name)
+        self.buffers.open[name] = data
+        if not same or self._found.keys().isdisjoint((name, around(name))):
+            self.waiting.add(name)
 
     def drop(self, name: str) -> None:
         """A document is open no more: it is what is on the disk."""
@@ -127,12 +135,20 @@ class Session:
         sorted_now = {name: tuple(sorted(found)) for name, found in now.items()}
         news = {name: found for name, found in sorted_now.items() if self._told.get(name) != found}
         news |= {name: () for name in self._told if name not in sorted_now}
-        self._told = sorted_now
+        news |= {name: sorted_now.get(name, ()) for name in self._again}
+        self._told, self._again = sorted_now, set()
         return news
 
+    def overtaken(self, name: str) -> bool:
+        """Whether a document changed since its problems were found: then they are given the next time."""
+        if name not in self.waiting:
+            return False
+        self._again.add(name)
+        return True
+
     def problems(self, name: str) -> tuple[Problem, ...]:
-        """The problems of a document as they were last given."""
-        return self._told.get(name, ())
+        """The problems of a document as they were last given; none while it is another text than then."""
+        return () if name in self.waiting else self._told.get(name, ())
 
 
 def extent(drawn: Drawn, offset: int, message: str = "") -> tuple[int, int]:
