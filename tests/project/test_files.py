@@ -93,3 +93,41 @@ def test_links_inside_the_project_and_to_the_project_are_followed(tmp_path: Path
     (project / "g.yaml").symlink_to(project / "real.yaml")
     (tmp_path / "link").symlink_to(project)
     assert read_file(project / "g.yaml") == read_file(tmp_path / "link" / "g.yaml") == b"trellis: 1"
+
+
+def test_a_file_that_is_not_there_may_be_one_beside_it(tmp_path: Path) -> None:
+    for name in ("trellis.toml", "review.yaml", "notes.txt", "tour.md", "in/other.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    hints = {}
+    for name in (
+        "rewiev.yaml",
+        "tuor.yaml",
+        "nothing.yaml",
+        "note.yaml",
+        "in/othr.yaml",
+        "no/review.yaml",
+        "review.yml",
+    ):
+        with pytest.raises(Unreadable) as caught:
+            read_file(tmp_path / name)
+        hints[name] = caught.value.hint
+    assert hints == {
+        "rewiev.yaml": "did you mean 'review.yaml'?",
+        "tuor.yaml": "did you mean 'tour.md'?",
+        "nothing.yaml": "check the path",
+        "note.yaml": "check the path",
+        "in/othr.yaml": "did you mean 'other.yaml'?",
+        "no/review.yaml": "check the path",
+        "review.yml": "did you mean 'review.yaml'?",
+    }
+
+
+def test_nothing_outside_the_project_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/review.yaml").touch()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/link").symlink_to(tmp_path / "outside")
+    with pytest.raises(Unreadable) as caught:
+        read_file(tmp_path / "in/link/rewiev.yaml", tmp_path / "in")
+    assert "review" not in caught.value.hint

@@ -84,7 +84,7 @@ nodes: {n: {wait: {states: [Anything]}, to: $end}}
     write(project, "graphs/h.yaml", text)
     hint = "(a path begins at the folder of the file that names it)"
     assert told("graphs/h.yaml") == [
-        f"graphs/h.yaml:2:9: E506 cannot read '../schemas/lime.yaml': no such file or directory {hint}",
+        "graphs/h.yaml:2:9: E506 cannot read '../schemas/lime.yaml': no such file or directory (did you mean 'line.yaml'?)",
         "graphs/h.yaml:3:11: E506 no states named 'basics' to extend (did you mean 'basic'?)",
         f"graphs/h.yaml:3:30: E506 cannot read './basic': no such file or directory {hint}",
         f"graphs/h.yaml:3:39: E506 cannot read '../graphs': it is a folder {hint}",

@@ -12,7 +12,8 @@ class Source:
     """One document: what it is, the steps of what was left out of it, and the document behind each path in it.
 
     `named` maps the steps of a path, as `("extends", 0)`, to its document; None where that cannot be read, which is
-    told of elsewhere, or a text where the path itself is wrong: the reason. It may lead round in a circle.
+    told of elsewhere, or a text where the path itself is wrong: the reason, and behind `; ` what may be meant. It may lead
+    round in a circle.
     """
 
     __slots__ = ("document", "kind", "named", "pruned")

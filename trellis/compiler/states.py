@@ -92,7 +92,8 @@ class _Gathering:
 
 def _reason(name: str, reason: str) -> tuple[str, str]:
     if reason:
-        return f"cannot read '{name}': {reason}", "a path begins at the folder of the file that names it"
+        reason, _, near = reason.partition("; ")
+        return f"cannot read '{name}': {reason}", near or "a path begins at the folder of the file that names it"
     if "/" in name or "." in name:
         return f"cannot read '{name}': this document is in no file, so no path begins here", ""
     known = f"built in are {', '.join(MIXINS)}; a path is written ./{name}.yaml"

@@ -13,6 +13,8 @@ MARKERS = ("pyproject.toml", "trellis.toml", ".git")
 """What the root of a project holds."""
 LARGEST = 32 * 1024 * 1024
 """Octets of the largest file that is read at all. Loaders have their own, lower limit, and tell of it."""
+DOCUMENTS = (".yaml", ".yml", ".md")
+"""How the names of files end that may be meant where one is not there."""
 TRIES = 5
 """How often a file is read that changes meanwhile."""
 
@@ -45,10 +47,28 @@ def read_file(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
             raise Unreadable(name, "it is no plain file", "write the graph to a file first")
         return _read_whole(real, name)
     except OSError as error:
-        hint = "check the path" if isinstance(error, FileNotFoundError) else ""
+        hint = _nearest(place, root) or "check the path" if isinstance(error, FileNotFoundError) else ""
         raise Unreadable(name, reason_of(error), hint) from error
     except (ValueError, RuntimeError) as error:  # a NUL in the path; links that lead round in a circle
         raise Unreadable(name, str(error), "check the path") from error
+
+
+def _nearest(place: Path, root: str | os.PathLike[str] | None) -> str:
+    """`did you mean …?` for what lies in the same folder of the project under a name like this one; or an empty text."""
+    from trellis.model.problems import did_you_mean
+
+    try:
+        folder = place.parent.resolve()
+        if not folder.is_relative_to((find_root(place) if root is None else Path(root)).resolve()):
+            return ""
+        # Without their endings, which make most names alike.
+        names = {
+            Path(name).stem: name for name in os.listdir(folder) if name.endswith(DOCUMENTS) and name != place.name
+        }
+    except OSError:
+        return ""
+    near = did_you_mean(place.stem, names)
+    return near and did_you_mean(names[near.split("'")[1]], [names[near.split("'")[1]]])
 
 
 def reason_of(error: OSError | ValueError) -> str:

@@ -52,7 +52,9 @@ def include(readings: Readings, name: str, reading: Reading) -> Included:
                 try:
                     found = readings.reading(other)
                 except Unreadable as error:
-                    known[other] = error.reason
+                    known[other] = (
+                        f"{error.reason}; {error.hint}" if error.hint.startswith("did you mean") else error.reason
+                    )
                 else:
                     included.problems += found.problems
                     known[other] = None

@@ -103,7 +103,11 @@ def _read(readings: Readings, written: str, name: str, using: Using, alone: Call
     try:
         reading = readings.reading(name)
     except Unreadable as error:
-        hint = "a path begins at the folder of the file that names it"
+        hint = (
+            error.hint
+            if error.hint.startswith("did you mean")
+            else "a path begins at the folder of the file that names it"
+        )
         if "{{" in written:
             hint = "no data chooses a graph: write the path of each, and choose between nodes in `to`"
         return One(None, (f"cannot read '{written}': {error.reason}", hint), [], {})
