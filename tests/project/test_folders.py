@@ -304,8 +304,8 @@ def test_folders_come_from_any_loader(tour: Path) -> None:
     assert load("tour", loader=loader) == load(tour)
     assert load("one.yaml", loader=loader).all_used() == [load(tour)]
     assert told("tour", loader=loader) == []
-    loader.set("tour/bye.yaml", "to: [{if: user == '', to: strat}, {to: $end}]\n")
-    assert told("tour", loader=loader) == ["tour/bye.yaml:1:27: E204 no node named 'strat' (did you mean 'start'?)"]
+    loader.set("tour/bye.yaml", "ask: {text: user}\nto: [{if: user == '', to: strat}, {to: $end}]\n")
+    assert told("tour", loader=loader) == ["tour/bye.yaml:2:27: E204 no node named 'strat' (did you mean 'start'?)"]
     assert told("nothing", loader=loader) == [
         "nothing:1:1: E100 cannot read this file: there is no document of that name"
     ]

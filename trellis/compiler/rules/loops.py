@@ -33,7 +33,8 @@ def check(view: View) -> Iterator[Problem]:
         written = {name for node in nodes for name in node.set}
         deciding = [when for node in nodes for when in _deciding(node, loop)]
         read = {name for when in deciding for name in _names(view, when)}
-        if deciding and not read & written:
+        unread = any(view.language.parse("expression", when).reason for when in deciding)  # told of there
+        if deciding and not unread and not read & written:
             message = f"{named} for ever unless its first round leads out: nothing in it changes its conditions"
             listed = ", ".join(f"'{name}'" for name in sorted(read))
             hint = f"let one of its nodes set {listed}" if read else "its conditions read no field"
