@@ -25,6 +25,7 @@ FILES = {
     "tour/one.yaml": "say: hi\nto: $end\n",
     ".hidden/d.yaml": GRAPH,
     "flow/start.yaml": "{say: hi, to: $end}\n",
+    "flow/other.yaml": GRAPH,
     "headless/start.yaml": "say: hi\nto: $end\n",
 }
 
@@ -41,7 +42,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("given", "documents"),
     [
-        (".", ["a.yaml", "b.yaml", "deep/er/c.yaml", "deep/states.yaml", "notes/broken.yaml", "tour"]),
+        (
+            ".",
+            ["a.yaml", "b.yaml", "deep/er/c.yaml", "deep/states.yaml", "flow/other.yaml", "notes/broken.yaml", "tour"],
+        ),
         ("deep/", ["deep/er/c.yaml", "deep/states.yaml"]),
         ("tour", ["tour"]),
         ("headless", ["headless"]),
@@ -63,7 +67,7 @@ def test_a_folder_is_checked_as_its_documents_are(project: Path, capsys: pytest.
         ["a.yaml:3:26:", "E204"],
         ["notes/broken.yaml:2:1:", "E101"],
     ]
-    assert captured.err == "2 errors in 6 files\n"
+    assert captured.err == "2 errors in 7 files\n"
     assert main(["validate", "deep", "tour", "headless"]) == 0
 
 
