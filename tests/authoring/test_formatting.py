@@ -8,6 +8,7 @@ import pytest
 
 from tests.tooling.docs_blocks import pages
 from tests.tooling.fences import blocks
+from trellis.authoring import formatting
 from trellis.authoring.formatting import formatted
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,13 @@ def test_what_is_no_yaml_is_told_and_not_laid_out() -> None:
     made = formatted("f.yaml", b"a: {b: 1\n")
     assert made.text is None
     assert [(problem.path, problem.code) for problem in made.problems] == [("f.yaml", "E101")]
+
+
+def test_nothing_is_laid_out_that_would_mean_another_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("a: 1.0\n", "a: true\n", "b: 1\n"):
+        monkeypatch.setattr(formatting, "laid_out", lambda _, wrong=wrong: wrong)
+        with pytest.raises(formatting.Altered, match="^f.yaml: the house style would change what it means; it is left"):
+            formatted("f.yaml", b"a:  1\n")
 
 
 def test_of_a_markdown_file_only_the_front_matter_is_laid_out() -> None:

@@ -328,7 +328,13 @@ def test_who_includes_the_schema_of_a_schema_is_seen_too() -> None:
     middle = "trellis: 1\nname: t\nextends: [./s.yaml]\n"
     assert set(mv("state:Up", "On", s=SCHEMA, t=middle, u=far).texts) == {"s.yaml", "u.yaml"}
     with pytest.raises(NotRenamed, match=r"^there is a state 'Start' in u\.yaml already$"):
-        mv("state:Up", "Start", s=SCHEMA, t=middle, u=far)
+        mv(
+            "state:Up",
+            "Start",
+            s=SCHEMA,
+            t=middle,
+            u=far.replace("{set: {add: [Up]}, to: $end}", "{say: hi, to: $end}"),
+        )
 
 
 FOLDER = {

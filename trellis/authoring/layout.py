@@ -96,7 +96,7 @@ class Layout:
         """Put a comment behind the last line, in its old column if that can be and it has not moved to another line.
         False: there is one already."""
         last = len(self.lines) - 1
-        if last in self.ends or not self.lines[last]:
+        if last in self.ends or not self.lines[last] or self.lines[last].lstrip().startswith("#"):
             return False
         line = self.lines[last]
         line_start = comment.start - comment.column
@@ -212,7 +212,7 @@ class Layout:
         own = Level(-1 if part.flow else column, deeper)
         if part.anchor is not None:
             lead = f"{lead} &{part.anchor}" if lead else f"&{part.anchor}"
-        elif lead.endswith("-") and not self.pending(first.start):
+        elif lead.endswith("-") and not self.pending(first.start if part.flow else part.body):
             lead += " "  # the first entry stands behind the dash
         if lead and not lead.endswith(" "):
             self.lines.append(lead)
