@@ -89,6 +89,9 @@ def test_what_yaml_took_apart_is_quoted_and_what_is_twice_is_there_once(right: s
         pytest.param("to: work}", "to: wrok}", id="who is named is misspelled, or else who names it is"),
         pytest.param("n: n + 1", "n: n + 'a'", id="no name at all"),
         pytest.param("say: bye", "timeout: 20", id="a number without its unit"),
+        pytest.param('{say: "Hi {{ user }}", to', '{say: "Hi {{ user }}",, to', id="a comma too much"),
+        pytest.param('{say: "Hi {{ user }}", to', '{say: "Hi {{ user }}" to', id="a comma too few"),
+        pytest.param("{if: n > 1, to: done}", "{if: n > 1 to: done}", id="a comma too few behind an expression"),
     ],
 )  # fmt: skip
 def test_what_is_no_more_than_likely_is_left(right: str, wrong: str) -> None:
@@ -102,6 +105,34 @@ def test_tabs_in_front_of_lines_become_blanks_where_their_width_does_not_matter(
     assert mended(text) == "trellis: 1\nstart: a\nnodes:\n  a:\n    say: hi\n    to: $end\n"
     mixed = "trellis: 1\nstart: a\nnodes:\n  a:\n\tsay: hi\n        to: $end\n"
     assert mended(mixed) == mixed
+    node_or_key = "trellis: 1\nstart: a\nnodes:\n  a:\n\tsay: hi\n"
+    assert mended(node_or_key) == node_or_key
+
+
+def test_what_more_yaml_faults_hide_behind_is_left_where_its_line_says_nothing_by_itself() -> None:
+    wrong = "  a: {say: Hi {{ n }},\n    to: b}\n"
+    text = f"trellis: 1\nstart: a\nfields: {{n: {{type: integer, default: 1}}}}\nnodes:\n{wrong}"
+    assert (
+        mended(text + "  b: {say: hi, to: $end}\n")
+        == text.replace("Hi {{ n }}", '"Hi {{ n }}"') + "  b: {say: hi, to: $end}\n"
+    )
+    assert mended(text + "  b: {say: hi}}\n") == text + "  b: {say: hi}}\n"
+
+
+def test_a_fix_is_dropped_after_which_the_problem_is_still_there_or_another_one_is() -> None:
+    wrong = Problem("g.yaml", 10, 10, "E202", "error", "'say': expected string, found integer 5", "quote it")
+    far, new = (Problem("g.yaml", 1, 1, code, "error", "x") for code in ("E299", "E298"))
+    text = TEXT.replace("say: bye", "say: 5")
+    for after in ([wrong, far], [new], [far, new]):
+
+        def check(loader: Loader, after: list[Problem] = after) -> list[Problem]:
+            return [wrong, far] if loader.get("g.yaml") == text.encode() else after
+
+        assert mend(MemoryLoader({"g.yaml": text}), check) == ({}, [])
+    texts, fixes = mend(
+        MemoryLoader({"g.yaml": text}), lambda loader: [wrong] if loader.get("g.yaml") == text.encode() else []
+    )
+    assert [fix.problem for fix in fixes] == [wrong] and texts["g.yaml"] != text
 
 
 def test_many_problems_are_mended_in_one_go() -> None:

@@ -14,6 +14,7 @@ from trellis.model.problems import Problem
 
 TABS = "indent with blanks instead of tabs"
 """The title of the fix that does so in every line."""
+QUOTE = "quote it"
 INDENT = 2
 """How many blanks a tab in front of a line becomes."""
 
@@ -108,9 +109,13 @@ def _quoted(problem: Problem, text: str, start: int) -> Fix | None:
         if key.end() <= start + 1 and text[key.end()] not in "|>":
             if text[key.end()] in "[{" and not text.startswith("{{", key.end()):
                 return None  # a list or a map that something else is wrong with
+            if problem.hint.startswith("quote the text") and text[key.end()] in "\"'":
+                return None
             end = _end_of_value(text, key.end(), inside=_open(text[begin : key.start() + 1]))
-            if end > key.end() and not (
-                problem.hint.startswith("quote the text") and "{{" not in text[key.end() : end]
+            if (
+                end > key.end()
+                and text[end - 1] != ","
+                and not (problem.hint.startswith("quote the text") and "{{" not in text[key.end() : end])
             ):
                 return _in_quotes(problem, text, key.end(), end)
     return None
@@ -137,7 +142,7 @@ def _end_of_value(text: str, start: int, *, inside: bool) -> int:
             depth -= 1
             if depth < 0 and inside:
                 return start + len(rest[:place].rstrip())
-        elif inside and not depth and letter == "," and re.match(r",\s*[\w.-]+:(\s|$)", rest[place:]):
+        elif inside and not depth and letter == "," and re.match(r",\s*([\w.-]+:(\s|$)|$)", rest[place:]):
             return start + len(rest[:place].rstrip())
         elif letter == "#" and place and rest[place - 1] == " ":
             return start + len(rest[:place].rstrip())
@@ -147,8 +152,8 @@ def _end_of_value(text: str, start: int, *, inside: bool) -> int:
 def _in_quotes(problem: Problem, text: str, start: int, end: int) -> Fix | None:
     value = text[start:end]
     if '"' not in value and "\\" not in value:
-        return _fix(problem, "quote it", start, end, f'"{value}"')
-    return _fix(problem, "quote it", start, end, "'" + value.replace("'", "''") + "'")
+        return _fix(problem, QUOTE, start, end, f'"{value}"')
+    return _fix(problem, QUOTE, start, end, "'" + value.replace("'", "''") + "'")
 
 
 def _listed(problem: Problem, text: str, start: int) -> Fix | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from trellis.authoring.fixes import INDENT, TABS, Fix, indented, proposed
+from trellis.authoring.fixes import INDENT, QUOTE, TABS, Fix, indented, proposed
 from trellis.errors import Unreadable
 from trellis.model.edits import applied
 from trellis.model.graph import TARGETS
@@ -130,6 +130,9 @@ def _is_better(before: Sequence[Problem], after: Sequence[Problem], fixes: Seque
         new = {problem for problem in after if problem.code < "E2"} - set(before)
         last = max(fix.problem.line for fix in fixes)
         is_alone = all(fix.title == TABS or _is_sound_alone(fix, text) for fix in fixes)
+        places = {place for fix in fixes for place in _places(fix, text)}
+        if any((found.path, found.line, found.column) in places for found in set(after) - set(before)):
+            return False  # what was quoted is no text or expression after all
         return not new.intersection(fix.problem for fix in fixes) and all(
             is_alone and problem.line > last for problem in new
         )
@@ -140,6 +143,14 @@ def _is_better(before: Sequence[Problem], after: Sequence[Problem], fixes: Seque
     had = Counter((problem.path, problem.code, problem.message) for problem in before)
     has = Counter((problem.path, problem.code, problem.message) for problem in after)
     return has <= had and has.total() <= had.total() - len(fixes)
+
+
+def _places(fix: Fix, text: str) -> Iterator[tuple[str, int, int]]:
+    """Where the edits of a fix begin in a text, as problems say it."""
+    if fix.title != TABS:
+        for edit in fix.edits:
+            before = text[: edit.start].removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+            yield edit.path, before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _is_sound_alone(fix: Fix, text: str) -> bool:
@@ -153,6 +164,10 @@ def _is_sound_alone(fix: Fix, text: str) -> bool:
 def _is_sure(fix: Fix, text: str, now: Edited, check: Check, problems: list[Problem]) -> bool:
     if fix.title == TABS:
         return _is_one_meaning(fix, text)
+    if fix.title == QUOTE and fix.problem.code != "E202":
+        (edit,) = fix.edits
+        plain = re.sub(r"\"[^\"]*\"|'[^']*'", "", text[edit.start : edit.end])
+        return not re.search(r"[\w.-]+:(\s|$)", plain)  # it may be that a comma is missing before another key
     renamed = re.fullmatch(r"write '(.+)' instead of '(.+)'", fix.title)
     if renamed is None:
         return True
