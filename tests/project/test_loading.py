@@ -135,3 +135,24 @@ def test_whatever_is_in_a_file_it_has_a_problem_with_a_place(tmp_path: Path, dat
     assert found
     assert {problem.path for problem in found} == {str(path)}
     assert min(min(problem.line, problem.column) for problem in found) >= 1
+
+
+def test_a_graph_with_warnings_alone_is_loaded_without_a_look_for_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "trellis: 1\nname: g\nfields: {n: {type: integer, default: 0}}\nnodes: {a: {to: [{if: n > 1, to: $end}]}}\n"
+    (tmp_path / "g.yaml").write_text(text)
+    assert [problem.code for problem in validate([tmp_path / "g.yaml"])] == ["W304"]
+    (tmp_path / "bad.yaml").write_text(text.replace("$end", "b"))
+    with pytest.raises(InvalidGraph) as refused:
+        load(tmp_path / "bad.yaml", cache=False)
+    assert [(problem.code, problem.line, problem.column) for problem in refused.value.problems] == [
+        ("W304", 4, 17),
+        ("E204", 4, 34),
+    ]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("nobody asked for places")
+
+    monkeypatch.setattr("trellis.loaders.places.judge", refuse)
+    assert load(tmp_path / "g.yaml", cache=False).name == "g"

@@ -21,14 +21,14 @@ The modules, in the order in which data flows:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
 from trellis.compiler.flow import Flow, unproved, unset
 from trellis.compiler.lower import lower
 from trellis.compiler.relations import Relations
-from trellis.compiler.rules import IN_VAIN, RULES
+from trellis.compiler.rules import IN_VAIN, RULES, Rule
 from trellis.compiler.scopes import read_texts
 from trellis.compiler.sites import View
 from trellis.compiler.sources import Source as Source
@@ -58,14 +58,18 @@ def compile_document(
     tools: Collection[str] | None = None,
     named: Mapping[tuple[Step, ...], Source | str | None] | None = None,
     given: Collection[str] = (),
+    warned: bool = True,
 ) -> Compiled:
     """Compile a graph document of the right shape.
 
     `pruned` are the steps to what was not, and is missing from it: what may hang on them is not reported again.
     `tools` are the names that the host registers; None: any name may be registered later. `named` holds the documents
-    behind its paths, see Source; `given` are fields that the start gives, by name. Raises nothing.
+    behind its paths, see Source; `given` are fields that the start gives, by name. Without `warned`, problems are errors
+    alone. Raises nothing.
     """
-    return _compiled(lower(_source(document, "graph", pruned, named), tools=tools), given=given)
+    view = lower(_source(document, "graph", pruned, named), tools=tools)
+    view.warned = warned
+    return _compiled(view, given=given)
 
 
 def compile_schema(
@@ -101,10 +105,18 @@ def _compiled(view: View, *, whole: bool | None = None, given: Collection[str] =
     flow = Flow(view)
     view.unset, view.unproved = unset(flow), unproved(flow, given)
     # The ways on of a node are those of its handlers too, and their texts are looked at for each of them.
-    problems = sorted({problem for rule in RULES for problem in rule.check(view)})
+    problems = sorted(_told(view, RULES))
     if view.sites and not any(problem.severity == "error" for problem in problems):
-        problems = sorted({*problems, *(problem for rule in IN_VAIN for problem in rule.check(view))})
+        problems = sorted({*problems, *_told(view, IN_VAIN)})
     whole = not view.torn() and not view.open if whole is None else whole and not view.open
     if not whole or any(problem.severity == "error" for problem in problems):
         return Compiled(None, problems, view)
     return Compiled(replace(view.definition, needs=tuple(view.unset)), problems, view)
+
+
+def _told(view: View, rules: Iterable[Rule]) -> set[Problem]:
+    """What rules say of a view, as far as it is wanted."""
+    if view.warned:
+        return {problem for rule in rules for problem in rule.check(view)}
+    strict = [rule for rule in rules if any(code.startswith("E") for code in rule.CODES)]
+    return {problem for rule in strict for problem in rule.check(view) if problem.severity == "error"}

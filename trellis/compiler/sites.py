@@ -176,7 +176,7 @@ class View:
 
     __slots__ = (
         "_included", "_lost", "_torn", "definition", "document", "fields", "groups", "guesses", "language", "mentions", "misnamed",
-        "open", "references", "regions", "relations", "required_nodes", "sites", "states", "texts", "tools", "unproved", "unset",
+        "open", "references", "regions", "relations", "required_nodes", "sites", "states", "texts", "tools", "unproved", "unset", "warned",
     )  # fmt: skip
 
     def __init__(self, document: Document, pruned: Collection[Steps], tools: Collection[str] | None) -> None:
@@ -208,6 +208,8 @@ class View:
         """What is wrong with `extends` and `schema`, and with what they name."""
         self.open = False
         """Some states could not be read, so a name that means nothing may be one of them."""
+        self.warned = True
+        """Warnings are wanted; without it they are made without their places, which are the dearest part."""
         self.guesses = Guesses()
         self.language = Language()
         self.relations: Relations
@@ -255,6 +257,8 @@ class View:
         severity: Severity = "error",
     ) -> Problem:
         """A problem of the part at `steps`, of this document or of an included one."""
+        if severity == "warning" and not self.warned:
+            return Problem(self.document.path, 1, 1, code, severity, message, hint)
         document, below = self.home(steps)
         return document.problem(code, message, below, key=key, hint=hint, severity=severity)
 

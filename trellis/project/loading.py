@@ -20,7 +20,7 @@ from trellis.project.folders import is_folder, named
 from trellis.project.loaders import FileLoader, Loader
 from trellis.project.readings import Readings
 from trellis.project.workspace import UNPROVED as UNPROVED
-from trellis.project.workspace import Workspace
+from trellis.project.workspace import Compilation, Workspace
 
 PathText = str | os.PathLike[str]
 
@@ -67,20 +67,30 @@ def _found(
 ) -> tuple[Graph, bool]:
     """The graph, and whether it was compiled here and now."""
     loader, name, called = _reached(path, loader)
-    workspace = Workspace(loader, tools=tools, shown=called)
+    workspace = Workspace(loader, tools=tools, shown=called, warned=False)
     readings = workspace.readings
     known = readings.digest(name) if cache and isinstance(loader, FileLoader) else ""
     if not known or not isinstance(loader, FileLoader):
-        return workspace.graph(name, given)[0], True
+        return _sound(workspace, name, given)[0], True
     folder = folder_of(Path(loader.root))
     key = key_of(known, f"{named(loader, name)}/" if name.endswith("/") else posixpath.basename(name), tools)
     graph = recall(folder, key, loader.place(name), lambda digests: _unchanged(readings, name, digests))
     if graph is not None:
         return graph, False
-    graph, made = workspace.graph(name, given)
+    graph, made = _sound(workspace, name, given)
     if not made.given and made.documents[name] == known:
         keep(folder, key, graph, _named(name, made.documents))
     return graph, True
+
+
+def _sound(workspace: Workspace, name: str, given: Collection[str]) -> tuple[Graph, Compilation]:
+    """The graph, made without a look at its warnings, which nobody would see. Raises InvalidGraph with them, too."""
+    try:
+        return workspace.graph(name, given)
+    except InvalidGraph:
+        workspace.warned = True
+        workspace.forget(name)
+        return workspace.graph(name, given)
 
 
 @_uncollected()

@@ -57,7 +57,7 @@ class Compilation:
 
 class Workspace:
     """The documents of a loader and what they come to. `tools`: names that may be called without being declared, None:
-    any; `shown`: how problems call a document, by default by its name."""
+    any; `shown`: how problems call a document, by default by its name; without `warned`, no warnings are looked for."""
 
     def __init__(
         self,
@@ -65,8 +65,9 @@ class Workspace:
         *,
         tools: Collection[str] | None = frozenset(),
         shown: Callable[[str], str] = str,
+        warned: bool = True,
     ) -> None:
-        self.readings, self.tools = Readings(loader, shown), tools
+        self.readings, self.tools, self.warned = Readings(loader, shown), tools, warned
         self._alone: dict[str, One] = {}
         self._made: dict[tuple[str, Wanted], Compilation] = {}
 
@@ -135,7 +136,12 @@ class Workspace:
             compiled = compile_schema(reading.document, pruned=reading.pruned, named=included.named)
         else:
             compiled = compile_document(
-                reading.document, pruned=reading.pruned, tools=self.tools, named=included.named, given=given
+                reading.document,
+                pruned=reading.pruned,
+                tools=self.tools,
+                named=included.named,
+                given=given,
+                warned=self.warned,
             )
         problems = sorted([*reading.problems, *included.problems, *compiled.problems])
         if name.endswith("/"):
