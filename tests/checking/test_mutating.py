@@ -9,7 +9,7 @@ import pytest
 
 from tests.checking.mutating import Sample, edited, judged, samples
 
-SIZES = [pytest.param(300, id="few"), pytest.param(2000, id="many", marks=pytest.mark.soak)]
+SIZES = [pytest.param(250, id="few"), pytest.param(2000, id="many", marks=pytest.mark.soak)]
 
 
 @pytest.fixture(scope="module")
