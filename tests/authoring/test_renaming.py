@@ -253,6 +253,13 @@ def test_a_document_with_errors_is_to_be_mended_first() -> None:
         mv("greet", "hello", tour=GRAPH.replace("to: checks", "to: cheks"))
 
 
+def test_a_name_whose_declaration_cannot_be_read_is_not_found_for_that_reason() -> None:
+    with pytest.raises(
+        NotRenamed, match=r"^no field 'user'; tour\.yaml has errors, mend them first: tour\.yaml:5:10: E202"
+    ):
+        mv("field:user", "guest", tour=GRAPH.replace("{type: string, default: Ana}", "string"))
+
+
 CALLER = """\
 trellis: 1
 name: caller

@@ -91,6 +91,9 @@ class _Renaming:
                     return f" to rename: it is one of '{view.states[self.old].mixin}', which is built in"
         if self.old in known:
             return f", but a {known[self.old]}: write {known[self.old]}:{self.old}"
+        for name in self.project.holding(self.own):
+            if (not wanted or name in wanted) and (errors := self.project.errors(name)):
+                return f"; {name} has errors, mend them first: {errors[0]}"
         if self.kind == "tool":
             return ": no document declares it; the actions of a host are named in its code"
         return suggestion(self.old, [name for name, kind in known.items() if kind == self.kind])
