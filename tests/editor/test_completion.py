@@ -11,7 +11,8 @@ from tests.editor.typing_at import HEAD, LAST, Typing
 from tests.searching import searched
 from trellis.editor.completion import complete
 from trellis.editor.names import Project
-from trellis.editor.spots import LONG
+from trellis.editor.sketch import Part, sketch
+from trellis.editor.spots import LONG, spot_at
 from trellis.expr.functions import FUNCTIONS
 from trellis.project.loaders import FileLoader, MemoryLoader
 
@@ -178,6 +179,20 @@ def test_in_a_long_document_the_same_is_offered() -> None:
         assert len(document) > LONG
         found = [label for label in Typing(document).labels() if not label.startswith("n")]
         assert found == [label for label in labels if not label.startswith("n")], text
+
+
+def test_of_a_long_document_only_the_part_around_the_cursor_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(text: str) -> Part:
+        seen.append(len(text))
+        return sketch(text)
+
+    monkeypatch.setattr("trellis.editor.spots.sketch", counted)
+    many = "".join(f"  n{place}:\n    say: x\n    to: c\n" for place in range(2_000))
+    text = HEAD + many + "  b:\n    to: \n" + LAST
+    assert spot_at(text, text.index("to: \n") + 4) is not None
+    assert max(seen) < 100
 
 
 @searched(

@@ -129,6 +129,16 @@ def test_what_is_no_document_of_ours_is_never_told_of(session: Session) -> None:
     assert session.check() == {}
 
 
+def test_a_file_without_a_project_is_alone_with_those_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "i.yaml").write_text(BAD, "utf-8")
+    (tmp_path / "i.yaml").write_text(GOOD.replace("{to: $end}", "{use: ./deep/i.yaml, to: $end}"), "utf-8")
+    session = Session(str(tmp_path))
+    session.look_at_everything()
+    assert codes(session.check()) == {"deep/i.yaml": ["E204"]}
+    assert session.buffers.list() == ["i.yaml"]
+
+
 def test_a_document_that_goes_takes_its_problems_with_it(session: Session) -> None:
     path = Path(session.buffers.root) / "i.yaml"
     path.write_text(BAD, "utf-8")

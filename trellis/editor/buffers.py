@@ -6,6 +6,8 @@ import os
 import posixpath
 from collections.abc import AsyncIterator
 
+from trellis.model.folders import SUFFIXES
+from trellis.project.files import MARKERS, files_in
 from trellis.project.loaders import FileLoader, Reload
 
 MOST = 20_000
@@ -28,7 +30,7 @@ class Buffers:
     def list(self, under: str = "") -> list[str]:
         """The names on the disk are those of the first time, until `forget`."""
         if self._found is None:
-            self._found = self.files.list()[:MOST]
+            self._found = _listed(self.files)[:MOST]
         names = sorted({*self._found, *self.open}) if self.open else self._found
         folder = posixpath.normpath(under) if under else "."
         return [name for name in names if folder == "." or name.startswith(f"{folder}/")]
@@ -44,3 +46,13 @@ class Buffers:
         """The name of the file at a path; None where it is outside of the project."""
         name = self.files.name(path)
         return None if name == ".." or name.startswith("../") or os.path.isabs(name) else name
+
+
+def _listed(files: FileLoader) -> list[str]:
+    """The names of a project's files. Without a project around them they are those beside each other: below may be all of a disk."""
+    if any(os.path.exists(os.path.join(files.root, marker)) for marker in MARKERS):
+        return files.list()
+    try:
+        return sorted(name for name in files_in(files.root, "") if name.endswith(SUFFIXES))
+    except (OSError, ValueError):
+        return []
