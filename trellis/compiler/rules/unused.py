@@ -18,7 +18,9 @@ def check(view: View) -> Iterator[Problem]:
         return
     definition = view.definition
     if definition.tools:
-        called = {name for site in view.sites.values() for name in _called(site)}
+        called = set[str]()
+        for site in view.sites.values():
+            _call(site, called)
         called |= _meant(view, "tool", called, definition.tools)
         yield from _unused(view, "tool", "tools", "calls", definition.tools, called)
     if definition.signals:
@@ -31,12 +33,16 @@ def check(view: View) -> Iterator[Problem]:
                 taken.add(site.node.emit.signal)
         taken |= _meant(view, "signal", taken, definition.signals)
         yield from _unused(view, "signal", "signals", "takes", definition.signals, taken)
-    named = {name for name, field in definition.fields.items() if field.index}
+    idle = {name for name, field in definition.fields.items() if not field.index}
     for site in view.sites.values():
-        named.update(name for name, _, _ in written(site))
-    if not named.issuperset(definition.fields):
+        if not idle:
+            return
+        idle.difference_update(name for name, _, _ in written(site))
+    if idle:
+        named: set[str] = set()
         _read(view, named)
         named |= _meant(view, "field", named, definition.fields)
+        named.update(definition.fields.keys() - idle)
         yield from _unused(view, "field", "fields", "reads or writes", definition.fields, named)
 
 
@@ -47,15 +53,18 @@ def _unused(view: View, noun: str, key: str, verb: str, declared: Iterable[str],
             yield view.problem("W315", message, (key, name), key=True, hint="remove it", severity="warning")
 
 
-def _called(site: Site) -> Iterator[str]:
+def _call(site: Site, called: set[str]) -> None:
+    """Add the tools that a node calls, or may."""
     node = site.node
-    calls = [node.do, node.undo.call if node.undo is not None else None]
+    calls = [node.do] if node.do is not None else []
+    if node.undo is not None:
+        calls.append(node.undo.call)
     if node.remind is not None or node.escalate:
-        calls += [notice.call for notice, _, _ in notices(site)]
+        calls += [notice.call for notice, _, _ in notices(site) if notice.call is not None]
     for call in calls:
-        if call is not None:
-            yield call.tool
-            yield from call.allow
+        called.add(call.tool)
+        if call.allow:
+            called.update(call.allow)
 
 
 def _read(view: View, named: set[str]) -> None:

@@ -20,15 +20,17 @@ HINT = 'lead what goes wrong there: catch: {"*": $rollback}; or remove the `undo
 
 def check(view: View) -> Iterator[Problem]:
     """A warning for each `undo` that nothing after its node could ever perform."""
-    undone = [site for site in view.sites.values() if site.node.undo is not None]
+    undone = [site for site in view.sites.values() if site.node.undo is not None and not _rolls_back(site)]
     if not undone or view.torn():
         return
     definition = view.definition
     anywhere = {to for part in (definition.catch, definition.upon, definition.upon_states) for to in part.values()}
     anywhere |= {region.start for region in view.regions.values() if region.state}
+    if ROLLBACK in anywhere:
+        return
     ways = _Ways(view)
     rolls = reach(ways.begin, lambda name: ways.back.get(name, ()), set())
-    if ROLLBACK in anywhere or anywhere & rolls:
+    if anywhere & rolls:
         return
     uncommitted = reach(ways.begin, lambda name: ways.back_uncommitted.get(name, ()), set())
     for site in undone:
@@ -48,7 +50,7 @@ class _Ways:
         self.begin: list[str] = []
         for name, site in view.sites.items():
             node = site.node
-            if any(edge.undo or edge.to == ROLLBACK for edge in node.to) or ROLLBACK in _aside(site):
+            if _rolls_back(site):
                 self.begin.append(name)
             on = [edge.to for edge in node.to]
             others = [*_aside(site), *(body.start for body in node.bodies)]
@@ -58,6 +60,15 @@ class _Ways:
                 self.back.setdefault(to, []).append(name)
             for to in others if node.commit else (*on, *others):
                 self.back_uncommitted.setdefault(to, []).append(name)
+
+
+def _rolls_back(site: Site) -> bool:
+    """Whether a way of the node itself begins to undo."""
+    node = site.node
+    for edge in node.to:
+        if edge.undo or edge.to == ROLLBACK:
+            return True
+    return ROLLBACK in node.catch.values() or ROLLBACK in node.upon.values() or ROLLBACK in node.upon_states.values()
 
 
 def _aside(site: Site) -> list[str]:
@@ -71,9 +82,7 @@ def _may_be_undone(view: View, site: Site, rolls: set[str], uncommitted: set[str
         return site.node.id in rolls or (_reacts(view, site) and bool(rolls))
     node = site.node
     aside = [*_aside(site), *(body.start for body in node.bodies)]
-    if any(edge.undo or edge.to == ROLLBACK for edge in node.to) or ROLLBACK in aside or rolls.intersection(aside):
-        return True
-    return any(edge.to in uncommitted for edge in node.to)
+    return not rolls.isdisjoint(aside) or any(edge.to in uncommitted for edge in node.to)
 
 
 def _reacts(view: View, site: Site) -> bool:
