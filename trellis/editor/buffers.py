@@ -29,9 +29,10 @@ class Buffers:
 
     def list(self, under: str = "") -> list[str]:
         """The names on the disk are those of the first time, until `forget`."""
-        if self._found is None:
-            self._found = _listed(self.files)[:MOST]
-        names = sorted({*self._found, *self.open}) if self.open else self._found
+        found = self._found
+        if found is None:
+            found = self._found = _listed(self.files)[:MOST]
+        names = sorted({*found, *tuple(self.open)}) if self.open else found
         folder = posixpath.normpath(under) if under else "."
         return [name for name in names if folder == "." or name.startswith(f"{folder}/")]
 

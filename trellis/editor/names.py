@@ -114,11 +114,13 @@ class Project:
 
     def beside(self, folder: str) -> list[str]:
         """The names of those that stand in a folder."""
-        if self._folders is None:
-            self._folders = {}
+        folders = self._folders
+        if folders is None:
+            folders = {}  # whole before anybody sees it: checks run in another thread
             for name in self.loader.list():
-                self._folders.setdefault(posixpath.dirname(name), []).append(name)
-        return self._folders.get(folder, [])
+                folders.setdefault(posixpath.dirname(name), []).append(name)
+            self._folders = folders
+        return folders.get(folder, [])
 
     def all(self) -> Iterator[Drawn]:
         """Every document of the project."""

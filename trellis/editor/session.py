@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import NamedTuple
 
 from trellis.authoring.fixes import proposed
@@ -38,6 +39,8 @@ class Session:
         self.buffers = Buffers(root)
         self.project = Project(self.buffers)
         self.workspace = Workspace(self.buffers)
+        self._lock = Lock()
+        """Held while `waiting` is taken or added to: `check` may run in another thread than all else."""
         self.waiting: set[str] = set()
         """The names that changed since the last check began."""
         self._due: set[str] = set()
@@ -61,7 +64,8 @@ class Session:
             self.project.forget()
         self.buffers.open[name] = data
         if not same or self._found.keys().isdisjoint((name, around(name))):
-            self.waiting.add(name)
+            with self._lock:
+                self.waiting.add(name)
 
     def drop(self, name: str) -> None:
         """A document is open no more: it is what is on the disk."""
@@ -72,7 +76,8 @@ class Session:
         """Files were written, came or went."""
         self.buffers.forget()
         self.project.forget()
-        self.waiting.update(names)
+        with self._lock:
+            self.waiting.update(names)
 
     def look_at_everything(self) -> None:
         """Check every document of the project, and not only what is open and what depends on that."""
@@ -94,7 +99,8 @@ class Session:
         Once `stop` says so, what is left to do is left for the next time. A result that was overtaken by a change is
         not given: it is found again.
         """
-        changed, self.waiting = self.waiting, set()
+        with self._lock:
+            changed, self.waiting = self.waiting, set()
         if changed:
             self._due |= {name for name in self.workspace.changed(self._with_folders(changed)) if name in self._found}
             for name in changed:
