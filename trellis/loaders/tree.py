@@ -43,10 +43,11 @@ class Tree:
     """The parts of one text. `root` is None where it holds no document; `head` is where what is before it ends: `---`
     with the directives above."""
 
-    __slots__ = ("head", "root", "text", "value")
+    __slots__ = ("_entries", "head", "root", "text", "value")
 
     def __init__(self, text: str, value: Value, root: Part | None, head: int) -> None:
         self.text, self.value, self.root, self.head = text, value, root, head
+        self._entries: dict[Part, dict[str, tuple[Part, Part]]] = {}
 
     def at(self, steps: tuple[Step, ...], *, key: bool = False) -> Part | None:
         """The part at `steps`, or its key; None where there is none, or where it is repeated by an alias."""
@@ -55,7 +56,9 @@ class Tree:
             if here is None:
                 return None
             if here.kind == "map":
-                name, here = next(((k, v) for k, v in here.entries if k.value == step), (None, None))
+                if here not in self._entries:
+                    self._entries[here] = {key.value: (key, value) for key, value in here.entries}
+                name, here = self._entries[here].get(str(step), (None, None))
             elif here.kind == "list" and isinstance(step, int) and step < len(here.items):
                 name, here = None, here.items[step]
             else:
