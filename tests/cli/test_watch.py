@@ -131,11 +131,26 @@ def test_a_program_reads_a_line_for_each_save_and_the_store_wakes_nobody(folder:
         assert process.wait(LIMIT_S) == 130
 
 
+def test_a_run_that_nobody_answers_goes_on_with_a_save_and_no_line_is_said_twice(folder: Path) -> None:
+    with watched(folder, "--headless", "--id", "r") as process:
+        assert until(process, "ask")["run"] == "r"
+        save(folder, ("fields: {", "fields: {x: {type: string, default: a}, "), ("Hello", "Hello {{ x }},"))
+        reload = until(process, "reload")
+        assert reload["runs"] == [{"run": "r", "verdict": "safe", "adopted": True, "reasons": []}]
+        answered = trellis("answer", "r", "greet", "Ana", cwd=folder)
+        assert answered.code == 0
+        assert until(process, "say")["text"] == "Hello a, Ana"
+        assert until(process, "run.finished")["run"] == "r"
+        save(folder, ("ask: {text: name}, ", ""), ("{{ name }}", "-"), ("name: {type: string, optional: true}", ""))
+        assert until(process, "reload")["live"]
+        assert until(process, "run.finished")["run"] != "r"
+
+
 def test_a_file_that_is_not_there_is_not_waited_for(folder: Path) -> None:
     done = trellis("run", "helo.yaml", "--watch", cwd=folder)
     assert (done.code, done.out) == (3, "")
     assert done.err.splitlines()[0] == (
-        "helo.yaml:1:1: E100 cannot read this file: no such file or directory (check the path)"
+        "helo.yaml:1:1: E100 cannot read this file: no such file or directory (did you mean 'hello.yaml'?)"
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from trellis.cli import INTERRUPTED, tell
 from trellis.cli.keys import Keys
@@ -76,6 +76,8 @@ class Author:
         self._lines = TypedLines()
         self._session: Session | None = None
         self._run: Run | None = None
+        self._shown: dict[str, int] = {}
+        """The last line that was shown of the run, and of those that it uses."""
         self._stop = asyncio.Event()
         self._saved = asyncio.Event()
         """There is a version that no run goes by."""
@@ -119,15 +121,19 @@ class Author:
             while not (self._saved.is_set() or self._stop.is_set()):
                 self._moved.clear()
                 tell(f"{self._mark()} waiting for {shown(self._files, self._name)} to be saved; Ctrl-C ends")
-                await _first(self._saved, self._moved, self._stop)
-                if self._moved.is_set() and self._run is not None and not self._run.closed:
-                    code = await self._with(self._run, self._answers(), keys)
+                left = self._run if self._run is not None and not self._run.closed else None
+                await _first(
+                    self._saved.wait(), self._moved.wait(), self._stop.wait(), *([left.result()] if left else [])
+                )
+                if left is not None and (self._moved.is_set() or left.closed):
+                    code = await self._with(left, self._answers(), keys)
                     if self._stop.is_set():
                         return code
             if self._stop.is_set():
                 tell("interrupted")
                 return INTERRUPTED
             self._run = None
+            self._shown.clear()
             self.screen = self._fresh()
 
     async def _begun(
@@ -155,7 +161,7 @@ class Author:
 
     async def _with(self, run: Run, answers: Answers, keys: Keys) -> int:
         """Stay with a run until it ends, or nothing but a save can move it on. Gives the exit code."""
-        session = self._session = Session(run, self.screen, answers, self.way, self.options.by)
+        session = self._session = Session(run, self.screen, answers, self.way, self.options.by, self._shown)
         try:
             code = await stay(session, run, keys)
         finally:
@@ -173,13 +179,12 @@ class Author:
             elif self._session is None or reloaded.before != reloaded.graph:
                 self._saved.set()
         self.screen.show(line(reloaded, self._files, run.id if run is not None else ""))
-        session = self._session
-        if session is not None and run is not None:
-            if any(moved.adopted for moved in reloaded.runs):
-                for request in run.questions:  # they are asked by the new version
-                    if request.prompt:
-                        self.screen.put(str(request.prompt))
-            session.interrupted()
+        if run is not None and any(moved.adopted for moved in reloaded.runs):
+            for request in run.questions:  # they are asked by the new version
+                if request.prompt:
+                    self.screen.put(str(request.prompt))
+        if self._session is not None:
+            self._session.interrupted()
 
     def _answers(self) -> Answers:
         return answers_for(self.options, self.screen, self._lines)
@@ -210,11 +215,12 @@ class Author:
         os._exit(INTERRUPTED)
 
 
-async def _first(*events: asyncio.Event) -> None:
-    """Wait until one of them is set."""
-    tasks = [asyncio.ensure_future(event.wait()) for event in events]
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of them is over; what becomes of it is told elsewhere."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -187,8 +187,18 @@ class TakenBack:
 class Session:
     """A run, the screen it is shown on, and whoever answers its questions."""
 
-    def __init__(self, run: Run, screen: TextScreen, answers: Answers, way: WayBack, by: str = "") -> None:
+    def __init__(
+        self,
+        run: Run,
+        screen: TextScreen,
+        answers: Answers,
+        way: WayBack,
+        by: str = "",
+        shown: dict[str, int] | None = None,
+    ) -> None:
         self._run, self._screen, self._answers, self._by = run, screen, answers, by
+        self._shown = shown if shown is not None else {}
+        """The number of the last line that was shown of each run."""
         self._family = Family(run)
         self.way = way
         self.left = False
@@ -243,7 +253,13 @@ class Session:
         elif line["type"] == "ask":
             node = prefix + line["node"]
             self._asked[node] = {**line, "node": node, "own": line["node"]}
-        self._screen.show(line, prefix)
+        number = line.get("seq")
+        if number is None or number > self._shown.get(
+            line["run"], 0
+        ):  # else it was, before somebody came back to the run
+            if number is not None:
+                self._shown[line["run"]] = number
+            self._screen.show(line, prefix)
         self._news.set()
 
     async def _answer(self) -> None:
