@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import groupby
 
-from trellis.model.durations import format_duration
-from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Definition, Escalation, Graph, Node, Remind, static_id
-from trellis.model.saying import first
+from trellis.model.graph import END, FAIL, ROLLBACK, TARGETS, Graph
+from trellis.render.chart import Arrow, Chart, Part
+from trellis.render.charting import chart_of
+from trellis.render.marking import marked
 
 LONGEST = 60
 """Characters of an author's text that a label shows."""
@@ -25,6 +27,13 @@ _SHAPES = {
     "emit": '>"{}"]',
     "end": '(["{}"])',
     "pass": '{{{{"{}"}}}}',
+    "collapsed": '[["{}"]]',
+    "fork": '(("{}"))',
+    "join": '(("{}"))',
+    "start": '(("{}"))',
+    "any": '>"{}"]',
+    "state": '>"state {}"]',
+    "cut": '(["{}"])',
 }
 _TARGET_SHAPES = {END: '((("{}")))', FAIL: '[\\"{}"/]', ROLLBACK: '[/"{}"\\]'}
 
@@ -39,9 +48,20 @@ _TIGHT_STAR = re.compile(r"\*(?=\S)|(?<=\S)\*")
 _ENTITIES = {ord(mark): f"#{ord(mark)};" for mark in "#;<>&%:"} | {ord('"'): "#quot;"}
 _ALIKE = {ord("`"): "\u02cb", ord("~"): "\u223c"}
 
+_ARROWS = {"to": "-->", "body": "-->", "catch": "-.->", "upon": "==>"}
 _CLASSES = {
     "visited": "fill:#d7f0dd,stroke:#2f7d46,color:#14361f",
     "current": "fill:#ffe3b3,stroke:#b35900,color:#3d1f00,stroke-width:3px",
+    "failed": "fill:#ffd9d6,stroke:#b3261e,color:#410e0b,stroke-width:3px",
+    "added": "fill:#d7f0dd,stroke:#2f7d46,color:#14361f,stroke-width:3px",
+    "removed": "fill:#ffd9d6,stroke:#b3261e,color:#410e0b,stroke-width:2px,stroke-dasharray:6 4",
+    "changed": "fill:#ffe3b3,stroke:#b35900,color:#3d1f00,stroke-width:3px",
+}
+_STROKES = {
+    "added": "stroke:#2f7d46,stroke-width:3px",
+    "removed": "stroke:#b3261e,stroke-dasharray:6 4",
+    "changed": "stroke:#b35900,stroke-width:3px",
+    "taken": "stroke:#2f7d46,stroke-width:3px",
 }
 
 
@@ -50,180 +70,124 @@ def mermaid(graph: Graph, *, visited: Collection[str] = (), current: Collection[
 
     A current node is marked as current only. Paths that name no node of the graph are passed over.
     """
-    return "\n".join(_Flowchart(graph.definition).lines(visited, current)) + "\n"
+    return flowchart(marked(chart_of(graph.definition), visited=visited, current=current))
+
+
+def flowchart(chart: Chart) -> str:
+    """The flowchart of a chart of a graph. The targets of a run are drawn once, however many marks the chart has of them."""
+    return "\n".join(_Flowchart(chart).lines()) + "\n"
 
 
 class _Flowchart:
-    """The lines of one picture: frames and nodes as they nest, then edges, then classes.
+    """The lines of one picture: frames and parts as they nest, then edges, then classes."""
 
-    An `all`, `race` or `each` is a frame that holds a fork (`n`), its bodies and a join (`j`), so that every edge runs between
-    plain nodes: edges of frames break some layouts.
-    """
+    def __init__(self, chart: Chart) -> None:
+        self.chart = chart
+        self.ids: dict[str, str] = {}
+        self.parts = {part.key: part for part in chart.parts}
+        self.held: dict[str, list[str]] = {"": []}
+        """Frame -> the keys of parts, and of frames behind a slash, as they come in it."""
+        around = {frame.key: frame.frame for frame in chart.frames}
+        numbered = others = 0
+        terminals: dict[str, str] = {}
+        for part in chart.parts:
+            if part.kind in TARGETS:
+                self.ids[part.key] = terminals.setdefault(part.name, f"t{len(terminals)}")
+                continue
+            if part.node:
+                self.ids[part.key] = f"n{numbered}"
+                numbered += 1
+            elif part.kind == "join":
+                self.ids[part.key] = self.ids.get(part.frame, f"n{part.frame}").replace("n", "j")
+            elif part.kind in ("state", "cut"):
+                self.ids[part.key] = f"s{others}"
+                others += 1
+            else:
+                self.ids[part.key] = part.kind
+            inner, frame = part.key, part.frame
+            while frame and frame not in self.held:
+                self.held[frame] = [inner]
+                inner, frame = f"/{frame}", around[frame]
+            self.held[frame].append(inner)
+        self.terminals = terminals
+        self.frames = {frame.key: frame for frame in chart.frames}
 
-    def __init__(self, definition: Definition) -> None:
-        self.definition = definition
-        self.ids = {name: f"n{index}" for index, name in enumerate(definition.nodes)}
-        self.members: dict[str, list[Node]] = {}
-        self.joins: dict[str, str] = {}
-        """Region of a body -> the join that it ends in."""
-        for name, node in definition.nodes.items():
-            self.members.setdefault(node.region, []).append(node)
-            for body in node.bodies:
-                self.joins[body.region] = self._exit(name, node)
-        self.terminals: dict[str, str] = {}
-        self.edges: list[str] = []
-
-    def lines(self, visited: Collection[str], current: Collection[str]) -> Iterator[str]:
-        definition = self.definition
-        shared = bool(definition.catch or definition.upon or definition.upon_states)
-        self._edge("start", "-->", definition.start, "")
-        for name, node in definition.nodes.items():
-            self._leave(name, node)
-        self._routes("any", definition, "")
-        acting = [name for name, state in definition.states.items() if state.entered or state.exited]
-        for index, name in enumerate(acting):
-            for word, body in (
-                ("entered", definition.states[name].entered),
-                ("exited", definition.states[name].exited),
-            ):
-                if body is not None:
-                    self._edge(f"s{index}", "-->", body, "", word)
+    def lines(self) -> Iterator[str]:
+        chart = self.chart
         yield "flowchart TD"
-        yield '  start(("start"))'
-        if shared:
-            yield '  any>"any node"]'
-        yield from self._region("", "  ")
-        for index, name in enumerate(acting):
-            yield f'  s{index}>"state {escape(name)}"]'
-            for body in (definition.states[name].entered, definition.states[name].exited):
-                if body is not None:
-                    yield from self._region(body, "  ")
+        yield from self._frame("", "  ")
         for target, number in self.terminals.items():
             yield f"  {number}{_TARGET_SHAPES[target].format(target)}"
-        for edge in self.edges:
-            yield f"  {edge}"
-        here = {static_id(path) for path in current}
-        been = {static_id(path) for path in visited} - here
-        for word, names in (("visited", been), ("current", here)):
-            marked = [number for name, number in self.ids.items() if name in names]
-            if marked:
-                yield f"  classDef {word} {_CLASSES[word]}"
-                yield f"  class {','.join(marked)} {word}"
+        strokes: dict[str, list[str]] = {}
+        count = 0
+        for owner, arrows in groupby(chart.arrows, lambda arrow: self._owner(arrow.source)):
+            for arrow in arrows:
+                label = _label(arrow)
+                text = f'|"{escape(label)}"|' if label else ""
+                yield f"  {self.ids[arrow.source]} {_ARROWS[arrow.kind]}{text} {self.ids[arrow.target]}"
+                stroke = arrow.change or ("taken" if arrow.taken else "")
+                if stroke:
+                    strokes.setdefault(stroke, []).append(str(count))
+                count += 1
+            part = self.parts.get(owner)
+            if part is not None and part.undo:
+                out = self.ids.get(f"{owner}|join", self.ids[owner])
+                yield f'  {out} -. "undo" .- u{self.ids[owner]}'
+                count += 1
+        for change, places in strokes.items():
+            yield f"  linkStyle {','.join(places)} {_STROKES[change]}"
+        for word, style in _CLASSES.items():
+            named = [
+                self.ids[part.key] for part in chart.parts if word in (part.mark, part.change) and part.kind != "join"
+            ]
+            if named:
+                yield f"  classDef {word} {style}"
+                yield f"  class {','.join(named)} {word}"
 
-    def _leave(self, name: str, node: Node) -> None:
-        """Every way into the bodies of a node and out of the node, and what takes it back."""
-        way_out = self._exit(name, node)
-        for body in node.bodies:
-            self._edge(self.ids[name], "-->", body.start, node.region)
-        for edge in node.to:
-            words = ([] if edge.when is None else [edge.when]) + (["(undo)"] if edge.undo else [])
-            self._edge(way_out, "-->", edge.to, node.region, " ".join(words))
-        if not node.to and node.region in self.joins and node.verb != "end":
-            self._edge(way_out, "-->", END, node.region)
-        self._routes(way_out, node, node.region)
-        if node.undo is not None:
-            self.edges.append(f'{way_out} -. "undo" .- u{self.ids[name]}')
+    def _owner(self, key: str) -> str:
+        """The node that a way leaves: of a join that of its frame."""
+        part = self.parts[key]
+        return part.frame if part.kind == "join" else key
 
-    def _exit(self, name: str, node: Node) -> str:
-        return self.ids[name].replace("n", "j") if node.bodies else self.ids[name]
+    def _frame(self, frame: str, indent: str) -> Iterator[str]:
+        for key in self.held[frame]:
+            if key[0] != "/":
+                part = self.parts[key]
+                yield f"{indent}{self.ids[key]}{_shape(part)}"
+                if part.kind != "fork":
+                    yield from self._undo(part, indent)
+                continue
+            inner = self.frames[key[1:]]
+            node, _, index = inner.key.rpartition("|") if inner.kind == "body" else (inner.key, "", "")
+            number = self.ids.get(node, "n" + "_".join(str(ord(mark)) for mark in node))
+            name = f"b{number}_{index}" if inner.kind == "body" else f"f{number}"
+            yield f'{indent}subgraph {name} ["{escape(_title(inner.title))}"]'
+            yield from self._frame(inner.key, indent + "  ")
+            yield f"{indent}end"
+            if inner.kind != "body" and inner.key in self.parts:
+                yield from self._undo(self.parts[inner.key], indent)
 
-    def _routes(self, source: str, part: Node | Definition, region: str) -> None:
-        for code, target in part.catch.items():
-            self._edge(source, "-.->", target, region, f"catch {code}")
-        for signal, target in part.upon.items():
-            self._edge(source, "==>", target, region, f"upon {signal}")
-        for state, target in part.upon_states.items():
-            self._edge(source, "==>", target, region, f"upon state {state}")
-
-    def _edge(self, source: str, arrow: str, target: str, region: str, label: str = "") -> None:
-        """An edge to a node, to the join of `region` where it ends a body, or to a terminal of the run."""
-        text = f'|"{escape(label)}"|' if label else ""
-        if target == END and region in self.joins:
-            number = self.joins[region]
-        elif target == END and region:
-            return  # what a state does leads nowhere
-        elif target in TARGETS:
-            number = self.terminals.setdefault(target, f"t{len(self.terminals)}")
-        else:
-            number = self.ids[target]
-        self.edges.append(f"{source} {arrow}{text} {number}")
-
-    def _region(self, region: str, indent: str) -> Iterator[str]:
-        for node in self.members[region]:
-            number = self.ids[node.id]
-            if node.bodies:
-                yield from self._frame(node, number, indent)
-            else:
-                yield f"{indent}{number}{_shape(node)}"
-            if node.undo is not None:
-                yield f'{indent}u{number}[["{escape(_short(node.undo.call.tool))}"]]'
-
-    def _frame(self, node: Node, number: str, indent: str) -> Iterator[str]:
-        inner = indent + "  "
-        yield f'{indent}subgraph f{number} ["{escape(_title(node))}"]'
-        yield f'{inner}{number}(("{node.verb}"))'
-        for index, body in enumerate(node.bodies):
-            if body.name and len(self.members[body.region]) > 1:
-                yield f'{inner}subgraph b{number}_{index} ["{escape(body.name)}"]'
-                yield from self._region(body.region, inner + "  ")
-                yield f"{inner}end"
-            else:
-                yield from self._region(body.region, inner)
-        yield f'{inner}{self._exit(node.id, node)}(("{_enough(node)}"))'
-        yield f"{indent}end"
+    def _undo(self, part: Part, indent: str) -> Iterator[str]:
+        if part.undo:
+            yield f'{indent}u{self.ids[part.key]}[["{escape(_short(part.undo))}"]]'
 
 
-def _shape(node: Node) -> str:
-    """A node's shape and label: its name, then what it does, then what it says."""
-    words = [_name(node)]
-    if node.verb == "ask" and node.ask is not None:
-        by = f" by {', '.join(node.ask.by)}" if node.ask.by else ""
-        of = f", {node.ask.quorum} of them" if node.ask.quorum > 1 else ""
-        words.append(f"ask {node.ask.kind}: {', '.join(node.ask.fields)}{by}{of}")
-    elif node.verb == "do" and node.do is not None:
-        words.append(f"do {node.do.tool}")
-    elif node.verb == "use" and node.use is not None:
-        words.append(f"use {node.use.path}")
-    elif node.verb == "end" and node.end is not None:
-        words.append(f"end {node.end.status}")
-    elif node.verb == "wait" and node.wait is not None:
-        words.append(f"wait {node.wait.shown}" if node.wait.condition is None else f"wait if {node.wait.condition}")
-    elif node.verb == "emit" and node.emit is not None:
-        words.append(f"emit {node.emit.signal} to {node.emit.to}")
-    elif node.verb == "pass" and (node.set or node.adds or node.removes):
-        states = [*(f"+{state}" for state in node.adds), *(f"-{state}" for state in node.removes)]
-        words.append(f"set {', '.join([*node.set, *states])}")
-    if node.remind is not None:
-        words.append(f"remind every {format_duration(node.remind.every)}{_notice(node.remind)}")
-    for step in node.escalate:
-        also = f" also {', '.join(step.by)}" if step.by else ""
-        words.append(f"after {format_duration(step.after)}{also}{_notice(step)}")
-    if node.say is not None:
-        words.append(first(node.say))
-    return _SHAPES[node.verb].format("<br/>".join(escape(_short(word)) for word in words))
+def _label(arrow: Arrow) -> str:
+    words = f"{arrow.kind} {arrow.label}" if arrow.kind in ("catch", "upon") else arrow.label
+    return " ".join([*([words] if words else []), *(["(undo)"] if arrow.undo else [])])
 
 
-def _notice(notice: Remind | Escalation) -> str:
-    """What is called beside a node that waits."""
-    return f": {notice.call.tool}" if notice.call is not None else ""
+def _title(title: str) -> str:
+    name, colon, rest = title.partition(": ")
+    return f"{name}{colon}{_short(rest)}"
 
 
-def _title(node: Node) -> str:
-    """The heading of an `all`, `race` or `each`: its name, and what there is a body for."""
-    return _name(node) if node.each is None else f"{_name(node)}: {node.each.item} in {_short(node.each.items)}"
-
-
-def _enough(node: Node) -> str:
-    """What a join waits for."""
-    if node.join is None or node.join.mode != "count":
-        return node.join.mode if node.join else "all"
-    return "any" if node.join.count == 1 else f"{node.join.count}"
-
-
-def _name(node: Node) -> str:
-    """A node's own name: its id without the path of the body it is in."""
-    name = node.id.removeprefix(node.region).removeprefix(".")
-    return name if name and name[0].isalnum() else node.region.rpartition(".")[2] + name
+def _shape(part: Part) -> str:
+    """A part's shape and label: its name, then what it does, then what it says."""
+    if part.kind in ("fork", "join", "start", "any", "state", "cut"):
+        return _SHAPES[part.kind].format(escape(part.does if part.kind == "fork" else part.name))
+    words = [part.name, part.does, *part.beside, part.says, part.told]
+    return _SHAPES[part.kind].format("<br/>".join(escape(_short(word)) for word in words if word))
 
 
 def _short(text: str) -> str:

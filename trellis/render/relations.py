@@ -34,7 +34,7 @@ def relation_diagram(states: Mapping[str, StateDef], *, active: Collection[str] 
 
 
 def _lines(states: Mapping[str, StateDef], active: Collection[str]) -> Iterator[str]:
-    edges = list(_edges(states))
+    edges = list(relations_of(states))
     spoken = {name for source, _, target, _ in edges for name in (source, target)}
     names = [name for name in states if name != EXCEPTION or name in spoken or name in active]
     absent = sorted(spoken.difference(names))
@@ -55,7 +55,7 @@ def _lines(states: Mapping[str, StateDef], active: Collection[str]) -> Iterator[
     yield from _marked("active", _ACTIVE, [ids[name] for name in names if name in active])
 
 
-def _edges(states: Mapping[str, StateDef]) -> Iterator[tuple[str, str, str, bool]]:
+def relations_of(states: Mapping[str, StateDef]) -> Iterator[tuple[str, str, str, bool]]:
     """Source, relation, target, and whether they remove each other; such a pair is given once."""
     driven = {name: _driven_out(name, state, states) for name, state in states.items()}
     place = {name: number for number, name in enumerate(states)}
