@@ -10,10 +10,12 @@
     live       graphs that stay sound while their documents change
     cache      compiled graphs, kept between processes
     loading    a path or a name becomes a graph, or all its problems
+    showing    how a graph shows itself in a notebook
 
 Loaders and compiler are imported only when a document has to be compiled.
 """
 
+from trellis.project import showing as showing
 from trellis.project.files import find_root as find_root
 from trellis.project.loaders import FileLoader as FileLoader
 from trellis.project.loaders import Loader as Loader

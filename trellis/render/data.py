@@ -15,6 +15,7 @@ from trellis.render.layout.levels import Rectangle
 from trellis.render.look import View, view_of
 
 VERSION = 1
+_ALWAYS = ("key", "kind", "name", "title", "source", "target")
 
 
 def picture(chart: Chart) -> dict[str, Value]:
@@ -40,6 +41,7 @@ def _pictured(view: View) -> dict[str, Value]:
             _known(arrow)
             | {"points": [[_number(x), _number(y)] for x, y in places.routes[arrow.key]]}
             | ({"labelled": _box(places.labels[arrow.key])} if arrow.key in places.labels else {})
+            | ({"broken": True} if arrow.key in places.broken else {})
             for arrow in chart.arrows
         ],
         "regions": [_known(frame, frame="region") | {"box": _box(places.frames[frame.key])} for frame in chart.frames],
@@ -62,8 +64,12 @@ def data(chart: Chart) -> str:
 
 def _known(struct: msgspec.Struct, **renamed: str) -> dict[str, Any]:
     """What is said of a part, an arrow or a frame; what is empty is left out."""
-    built: dict[str, Any] = msgspec.to_builtins(struct)
-    return {renamed.get(key, key): value for key, value in built.items() if value or key in ("key", "kind")}
+    built = msgspec.structs.asdict(struct)
+    return {
+        renamed.get(key, key): list(value) if isinstance(value, tuple) else value
+        for key, value in built.items()
+        if value or key in _ALWAYS
+    }
 
 
 def _box(box: Rectangle) -> dict[str, float]:
