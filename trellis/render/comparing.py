@@ -21,7 +21,8 @@ TOLD = 3
 
 def compared(before: Definition, after: Definition) -> Chart:
     """The chart of the later version, with everything that is only in the earlier one beside it, and changes marked."""
-    old, new = chart_of(before), chart_of(after)
+    new = chart_of(after)
+    old = _apart(chart_of(before), new)
     told = _told(before, after)
     others = {part.key: part for part in old.parts}
     parts: list[Part] = []
@@ -38,6 +39,21 @@ def compared(before: Definition, after: Definition) -> Chart:
     frames = _frames(old.frames, new.frames, {part.key: part for part in parts})
     parts = list(_woven(parts, old.parts, known))
     return replace(new, parts=tuple(parts), arrows=tuple(_arrows(old.arrows, new.arrows)), frames=tuple(frames))
+
+
+def _apart(old: Chart, new: Chart) -> Chart:
+    """The earlier chart, its arrows and forks so named that a node with bodies may have been one without, or the reverse."""
+    now = {part.key: part.kind for part in new.parts}
+    was = {part.key: part.kind for part in old.parts}
+    lost = {key for key, kind in was.items() if kind == "fork" and now.get(key, kind) != kind}
+    gained = {key for key, kind in now.items() if kind == "fork" and was.get(key, kind) != kind}
+    parts = tuple(replace(part, key=f"{part.key}|was", node="") if part.key in lost else part for part in old.parts)
+    arrows = []
+    for arrow in old.arrows:
+        source = f"{arrow.source}|join" if arrow.source in gained else arrow.source
+        ends = {key: f"{key}|was" if key in lost else key for key in (source, arrow.target)}
+        arrows.append(replace(arrow, source=ends[source], target=ends[arrow.target]))
+    return replace(old, parts=parts, arrows=tuple(arrows))
 
 
 def _told(before: Definition, after: Definition) -> dict[str, str]:
