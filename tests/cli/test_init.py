@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -92,6 +93,8 @@ def test_inside_a_project_its_root_and_its_schema_are_used(tmp_path: Path) -> No
     )
     made = tmp_path / "flows/first one"
     assert sorted(path.name for path in made.iterdir()) == OWN["saga"]
+    offered = json.loads((tmp_path / ".trellis/schema.json").read_text())
+    assert "flight.cancel" in json.dumps(offered)  # the tools of the project are completed
     text = (made / "graph.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=../../.trellis/schema.json\n")
     assert "\nname: saga\n" in text  # the folder's is none

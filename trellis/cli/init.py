@@ -51,6 +51,10 @@ def command(folder: str, template: str) -> int:
         where = "" if folder == "." else f" in {folder}"
         raise UsageError(f"{', '.join(taken)} {verb} there already{where}; nothing was written: name another folder")
     _write(Path(folder), made)
+    from trellis.editor.kept import write_schema
+    from trellis.project import find_root
+
+    write_schema(find_root(Path(folder, "graph.yaml")))
     for name in made:
         put(os.path.normpath(Path(folder, name)))
     tell(f"\ntry:{_tries(template, folder)}")
