@@ -56,3 +56,8 @@ def test_an_svg_is_xml_without_a_script_or_an_address(name: str) -> None:
 
 def test_the_schema_ships_beside_the_module() -> None:
     assert (Path(trellis.__file__).parent / "render/schemas/picture.schema.json").is_file()
+
+
+def test_the_picture_of_the_documentation_is_the_one_that_is_held() -> None:
+    shown = (ROOT / "docs/pictures/everything.svg").read_bytes()
+    assert shown == (ROOT / "tests/render/golden/everything.svg").read_bytes()
