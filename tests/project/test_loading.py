@@ -146,9 +146,9 @@ def test_a_graph_with_warnings_alone_is_loaded_without_a_look_for_their_places(
     (tmp_path / "bad.yaml").write_text(text.replace("$end", "b"))
     with pytest.raises(InvalidGraph) as refused:
         load(tmp_path / "bad.yaml", cache=False)
-    assert [(problem.code, problem.line, problem.column) for problem in refused.value.problems] == [
-        ("W304", 4, 17),
-        ("E204", 4, 34),
+    assert [str(problem).removeprefix(str(tmp_path)).split(" ")[:2] for problem in refused.value.problems] == [
+        ["/bad.yaml:4:17:", "W304"],
+        ["/bad.yaml:4:34:", "E204"],
     ]
 
     def refuse(*_: object) -> None:
