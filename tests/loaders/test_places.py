@@ -90,7 +90,15 @@ def agree(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [TEXT, PROVISION, "a:\n- b\n- c: d\n", "a: 1\nb:\n\n  # x\n  c: 2\n  d:\n    e\n", "'a':\n  b: 1\n"]
+    "text",
+    [
+        TEXT,
+        PROVISION,
+        "a:\n- b\n- c: d\n",
+        "a: 1\nb:\n\n  # x\n  c: 2\n  d:\n    e\n",
+        "'a':\n  b: 1\n",
+        "\n  a: 1\n  b:\n    c: 2\n",
+    ],
 )
 def test_texts_are_searched_in_parts_with_the_same_outcome(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     agree(monkeypatch, text)

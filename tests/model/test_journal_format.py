@@ -56,6 +56,7 @@ FILE = Path(__file__).parents[2] / "trellis/model/schemas/journal.schema.json"
 def _described() -> dict[str, Any]:
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:trellis:journal:1",
         "title": "An event of a journal of Trellis, version 1",
         "description": "One JSON object an event. A later version may add keys and types; a reader passes over keys it does not know.",
     }

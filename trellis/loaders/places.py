@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from itertools import pairwise
 
 from trellis.loaders.judge import Spot, judge
 from trellis.model.documents import Step
@@ -131,7 +132,7 @@ class _Parts:
         if self.sections is None:
             self.sections = {}
             begins = [line.start() for line in _BEGINS.finditer(self.text)]
-            for begin, end in zip(begins, [*begins[1:], len(self.text)], strict=True):
+            for begin, end in pairwise([*begins, len(self.text)]):
                 head = _HEAD.match(self.text, begin)
                 if head is not None:
                     self.sections.setdefault(head[1], []).append((begin, end))
