@@ -45,7 +45,7 @@ def test_a_template_is_valid_and_passes_its_test(template: str, tmp_path: Path) 
     [
         ("chat", [], "Ana\nWhere are my invoices?\nyes\n", 0, "Invoices: they are under 'account'"),
         ("saga", [], "", 0, 'completed: "paid 400 for Lisbon"'),
-        ("saga", ["--set", "amount=9000"], "", 8, "rolled back: undid book.flight, book.room"),
+        ("saga", ["--set", "amount=9000"], "", 8, "rolled back: undid book."),
         ("machine", [], "no\nyes\n", 0, "The door is locked and the alarm is on."),
         ("agent", [], "no\n", 0, 'completed: "42"'),
     ],
@@ -123,3 +123,12 @@ def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path, monkeypatch
 def test_the_help_has_each_template_with_what_it_shows() -> None:
     for template, what in TEMPLATES.items():
         assert f"{template:<9}{what[0].lower()}{what[1:-1]}" in (command.help or "")
+
+
+def test_the_picture_of_the_readme_is_that_of_the_template(tmp_path: Path) -> None:
+    trellis("init", "saga", "--template", "saga", cwd=tmp_path)
+    drawn = trellis("graph", "saga/graph.yaml", "-f", "svg", cwd=tmp_path).out
+    file = ROOT / "docs/pictures/saga.svg"
+    if os.environ.get("TRELLIS_GOLDEN") == "write":
+        file.write_text(drawn, "utf-8")
+    assert file.read_text("utf-8") == drawn
