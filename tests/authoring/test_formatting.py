@@ -54,6 +54,14 @@ def test_documents_in_the_documentation_are_in_the_house_style() -> None:
         pytest.param(f"a: {{x: {LONG}, y: 2}}\n", f"a:\n  x: {LONG}\n  y: 2\n", id="a line each where they do not"),
         pytest.param(f"a: [{{x: {LONG}}}, 2]  # c\n", f"a:  # c\n  - x: {LONG}\n  - 2\n", id="lists too"),
         pytest.param("a: {x: 1, # one\n  y: 2}\n", "a:\n  x: 1      # one\n  y: 2\n", id="comments open braces"),
+        pytest.param("a: >-   # one\n    x # y\n", "a: >-   # one\n  x # y\n", id="comments behind the mark of a text"),
+        pytest.param("a: &x |+ # one\n\nb: 1\n", 'a: &x "\\n"  # one\nb: 1\n', id="and of an empty one"),
+        pytest.param("a: |\n  x\n... # one\n", "a: |\n  x\n# one\n", id="none becomes a part of a text"),
+        pytest.param('a: [1,#one\n  "v"#two\n  ]#three\n', 'a:\n  - 1   #one\n  - "v"  #two\n#three\n', id="right behind a sign"),
+        pytest.param(
+            f"- {{x: {LONG}, y: 2}}{' ' * 90}# one\n", f"- x: {LONG}\n  y: 2  # one\n", id="comments do not stay far out"
+        ),
+        pytest.param("|\n a\n", "|\n  a\n", id="a text alone"),
         pytest.param("a: [b: 1, {c: 2}]\n", "a: [{b: 1}, {c: 2}]\n", id="a pair in a list is a map"),
         pytest.param("a: {b, c: }\n", "a: {b, c: null}\n", id="nothing in braces is null"),
         pytest.param("? a\n: 1\n", "a: 1\n", id="keys without question marks"),

@@ -53,6 +53,8 @@ class Layout:
         """The levels that ended since the last entry: a comment may still belong to them."""
         self.solid = 0
         """How many lines no blank line at their end may be taken from: it may be part of a text."""
+        self.said = 0
+        """How many lines there are up to the end of the last block text, whose last line takes no comment."""
         self.fresh = True
         """A blank line here would open a document or a level."""
 
@@ -94,16 +96,17 @@ class Layout:
 
     def trail(self, comment: Comment, *, moved: bool = False) -> bool:
         """Put a comment behind the last line, in its old column if that can be and it has not moved to another line.
-        False: there is one already."""
+        False: there is one already, or the line is of a text."""
         last = len(self.lines) - 1
-        if last in self.ends or not self.lines[last] or self.lines[last].lstrip().startswith("#"):
+        if last in self.ends or last < self.said or not self.lines[last] or self.lines[last].lstrip().startswith("#"):
             return False
         line = self.lines[last]
         line_start = comment.start - comment.column
         before = self.text[line_start : comment.start]
         column = comment.column + (len(line) - len(line.lstrip())) - (len(before) - len(before.lstrip()))
         gap = column - len(line)
-        self.ends[last] = " " * (gap if gap >= 1 and not moved else STEP) + comment.text
+        stays = gap >= 1 and not moved and (column <= WIDTH or len(before.rstrip()) < WIDTH)
+        self.ends[last] = " " * (gap if stays else STEP) + comment.text
         return True
 
     def has_comment(self, start: int, end: int) -> bool:
@@ -176,7 +179,7 @@ class Layout:
         elif part.style in ("|", ">") and not part.value.strip(" \n"):
             lines = [quoted(part.value)]
         elif part.style in ("|", ">"):
-            lines = block(self.text, part, deeper)
+            lines = block(self.text, part, max(deeper, STEP))
         elif spans_lines(self.text, part):
             lines = continued(self.text, part, deeper)
             below = below or self.is_below(part)
@@ -192,6 +195,7 @@ class Layout:
             self.put("", " " * deeper + anchor + lines[0], None)
         if part.style in ("|", ">") and len(lines) > 1:
             self.flush(self.text.index("\n", part.body), level)
+            self.said = len(self.lines) + len(lines) - 1
         self.lines += lines[1:]
         self.solid = len(self.lines)
 

@@ -35,7 +35,8 @@ class Lines:
         return bisect_right(self.begins, offset) - 1
 
 
-_COMMENT = re.compile(r"(?:(?<=[\s])|^)#[^\n]*|\n(?=[ \t]*\n)", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\n]*|\n(?=[ \t]*\n)")
+_HEADER_COMMENT = re.compile(r"(?<=[ \t])#[^\n]*")
 
 
 def trivia(tree: Tree, lines: Lines) -> list[Comment]:
@@ -45,17 +46,30 @@ def trivia(tree: Tree, lines: Lines) -> list[Comment]:
         position = text.index("\n")
     for leaf in [*leaves(tree.root), None]:
         stop = len(text) if leaf is None else leaf.body
-        if stop > position:
-            for match in _COMMENT.finditer(text, position, stop):
-                start = match.start()
-                column = lines.column(start)
-                if match[0] == "\n":
-                    found.append(Comment(start + 1, 0, "", own=True))
-                elif start == 0 or text[start - 1].isspace():
-                    own = not text[start - column : start].strip()
-                    found.append(Comment(start, column, match[0].rstrip(), own=own))
-        position = stop if leaf is None else leaf.end
+        for match in _COMMENT.finditer(text, position, stop):
+            if match[0] == "\n":
+                found.append(Comment(match.end(), 0, "", own=True))
+            elif _begins(text, match.start(), position):
+                found.append(_comment(text, match, lines))
+        if leaf is None:
+            break
+        if leaf.style in ("|", ">"):
+            header = _HEADER_COMMENT.search(text, leaf.body, text.index("\n", leaf.body))
+            if header is not None:
+                found.append(_comment(text, header, lines))
+        position = leaf.end
     return found
+
+
+def _begins(text: str, start: int, position: int) -> bool:
+    """Whether a comment begins at this `#`, between what ends at `position` and what comes next: it is in no anchor."""
+    return start in (0, position) or text[start - 1].isspace() or text[start - 1] in ",[]{}"
+
+
+def _comment(text: str, match: re.Match[str], lines: Lines) -> Comment:
+    start = match.start()
+    column = lines.column(start)
+    return Comment(start, column, match[0].rstrip(), own=not text[start - column : start].strip())
 
 
 def leaves(root: Part | None) -> Iterator[Part]:
