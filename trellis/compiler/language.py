@@ -5,6 +5,7 @@ Nothing is evaluated here but the check of a field whose value is known, so noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -24,17 +25,34 @@ Scope = Mapping[str, Type]
 Checked = tuple[Type, list[Finding]]
 
 
+_LONE_NUMBER = re.compile(
+    r"""((?:[^0-9'"]++|(?<=\w)[0-9])*+)  # digits in names alone, no strings
+    (?<![\w.])(?:0|[1-9][0-9]{0,14})(?![\w.])
+    ((?:[^0-9'"]++|(?<=\w)[0-9])*+)""",
+    re.VERBOSE,
+)
+"""An expression with one number in it, a whole one of less than 64 bits: what is before and behind it."""
+_SHORT = 1000
+"""Characters; how long an expression is may not hang on the length of its number."""
+
+
 class Snippet:
-    """An expression, alone or in a text: the names it reads."""
+    """An expression, alone or in a text: the names it reads. `model`: see Language."""
 
-    __slots__ = ("asked", "names", "soft_names", "source", "text")
+    __slots__ = ("asked", "model", "names", "soft_names", "source", "text")
 
-    def __init__(self, text: str) -> None:
-        """Raises ExpressionSyntax."""
-        source = Source(text)
-        self.text, self.names, self.soft_names = text, source.names, source.soft_names
-        self.source: Source | None = source
+    names: frozenset[str]
+    soft_names: frozenset[str]
+
+    def __init__(self, text: str, model: Snippet | None = None) -> None:
+        """Raises ExpressionSyntax; never where there is a model."""
+        self.source: Source | None = None
         """The parsed text, until it was checked in one scope: most are in no other, and trees are large."""
+        if model is None:
+            self.source = Source(text)
+        read = self.source or model
+        assert read is not None
+        self.text, self.model, self.names, self.soft_names = text, model, read.names, read.soft_names
         self.asked = False
         """It was checked in another scope too; then the tree, made again, is kept."""
 
@@ -76,11 +94,13 @@ class Parsed:
 class Scoped:
     """What is known of texts in one scope, which is kept so that its id stays its own."""
 
-    __slots__ = ("checked", "scope", "sound")
+    __slots__ = ("checked", "models", "scope", "sound")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.checked: dict[Snippet, Checked] = {}
+        self.models: dict[Snippet, Checked | None] = {}
+        """What holds for all that have this model; None where the number may count."""
         self.sound: set[frozenset[str]] = set()
         """Sets of names that all are in the scope."""
 
@@ -97,9 +117,26 @@ class Scoped:
         """The type of an expression, and what is wrong with it."""
         checked = self.checked.get(snippet)
         if checked is None:
-            unknown = self.unknown(snippet.names | snippet.soft_names if snippet.soft_names else snippet.names)
-            types = {**self.scope, **dict.fromkeys(unknown, ANY)} if unknown else self.scope
-            checked = self.checked[snippet] = check_source(snippet.take(), types)
+            model = snippet.model
+            if model is not None:
+                checked = self.models[model] if model in self.models else self._modelled(model)
+            if checked is None:
+                checked = self._check(snippet)
+            self.checked[snippet] = checked
+        return checked
+
+    def _check(self, snippet: Snippet) -> Checked:
+        unknown = self.unknown(snippet.names | snippet.soft_names if snippet.soft_names else snippet.names)
+        types = {**self.scope, **dict.fromkeys(unknown, ANY)} if unknown else self.scope
+        return check_source(snippet.take(), types)
+
+    def _modelled(self, model: Snippet) -> Checked | None:
+        checked: Checked | None = self._check(model)
+        assert checked is not None
+        read = [self.scope[name] for name in model.names | model.soft_names if name in self.scope]
+        if checked[1] or any(map(_lists_numbers, (checked[0], *read))):
+            checked = None  # what is said shows the number, or it is compared with others
+        self.models[model] = checked
         return checked
 
     def faults(self, parsed: Parsed, wants: Type | None) -> Sequence[str]:
@@ -116,13 +153,24 @@ class Scoped:
         return () if reason is None else [f"`{parsed.text}`: {reason}"]
 
 
-class Language:
-    """The texts of one document, by kind and text."""
+def _lists_numbers(given: Type) -> bool:
+    """Whether the only values of a type, or of a part of it, are certain numbers."""
+    parts = [*(given.keys or {}).values(), *([] if given.item is None else [given.item])]
+    return any(not isinstance(value, str) for value in given.enum) or any(map(_lists_numbers, parts))
 
-    __slots__ = ("_expressions", "_scoped", "_snippets", "_templates")
+
+class Language:
+    """The texts of one document, by kind and text.
+
+    Expressions that differ in one number alone, in `n > 1` and `n > 2`, have the same model: it is parsed and checked, and
+    what holds for it holds for them.
+    """
+
+    __slots__ = ("_expressions", "_models", "_scoped", "_snippets", "_templates")
 
     def __init__(self) -> None:
         self._snippets: dict[str, Snippet] = {}
+        self._models: dict[str, Snippet | None] = {}
         self._expressions: dict[str, Parsed] = {}
         self._templates: dict[str, Parsed] = {}
         self._scoped: dict[int, Scoped] = {}
@@ -164,8 +212,21 @@ class Language:
     def _snippet(self, text: str) -> Snippet:
         snippet = self._snippets.get(text)
         if snippet is None:
-            snippet = self._snippets[text] = Snippet(text)
+            snippet = self._snippets[text] = Snippet(text, self._model(text))
         return snippet
+
+    def _model(self, text: str) -> Snippet | None:
+        """The expression that this one is but for its number; None where it has another one, or a fault."""
+        found = _LONE_NUMBER.fullmatch(text) if len(text) <= _SHORT and text.isascii() else None
+        if found is None:
+            return None
+        written = f"{found[1]}1{found[2]}"
+        if written not in self._models:
+            try:
+                self._models[written] = Snippet(written)
+            except ExpressionSyntax:
+                self._models[written] = None
+        return self._models[written]
 
     def within(self, scope: Scope) -> Scoped:
         """What is known of texts in this scope."""
