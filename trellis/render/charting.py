@@ -200,7 +200,7 @@ def _enough(node: Node) -> str:
     """What a join waits for."""
     if node.join is None or node.join.mode != "count":
         return node.join.mode if node.join else "all"
-    return "any" if node.join.count == 1 else f"{node.join.count}"
+    return "any" if node.join.count == 1 else f"any {node.join.count}"
 
 
 def node_name(node: Node) -> str:

@@ -92,7 +92,7 @@ _BASE = (
     ".frame.body rect{stroke-dasharray:3 3}.part.cut rect,.part.any rect{stroke-dasharray:3 3}"
     + "".join(f".arrow.{kind}{{marker-end:url(#head-{kind});{_STROKES.get(kind, '')}}}" for kind in ARROWS)
     + ".arrow.both{marker-start:url(#head-remove)}"
-    ".arrow.taken{stroke-width:2.6;marker-end:url(#head-taken)}"
+    ".run .arrow:not(.taken){opacity:.5}.arrow.taken{stroke-width:2.6;marker-end:url(#head-taken)}"
     ".part.visited rect,.frame.visited>rect{stroke-width:2}"
     ".part.current rect,.frame.current>rect{stroke-width:3.5}.part.failed rect{stroke-width:3}"
     ".added rect,.changed rect{stroke-width:2.5}.label rect{stroke-width:1.2!important}.removed rect{stroke-width:2;stroke-dasharray:6 4}"

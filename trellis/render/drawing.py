@@ -12,6 +12,7 @@ from itertools import pairwise
 from trellis.render.chart import Arrow, Chart, Frame, Part
 from trellis.render.layout.frames import Arrangement, Padding, arrange
 from trellis.render.layout.levels import Point, Rectangle, Spacing
+from trellis.render.legend import legend
 from trellis.render.look import flat, label_of
 from trellis.render.nesting import Nested
 
@@ -23,15 +24,34 @@ SPACING = Spacing(items=3, joints=2, port=2, track=1, above=1, below=2, least=2,
 PADDING = Padding(top=2, sides=2, bottom=1)
 _UP, _RIGHT, _DOWN, _LEFT = 1, 2, 4, 8
 _LINES = dict(zip(range(16), " │─└││┌├─┘─┴┐┤┬┼", strict=True))
-_DOTTED = {5: "┆", 10: "┄"}
-_THICK = {5: "┃", 10: "━", 3: "┗", 6: "┏", 9: "┛", 12: "┓", 7: "┣", 13: "┫", 14: "┳", 11: "┻", 15: "╋"}
+_DOTTED = {1: "┆", 4: "┆", 5: "┆", 2: "┄", 8: "┄", 10: "┄"}
+_THICK = {
+    1: "┃",
+    4: "┃",
+    5: "┃",
+    2: "━",
+    8: "━",
+    10: "━",
+    3: "┗",
+    6: "┏",
+    9: "┛",
+    12: "┓",
+    7: "┣",
+    13: "┫",
+    14: "┳",
+    11: "┻",
+    15: "╋",
+}
 _MARKS = {"visited": "✓", "current": "▶", "failed": "✗", "added": "+", "removed": "-", "changed": "~"}
+_TAKEN = "━"
 
 
 def drawing(chart: Chart) -> str:
     """The drawing, or the outline where the drawing would be wider than WIDEST."""
     places, boxes, labels = placed(chart)
-    return outline(chart) if places.width > WIDEST else _Canvas(chart, places, boxes, labels).text()
+    if places.width > WIDEST:
+        return outline(chart)
+    return _Canvas(chart, places, boxes, labels).text() + _legend(chart)
 
 
 def placed(chart: Chart) -> tuple[Arrangement, dict[str, list[str]], dict[str, str]]:
@@ -55,7 +75,14 @@ def outline(chart: Chart) -> str:
     for arrow in chart.arrows:
         leaving.setdefault(arrow.source, []).append(arrow)
     lines = list(_outlined(Nested(chart), "", "", leaving, names))
-    return "\n".join([flat(chart.title), *lines]) + "\n"
+    return "\n".join([flat(chart.title), *lines]) + "\n" + _legend(chart, drawn=False)
+
+
+def _legend(chart: Chart, *, drawn: bool = True) -> str:
+    """What the marks in it mean; nothing where there are none. In an outline no way is drawn as taken."""
+    told = {mark: words for mark, words in legend(chart).items() if drawn or mark != "taken"}
+    line = "   ".join(f"{_MARKS.get(mark, _TAKEN)} {words}" for mark, words in told.items())
+    return f"\n{line}\n" if line else ""
 
 
 def _outlined(

@@ -12,9 +12,10 @@ from hashlib import sha256
 from trellis.render.chart import Chart
 from trellis.render.colours import STYLE
 from trellis.render.data import described
+from trellis.render.legend import legend
 from trellis.render.look import view_of
 from trellis.render.script import PAGE_STYLE, SCRIPT
-from trellis.render.svg import escaped, picture_of
+from trellis.render.svg import escaped, legend_lines, legend_width, number, picture_of
 
 _TITLES = {
     "out": ("−", "Zoom out (-)"),
@@ -49,11 +50,20 @@ def page(chart: Chart) -> str:
 <input id="search" type="search" placeholder="Search (/)" aria-label="Search nodes"><span id="count" role="status"></span>
 {buttons}</header>
 {picture_of(view, whole=False)}
-<script type="application/json" id="data">{known}</script>
+{_footer(chart)}<script type="application/json" id="data">{known}</script>
 <script>{SCRIPT}</script>
 </body>
 </html>
 """
+
+
+def _footer(chart: Chart) -> str:
+    """What marks mean, where there are any."""
+    marks = legend(chart)
+    if not marks:
+        return ""
+    row = "".join(legend_lines(marks, 2.0))
+    return f'<footer><svg width="{number(legend_width(marks))}" height="18" role="img">{row}</svg></footer>\n'
 
 
 def _hash(text: str) -> str:

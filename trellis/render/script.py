@@ -12,8 +12,10 @@ SCRIPT = r"""'use strict';
   const data = JSON.parse(document.getElementById('data').textContent);
   const svg = document.querySelector('svg.trellis'), stage = svg.querySelector('g.stage');
   const paper = svg.querySelector('.paper'), field = document.getElementById('search'), count = document.getElementById('count');
-  const all = (name) => new Map([...svg.querySelectorAll(`[data-${name}]`)].map((e) => [e.getAttribute(`data-${name}`), e]));
-  const drawn = {part: all('part'), frame: all('frame'), arrow: all('arrow'), label: all('label')};
+  // By their order, which is that of the data: in an attribute a key stands as one line, whatever it is.
+  const all = (name, items) => { const e = svg.querySelectorAll(`[data-${name}]`); return new Map(items.map((item, i) => [item.key, e[i]])); };
+  const drawn = {part: all('part', data.nodes), frame: all('frame', data.regions), arrow: all('arrow', data.edges),
+    label: all('label', data.edges.filter((e) => e.labelled))};
   const frames = new Map(data.regions.map((r) => [r.key, r])), parts = new Map(data.nodes.map((n) => [n.key, n]));
   const closed = new Set(), M = 24;
   const around = (item) => { const found = []; for (let k = item.region; k; k = frames.get(k).region) found.push(k); return found; };
@@ -111,8 +113,19 @@ SCRIPT = r"""'use strict';
     const e = drawn.frame.get(r.key);
     e.setAttribute('tabindex', '0'); e.setAttribute('role', 'button');
     e.addEventListener('click', () => { if (!moved) toggle(r.key); });
+    e.addEventListener('focus', () => { const title = e.querySelector('text'); if (!from && away(title)) center(title); });
     e.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); event.stopPropagation(); toggle(r.key); } });
   }
+  let from = null, moved = false;
+  const away = (e) => {
+    const box = svg.getBoundingClientRect(), at = e.getBoundingClientRect();
+    return at.left < box.left || at.right > box.right || at.top < box.top || at.bottom > box.bottom;
+  };
+  const center = (e) => {
+    const box = svg.getBoundingClientRect(), at = e.getBoundingClientRect();
+    view[0] += box.left + box.width / 2 - at.left - at.width / 2; view[1] += box.top + box.height / 2 - at.top - at.height / 2;
+    show();
+  };
   const near = (key) => {
     for (const e of data.edges) {
       const on = key !== null && (e.source === key || e.target === key);
@@ -124,7 +137,7 @@ SCRIPT = r"""'use strict';
     const e = drawn.part.get(n.key);
     e.setAttribute('tabindex', '0');
     e.addEventListener('click', () => { if (!moved) near(n.key); });
-    e.addEventListener('focus', () => near(n.key));
+    e.addEventListener('focus', () => { near(n.key); if (!from && away(e)) center(e); });
   }
   let hits = [], hit = -1;
   const search = () => {
@@ -140,9 +153,7 @@ SCRIPT = r"""'use strict';
     const n = hits[hit];
     for (const key of around(n)) closed.delete(key);
     arrange();
-    const e = drawn.part.get(n.key), box = svg.getBoundingClientRect(), at = e.getBoundingClientRect();
-    view[0] += box.left + box.width / 2 - at.left - at.width / 2; view[1] += box.top + box.height / 2 - at.top - at.height / 2;
-    show(); near(n.key); count.textContent = `${hit + 1} of ${hits.length}`;
+    center(drawn.part.get(n.key)); near(n.key); count.textContent = `${hit + 1} of ${hits.length}`;
   };
   field.addEventListener('input', search);
   field.addEventListener('keydown', (event) => {
@@ -157,7 +168,6 @@ SCRIPT = r"""'use strict';
   };
   for (const button of document.querySelectorAll('button')) button.addEventListener('click', act[button.id]);
   for (const id of ['close', 'open']) document.getElementById(id).hidden = !foldable.length;
-  let from = null, moved = false;
   svg.addEventListener('pointerdown', (event) => { from = [event.clientX, event.clientY, view[0], view[1]]; moved = false; });
   addEventListener('pointermove', (event) => {
     if (!from || !(event.buttons & 1)) return;
@@ -185,7 +195,11 @@ SCRIPT = r"""'use strict';
     else return;
     event.preventDefault();
   });
-  addEventListener('resize', begin);
+  let last = svg.getBoundingClientRect();
+  addEventListener('resize', () => {  // the middle stays; a keyboard that comes up on a phone is a resize too
+    const box = svg.getBoundingClientRect();
+    view[0] += (box.width - last.width) / 2; view[1] += (box.height - last.height) / 2; last = box; show();
+  });
   arrange(); begin();
 })();
 """
@@ -195,6 +209,7 @@ PAGE_STYLE = (
     "Helvetica,Arial,sans-serif;background:#fff;color:#0f172a;color-scheme:light dark}"
     "body{display:flex;flex-direction:column}"
     "header{display:flex;flex-wrap:wrap;gap:8px;align-items:center;padding:8px 14px;border-bottom:1px solid #cbd5e1}"
+    "footer{padding:6px 14px;border-top:1px solid #cbd5e1}footer svg{display:block}"
     "h1{font-size:15px;margin:0 auto 0 0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;max-width:40%}"
     "input,button{font:inherit;font-size:13px;padding:4px 10px;border:1px solid #94a3b8;border-radius:7px;"
     "background:transparent;color:inherit}button{cursor:pointer;min-width:32px}button[hidden]{display:none}"
@@ -205,6 +220,6 @@ PAGE_STYLE = (
     ".frame[tabindex]:hover>rect{stroke-width:2}.frame.closed>rect{stroke-width:2}"
     "g.chosen rect,g.hit rect{stroke:#2563eb!important;stroke-width:3}.arrow.near{stroke-width:3.4}"
     ".searching .part:not(.hit){opacity:.35}"
-    "@media(prefers-color-scheme:dark){html,body{background:#0b1220;color:#f1f5f9}header{border-color:#3b4a63}"
+    "@media(prefers-color-scheme:dark){html,body{background:#0b1220;color:#f1f5f9}header,footer{border-color:#3b4a63}"
     "g.chosen rect,g.hit rect{stroke:#60a5fa!important}}"
 )

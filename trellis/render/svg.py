@@ -14,9 +14,13 @@ from trellis.render.charting import chart_of
 from trellis.render.colours import MARKERS, STYLE
 from trellis.render.icons import ICONS
 from trellis.render.layout.levels import Point, Rectangle
-from trellis.render.look import GAP, View, flat, label_of, title_of, view_of
+from trellis.render.layout.widths import width_of
+from trellis.render.legend import legend
+from trellis.render.look import DOES, GAP, View, flat, label_of, title_of, view_of
 
 MARGIN = 24.0
+SAMPLE = 22.0
+"""The width of the sample that stands before what it means."""
 CORNER = 7.0
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
@@ -51,13 +55,19 @@ class _Picture:
         self.view, self.places, self.whole = view, view.places, whole
         self.names = {part.key: part.node or part.name for part in view.chart.parts}
         self.wide, self.high = self.places.width + 2 * MARGIN, self.places.height + 2 * MARGIN
+        self.marks = legend(view.chart)
+        if whole and self.marks:
+            self.wide, self.high = max(self.wide, legend_width(self.marks) + 2 * MARGIN), self.high + MARGIN
 
     def lines(self) -> Iterator[str]:
         chart = self.view.chart
         size = f'width="{number(self.wide)}" height="{number(self.high)}" viewBox="0 0 {number(self.wide)} {number(self.high)}"'
         if not self.whole:
             size = ""
-        yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc" class="trellis">'
+        kind = _classes("trellis", "run" if "taken" in self.marks else "")
+        # In a page boxes and frames are things to press, which a single image has none of.
+        role = "img" if self.whole else "group"
+        yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="{role}" aria-labelledby="title desc" class="{kind}">'
         yield f'<title id="title">{escaped(chart.title) or "graph"}</title>'
         yield f'<desc id="desc">{escaped(summary(chart))}</desc>'
         yield f"<style>{STYLE}</style>"
@@ -74,6 +84,8 @@ class _Picture:
         for arrow in chart.arrows:
             if arrow.key in self.places.labels:
                 yield from self._label(arrow, self.places.labels[arrow.key])
+        if self.whole:
+            yield from legend_lines(self.marks, self.places.height + MARGIN / 2)
         yield "</g></g>"
         yield "</svg>"
 
@@ -129,6 +141,30 @@ class _Picture:
         for index, text in enumerate(self.view.labels[arrow.key]):
             yield f'<text x="{number(x + wide / 2)}" y="{number(y + 14 + 14 * index)}">{escaped(text)}</text>'
         yield "</g>"
+
+
+def legend_lines(marks: dict[str, str], y: float) -> Iterator[str]:
+    """What marks mean, in one row from the left at `y`: a sample of each, and its words."""
+    x = 2.0  # half of the thickest border
+    for mark, words in marks.items():
+        if mark == "taken":
+            sample = (
+                f'<path class="arrow taken" d="M{number(x)} {number(y + 7)}L{number(x + SAMPLE)} {number(y + 7)}"/>'
+            )
+        else:
+            sample = f'<rect x="{number(x)}" y="{number(y)}" width="{number(SAMPLE)}" height="14" rx="4"/>'
+        text = f'<text class="word" x="{number(x + SAMPLE + 6)}" y="{number(y + 11)}">{words}</text>'
+        # The words are beside the sample, not in it: what is gone is struck out, what it is called is not.
+        yield f'<g class="{_classes("part", "" if mark == "taken" else mark)}">{sample}</g>{text}'
+        x += _entry_width(words)
+
+
+def legend_width(marks: dict[str, str]) -> float:
+    return 2.0 + sum(map(_entry_width, marks.values()))
+
+
+def _entry_width(words: str) -> float:
+    return SAMPLE + 6 + width_of(words, DOES) * 1.08 + 18
 
 
 def summary(chart: Chart) -> str:
