@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from trellis.authoring.mending import mend
 from trellis.cli import counted, tell
 from trellis.cli.writing import replace_files
-from trellis.errors import UsageError
 from trellis.model.problems import Problem
 from trellis.project import FileLoader, Loader, Workspace, find_root
 from trellis.project.folders import is_folder
+from trellis.project.loaders import Reload
+
+
+class AsRead:
+    """A loader that gives each file as it was when it was first asked for, in `read`: what is mended stays one text."""
+
+    def __init__(self, files: FileLoader) -> None:
+        self.files = files
+        self.read: dict[str, bytes] = {}
+
+    def get(self, name: str) -> bytes:
+        if name not in self.read:
+            self.read[name] = self.files.get(name)
+        return self.read[name]
+
+    def list(self, under: str = "") -> Iterable[str]:
+        return self.files.list(under)
+
+    def watch(self) -> AsyncIterator[Reload]:
+        return self.files.watch()
 
 
 def fix_files(paths: Sequence[str]) -> int:
@@ -29,14 +48,13 @@ def fix_files(paths: Sequence[str]) -> int:
         def check(loader: Loader, name: str = name) -> Sequence[Problem]:
             return Workspace(loader).compile(name, "any").problems
 
-        texts, fixes = mend(files, check)
+        before = AsRead(files)
+        texts, fixes = mend(before, check)
         if not fixes:
             continue
-        before = {name: files.get(name) for name in texts}
-        written = {os.path.relpath(files.place(name)): text.encode() for name, text in texts.items()}
-        if any(files.get(name) != data for name, data in before.items()):
-            raise UsageError(f"{path} was changed by somebody else meanwhile; nothing was written, try again")
-        replace_files(written)
+        shown = {name: os.path.relpath(files.place(name)) for name in texts}
+        written = {shown[name]: text.encode() for name, text in texts.items()}
+        replace_files(written, were={shown[name]: before.read[name] for name in texts})
         count += len(fixes)
         for fix in fixes:
             problem = fix.problem

@@ -61,7 +61,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
         if path == STDIN and not (check or diff):
             put(made.text.removesuffix("\n"))
         elif new != data and not (check or diff):
-            replace_file(path, new)
+            replace_file(path, new, was=data)
             put(path)
     if not (check or diff) and STDIN not in files:
         tell(f"{counted(changed, 'file')} formatted")

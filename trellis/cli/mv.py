@@ -57,7 +57,8 @@ def command(old: str, new: str, files: tuple[str, ...], dry_run: bool) -> int:
         return 0
     place = partial(os.path.join, loader.root)
     texts = {place(path): text.encode() for path, text in made.texts.items()}
-    replace_files(texts, {place(path): place(other) for path, other in made.files.items()})
+    were = {place(path): documents[path] for path in made.texts}
+    replace_files(texts, {place(path): place(other) for path, other in made.files.items()}, were=were)
     for path in sorted(shown.keys() & {*made.texts, *made.files}):
         put(shown[path])
     places = len(made.edits) + len(made.files)

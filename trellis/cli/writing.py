@@ -9,10 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from trellis.errors import UsageError
 
-def replace_file(path: str, data: bytes) -> None:
-    """Write the file; a link stays one, and who may read a file stays as it was. Raises OSError, naming it."""
+
+def replace_file(path: str, data: bytes, *, was: bytes | None = None) -> None:
+    """Write the file; a link stays one, and who may read a file stays as it was.
+
+    `was` is what the data was made of: raises UsageError where the file has something else by now. Raises OSError,
+    naming the file.
+    """
     target = Path(path)
+    if was is not None:
+        _refuse_changed(path, was)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
@@ -28,11 +36,16 @@ def replace_file(path: str, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
-def replace_files(files: Mapping[str, bytes], moved: Mapping[str, str] = MappingProxyType({})) -> None:
+def replace_files(
+    files: Mapping[str, bytes], moved: Mapping[str, str] = MappingProxyType({}), *, were: Mapping[str, bytes]
+) -> None:
     """Write all of these files, which are there already, and give those in `moved` their new paths; or do none of it.
 
-    Raises OSError, naming the file that stands in the way.
+    `were` is what each file held when that was decided: raises UsageError where one has something else by now. Raises
+    OSError, naming the file that stands in the way.
     """
+    for path, data in were.items():
+        _refuse_changed(path, data)
     ready: dict[str, Path] = {}
     before: dict[str, bytes] = {}
     there: list[tuple[str, str]] = []
@@ -44,6 +57,9 @@ def replace_files(files: Mapping[str, bytes], moved: Mapping[str, str] = Mapping
             os.replace(ready[path], Path(path).resolve())
             del ready[path]
         for path, other in moved.items():
+            same = os.path.exists(other) and os.path.samefile(path, other)  # where case makes no other file
+            if os.path.lexists(other) and not same:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), other)
             os.rename(path, other)
             there.append((other, path))
     except OSError as error:
@@ -55,6 +71,11 @@ def replace_files(files: Mapping[str, bytes], moved: Mapping[str, str] = Mapping
             if path not in ready and Path(path).read_bytes() != data:
                 replace_file(path, data)
         raise OSError(error.errno, error.strerror, error.filename2 or error.filename) from error
+
+
+def _refuse_changed(path: str, was: bytes) -> None:
+    if Path(path).read_bytes() != was:
+        raise UsageError(f"{path} was changed by somebody else meanwhile; nothing was written, try again")
 
 
 def _beside(target: Path, data: bytes) -> Path:
