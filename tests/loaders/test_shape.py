@@ -422,3 +422,48 @@ def test_long_and_odd_names_are_cut_in_messages() -> None:
     assert problem.message == f"unknown key '{'k' * 39}…' of a node"
     (problem,) = reading_of('  a: {say: x, "k\\nl": 1}').problems
     assert problem.message == "unknown key 'k\\nl' of a node"
+
+
+LIKE = (
+    "do: t, save: a, to: $end",
+    "do: t, save: 1a, to: $end",
+    "do: t, save: a, to: [{if: x, to: b}, {to: c}]",
+    "do: t, save: a, to: [{if: x, to: b}, {to: 'no name'}]",
+    "do: t, save: a, to: []",
+    "do: t, timeout: 3s",
+    "do: t, timeout: 3x",
+    "do: t, retry: {max_attempts: 3}",
+    "do: t, retry: {max_attempts: -3}",
+    "do: t, retry: {max_attempts: 3.0}",
+    "do: t, retry: {max_attempts: 3.5}",
+    "do: t, say: x, x-mine: 1",
+    "do: t, catch: {timeout: b}",
+    "do: t, catch: {timeout: 'no name'}",
+    "all: {one: {do: t}, two: {do: t}}, join: all",
+    "all: {one: {do: t}, two: {do: 3}}, join: all",
+    "do: t, ask: {text: a}",
+    "ask: {text: a}, remind: {every: 8h, with: {x: 1}, say: Well?}",
+    "ask: {text: a}, remind: {every: 8h, do: t, with: {x: 1}}",
+    "ask: {text: a}, remind: {every: 8x, do: t, with: {x: 1}}",
+    "each: {in: rows, do: t}, join: some",
+    "each: {in: rows, do: t}, join: all",
+    "save: a",
+)
+
+
+def test_what_is_said_of_a_map_does_not_hang_on_those_like_it() -> None:
+    def read(*bodies: str) -> tuple[list[list[str]], list[Any]]:
+        nodes = [f"  n{place:02}: {{{body}}}" for place, body in enumerate(bodies)]
+        reading = reading_of("\n".join(["trellis: 1", "start: n00", "nodes:", *nodes, ""]))
+        told: list[list[str]] = [[] for _ in bodies]
+        for problem in reading.problems:
+            told[problem.line - 4].append(f"{problem.column} {problem.code} {problem.message} {problem.hint}")
+        left: Any = reading.document.data if reading.document is not None else {}
+        return told, [left.get("nodes", {}).get(f"n{place:02}") for place in range(len(bodies))]
+
+    alone = {body: read(body) for body in LIKE}
+    for first in LIKE:
+        every = [body for second in LIKE for body in (first, second)]
+        told, left = read(*every)
+        assert told == [alone[body][0][0] for body in every]
+        assert left == [alone[body][1][0] for body in every]

@@ -7,6 +7,7 @@ Keys that begin with `x-` are the author's own and are left out without a word.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from trellis.loaders.judge import BROKEN, FAULTS, Broken
@@ -18,6 +19,8 @@ from trellis.model.types import found
 
 LATER = "not available in this version"
 _SHOWN_KEYS = 8
+_LARGE, _LAYOUTS = 32, 1000
+"""Maps of more keys are not taken to be like others; and so many layouts are kept at most."""
 _APART = frozenset(" ,:#[]{}\"'&*!|>%@`\n\t")
 """A text without any of these can stand in a list as it is."""
 
@@ -65,6 +68,25 @@ def is_sound(data: Any, rule: Rule) -> bool:
     return not (rule.needs and keys.isdisjoint(rule.needs)) and len(keys & rule.exclusive) < 2
 
 
+Held = tuple[str, Rule, Callable[[Any], object] | None]
+"""A key whose value is to be looked at, the rule for that, and what says yes to it where a pattern is all there is."""
+
+
+def _held(rule: Rule, data: dict[str, Any]) -> list[Held]:
+    """What is to be looked at in a map whose keys are sound: the types alone say that the rest is."""
+    found: list[Held] = []
+    for key, part in data.items():
+        held, kind = rule.properties.get(key) or _member(rule, key), type(part)
+        if held is None or kind in held.plain:
+            continue
+        typed = held.kinds.get(kind) if held.kinds is not None else None
+        fits = None
+        if kind is str and typed is not None and typed.pattern is not None and not typed.enum and typed.parse is None:
+            fits = typed.pattern.search
+        found.append((key, held, fits))
+    return found
+
+
 class _Walk:
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -73,6 +95,8 @@ class _Walk:
         self.path: list[Step] = []
         self.parsed: set[tuple[Any, str]] = set()
         """Durations that are sound: a document repeats a few of them."""
+        self.layouts: dict[tuple[object, ...], list[Held]] = {}
+        """By rule, keys and types of maps whose keys are sound: what is to be looked at. Documents repeat a few of them."""
 
     def problem(self, code: str, message: str, hint: str = "", *below: Step, key: bool = False) -> None:
         if len(self.shape.problems) > FAULTS:
@@ -97,7 +121,11 @@ class _Walk:
         return self.visit_scalar(held, value)
 
     def visit_map(self, rule: Rule, data: dict[str, Any]) -> bool:
-        path, properties = self.path, rule.properties
+        layout = (rule, *data, *map(type, data.values()))
+        known = self.layouts.get(layout)
+        if known is not None:
+            return self.visit_known(rule, data, known)
+        path, properties, told = self.path, rule.properties, len(self.shape.problems)
         crowded = rule.several is not None and _holds(data.get(rule.several[0]), rule.several[1])
         faulty: list[str] = []
         free: list[str] = []
@@ -126,12 +154,41 @@ class _Walk:
             kept = self.is_long_enough(rule, data)
         if rule.rivals:
             self.has_one(rule, data, faulty)
+        if kept and not faulty and not free and len(self.shape.problems) == told:
+            self.learn(rule, data, layout)
         for key in free:
             del data[key]
+        self.drop_keys(data, faulty)
+        return kept
+
+    def visit_known(self, rule: Rule, data: dict[str, Any], known: list[Held]) -> bool:
+        """The same for a map whose keys are sound, and whose values are of the right types."""
+        path = self.path
+        faulty: list[str] = []
+        for key, held, fits in known:
+            part = data[key]
+            if fits is None or not fits(part):
+                path.append(key)
+                if not self.visit(held, part):
+                    faulty.append(key)
+                path.pop()
+        if not faulty:
+            return True
+        self.drop_keys(data, faulty)
+        return not set(rule.required).intersection(faulty)
+
+    def learn(self, rule: Rule, data: dict[str, Any], layout: tuple[object, ...]) -> None:
+        """Keep the layout of a map that is sound, where others may be like it."""
+        if rule.several is not None or len(data) > _LARGE or len(self.layouts) == _LAYOUTS:
+            return
+        # A number that was made whole is of another type than it was found with.
+        if layout == (rule, *data, *map(type, data.values())):
+            self.layouts[layout] = _held(rule, data)
+
+    def drop_keys(self, data: dict[str, Any], faulty: list[str]) -> None:
         for key in faulty:
             del data[key]
-            self.shape.pruned.add((*path, key))
-        return kept
+            self.shape.pruned.add((*self.path, key))
 
     def has_keys(self, rule: Rule, data: dict[str, Any], faulty: list[str], *, crowded: bool, unknown: bool) -> bool:
         """Whether all keys that the map cannot be without are there, and are sound."""
