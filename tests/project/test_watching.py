@@ -171,6 +171,22 @@ def test_links_are_told_by_their_own_name_when_what_they_lead_to_changes(root: P
     asyncio.run(story())
 
 
+def test_a_file_has_a_name_for_each_way_that_leads_to_its_folder(root: Path) -> None:
+    """Of a folder that is watched by two paths the system tells by one of them."""
+    (root / "to").symlink_to("graphs")
+    (root / "graphs" / "h.yaml").write_text(GRAPH)
+    (root.parent / "link").symlink_to("project")
+
+    async def story() -> None:
+        async with watching(root.parent / "link", "to/g.yaml", "graphs/h.yaml") as watch:
+            (root / "graphs" / "g.yaml").write_text(TWO)
+            await watch.named("to/g.yaml", "graphs/g.yaml")
+            (root / "graphs" / "h.yaml").write_text(TWO)
+            await watch.named("graphs/h.yaml")
+
+    asyncio.run(story())
+
+
 def test_folders_that_come_go_and_are_renamed_are_followed(root: Path) -> None:
     async def story() -> None:
         async with watching(root) as watch:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from itertools import islice
 
 from watchfiles._rust_notify import RustNotify
@@ -73,6 +73,7 @@ class _Watched:
         self._root, self._suffixes, self._asked, self._folders = root, suffixes, asked, folders
         self._known = len(asked)
         self._linked = {name: _seen(root, name) for name in _linked(root, asked)}
+        self._ways = _ways(root, folders, asked)
         self.outdated = False
         """Whether other folders are to be watched now."""
 
@@ -80,9 +81,8 @@ class _Watched:
         """The documents that changed, by what the system tells."""
         root, asked, found, folders = self._root, self._asked, set[str](), False
         for _, path in changes:
-            name = os.path.relpath(path, root).replace(os.sep, "/")
-            if name in asked or (path.endswith(self._suffixes) and not os.path.basename(path).startswith(".")):
-                found.add(name)
+            told = path.endswith(self._suffixes) and not os.path.basename(path).startswith(".")
+            found.update(name for name in self._names(path) if told or name in asked)
             folders = folders or path in self._folders or os.path.isdir(path)
         for name, before in self._linked.items():
             now = _seen(root, name)
@@ -92,9 +92,24 @@ class _Watched:
         if _identity(root) != self._folders.get(root):
             self.outdated = True  # nobody may have told of that
         elif folders or len(asked) != self._known:
-            self._known = len(asked)
+            self._known, self._ways = len(asked), _ways(root, self._folders, asked)
             self.outdated = _folders(root, asked) != self._folders or _linked(root, asked) != self._linked.keys()
         return frozenset(found)
+
+    def _names(self, path: str) -> Iterator[str]:
+        """All names of what is at a path: of a folder that several ways lead to, the system tells by one of them."""
+        folder, file = os.path.split(path)
+        for way in {folder, *self._ways.get(os.path.realpath(folder), ())}:
+            if os.path.join(way, "").startswith(os.path.join(self._root, "")):
+                yield os.path.relpath(os.path.join(way, file), self._root).replace(os.sep, "/")
+
+
+def _ways(root: str, folders: Collection[str], asked: Collection[str]) -> dict[str, set[str]]:
+    """Folder without links -> all paths by which it is watched, or was asked for."""
+    ways: dict[str, set[str]] = {}
+    for folder in {*folders, *(os.path.dirname(_place(root, name)) for name in tuple(asked))}:
+        ways.setdefault(os.path.realpath(folder), set()).add(folder)
+    return ways
 
 
 def _folders(root: str, asked: Collection[str]) -> dict[str, int]:
