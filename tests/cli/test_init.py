@@ -105,6 +105,12 @@ def test_a_graph_is_named_as_its_folder_where_that_is_a_name(tmp_path: Path) -> 
     assert "\nname: my-trip\n" in (tmp_path / "my-trip/graph.yaml").read_text()
 
 
+def test_a_folder_that_yaml_takes_for_a_value_gives_no_name(tmp_path: Path) -> None:
+    for folder in ("null", "True"):
+        trellis("init", folder, "--template", "saga", cwd=tmp_path)
+        assert "\nname: saga\n" in (tmp_path / folder / "graph.yaml").read_text()
+
+
 def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     written = Path.open

@@ -24,6 +24,8 @@ TEMPLATES = {
 _TRIES = {"machine": "python door.py", "embed": "python app.py"}
 """Template -> the program in it that is worth a look."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_VALUES = ("true", "false", "null")
+"""What YAML takes for something else than a name."""
 _MODELINE = "$schema=.trellis/schema.json"
 
 
@@ -86,7 +88,7 @@ def files(template: str, folder: Path) -> dict[str, str]:
         collect(templates / "common", "")
     if not alone:
         found.pop("trellis.toml", None)
-    name = around.name if _NAME.fullmatch(around.name) else template
+    name = around.name if _NAME.fullmatch(around.name) and around.name.lower() not in _VALUES else template
     schema = os.path.relpath(root / ".trellis" / "schema.json", around).replace(os.sep, "/")
     for path, text in found.items():
         if path == "graph.yaml":
