@@ -65,6 +65,17 @@ def test_a_cached_graph_is_compiled_anew_when_what_it_uses_changes(tmp_path: Pat
         load(path)
 
 
+def test_equal_graphs_in_two_folders_name_what_they_use_from_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "trellis.toml").touch()
+    for name in ("one", "two"):
+        path = tmp_path / name / "p.yaml"
+        path.parent.mkdir()
+        path.write_text(using("./c.yaml"))
+        path.with_name("c.yaml").write_text(CHILD)
+        assert list(load(path).definition.uses) == [f"{name}/c.yaml"]
+        assert load(path) == load(path, cache=False)
+
+
 def test_errors_of_what_is_used_are_told_where_they_are_and_its_warnings_are_its_own(tmp_path: Path) -> None:
     path = written(tmp_path, p=using("./c.yaml"), c=CHILD.replace("n + 1", "m + 1"))
     assert [line.partition(" (")[0] for line in told(path)] == ["c.yaml:4:39: E211 no field named 'm'"]

@@ -32,7 +32,7 @@ def folder_of(root: Path) -> Path:
 
 
 def key_of(content: str, name: str, tools: Collection[str] | None) -> str:
-    """The key of a graph compiled from the file, or folder, of the digest `content` called `name` by the program that runs
+    """The key of a graph compiled from the document of the digest `content` called `name` by the program that runs
     now."""
     known = None if tools is None else sorted(tools)
     facts = [content, name, sys.modules["trellis"].__version__, FORMAT, known, _program()]

@@ -73,7 +73,8 @@ def _found(
     if not known or not isinstance(loader, FileLoader):
         return _sound(workspace, name, given)[0], True
     folder = folder_of(Path(loader.root))
-    key = key_of(known, f"{named(loader, name)}/" if name.endswith("/") else posixpath.basename(name), tools)
+    # What it uses is named by the paths from the root, and what has no name is named as its folder.
+    key = key_of(known, f"{name} {named(loader, name)}" if name.endswith("/") else name, tools)
     graph = recall(folder, key, loader.place(name), lambda digests: _unchanged(readings, name, digests))
     if graph is not None:
         return graph, False
