@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,20 @@ def test_a_folder_is_checked_as_its_documents_are(project: Path, capsys: pytest.
     ]
     assert captured.err == "2 errors in 7 files\n"
     assert main(["validate", "deep", "tour", "headless"]) == 0
+
+
+def test_a_link_that_leads_to_itself_hides_nothing_beside_it(project: Path) -> None:
+    before = documents_below(".")
+    (project / "round.yaml").symlink_to("round.yaml")
+    (project / "deep" / "round").symlink_to("round")
+    assert documents_below(".") == before
+
+
+def test_a_file_of_blank_lines_is_looked_at_once(project: Path) -> None:
+    (project / "blank.yaml").write_text("\n" * 200_000 + "x: trellis\n")
+    began = time.monotonic()
+    assert documents_below(".") == ["."]
+    assert time.monotonic() - began < 10
 
 
 def test_a_folder_without_documents_is_told_of(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from trellis.cli import main
 from trellis.errors import Unreadable
 from trellis.project import find_root
 from trellis.project.files import read_file
@@ -64,6 +66,20 @@ def test_a_file_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
 def test_a_path_that_no_file_can_have_is_a_problem() -> None:
     with pytest.raises(Unreadable, match=r"^cannot read 'g\0\.yaml': embedded null byte \(check the path\)$"):
         read_file("g\0.yaml")
+
+
+def test_a_path_that_is_no_utf8_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names are kept, shown and sent, and no store and no JSON takes them."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9.yaml")
+    (tmp_path / "start.yaml").write_text("say: hi\nto: $end\n")
+    odd.write_text("say: hi\nto: $end\n")
+    assert main(["run", str(odd)]) == 3
+    assert f"{tmp_path / 'caf'}\\udce9.yaml:1:1: E100 cannot read this file" in capsys.readouterr().err
+    assert main(["validate", "--format", "json", str(odd), str(tmp_path)]) == 3
+    assert [(found["path"], found["message"]) for found in json.loads(capsys.readouterr().out)] == [
+        (str(tmp_path), "cannot read this folder: the name 'caf\\udce9.yaml' in it is no UTF-8"),
+        (f"{tmp_path}/caf\\udce9.yaml", "cannot read this file: its path is no UTF-8"),
+    ]
 
 
 def test_links_that_lead_round_in_a_circle_are_a_problem(tmp_path: Path) -> None:

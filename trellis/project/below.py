@@ -13,7 +13,7 @@ from trellis.project.folders import is_folder, octets, parts
 from trellis.project.loaders import FileLoader
 from trellis.project.workspace import Workspace
 
-_HEAD = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?trellis[\"']?\s*:|^\s*\{", re.MULTILINE)
+_HEAD = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?trellis[\"']?\s*:|^[ \t]*\{", re.MULTILINE)
 
 
 def documents_below(path: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from trellis.errors import Unreadable
@@ -15,6 +15,7 @@ LARGEST = 32 * 1024 * 1024
 """Octets of the largest file that is read at all. Loaders have their own, lower limit, and tell of it."""
 DOCUMENTS = (".yaml", ".yml", ".md")
 """How the names of files end that may be meant where one is not there."""
+NO_TEXT = "its path is no UTF-8"
 TRIES = 5
 """How often a file is read that changes meanwhile."""
 
@@ -36,6 +37,8 @@ def read_file(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
     """The octets of a plain file inside its project, or inside the one at `root`. Raises Unreadable."""
     name = os.fspath(path)
     place = Path(os.path.abspath(name))
+    if not is_text(str(place)):
+        raise Unreadable(name, NO_TEXT, "rename it")
     try:
         real, around = place.resolve(), (find_root(place) if root is None else Path(root)).resolve()
         if not real.is_relative_to(around):
@@ -51,6 +54,15 @@ def read_file(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
         raise Unreadable(name, reason_of(error), hint) from error
     except (ValueError, RuntimeError) as error:  # a NUL in the path; links that lead round in a circle
         raise Unreadable(name, str(error), "check the path") from error
+
+
+def is_text(name: str) -> bool:
+    """Whether a path is UTF-8, so that it can be kept, shown and sent."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _nearest(place: Path, root: str | os.PathLike[str] | None) -> str:
@@ -141,15 +153,16 @@ def _read_or_reason(path: str, root: str) -> bytes | Unreadable:
 
 def files_in(root: str, folder: str) -> list[str]:
     """The names of what is in a folder of the one at `root` and is no folder itself. Raises OSError."""
-    found = []
     with os.scandir(os.path.join(root, folder)) as entries:
-        for entry in entries:
-            try:
-                if not entry.is_dir():
-                    found.append(entry.name)
-            except OSError:  # a link that leads to itself
-                found.append(entry.name)
-    return found
+        return [entry.name for entry in entries if not _is(entry.is_dir)]
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; a link that leads to itself, or to where nobody may look, is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def files_below(root: str, under: str, suffixes: tuple[str, ...]) -> list[str]:
@@ -157,12 +170,15 @@ def files_below(root: str, under: str, suffixes: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for folder in folders_below(root, under):
         inside = "" if folder == root else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
-        with os.scandir(folder) as entries:
-            found += [
-                inside + entry.name
-                for entry in entries
-                if entry.name.endswith(suffixes) and not entry.name.startswith(".") and entry.is_file()
-            ]
+        try:
+            with os.scandir(folder) as entries:
+                found += [
+                    inside + entry.name
+                    for entry in entries
+                    if entry.name.endswith(suffixes) and not entry.name.startswith(".") and _is(entry.is_file)
+                ]
+        except OSError:  # it has gone since
+            continue
     return sorted(found)
 
 
@@ -186,7 +202,7 @@ def folders_below(root: str, under: str = "") -> Iterator[str]:
         seen.add(real)
         try:
             with os.scandir(folder) as entries:
-                names = sorted(entry.name for entry in entries if entry.is_dir() or entry.name == "pyvenv.cfg")
+                names = sorted(entry.name for entry in entries if _is(entry.is_dir) or entry.name == "pyvenv.cfg")
         except OSError:
             continue
         if "pyvenv.cfg" in names:

@@ -158,6 +158,7 @@ def refused(shown: str, error: Unreadable) -> Reading:
 def unreadable(shown: str, error: Unreadable) -> Problem:
     """That a document cannot be read, as its one problem."""
     what = "folder" if shown.endswith("/") else "file"
+    shown = shown.encode(errors="backslashreplace").decode()  # of a path that is no UTF-8
     return Problem(shown.rstrip("/"), 1, 1, "E100", "error", f"cannot read this {what}: {error.reason}", error.hint)
 
 
