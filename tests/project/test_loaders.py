@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -125,6 +126,45 @@ def test_a_document_that_comes_is_missed_by_those_who_named_it() -> None:
     assert workspace.compile("graphs/g.yaml").graph == load("graphs/g.yaml", loader=MemoryLoader(PROJECT))
     loader.delete("graphs/c.yaml")
     assert workspace.changed(["graphs/c.yaml"]) == {"graphs/g.yaml"}
+
+
+def test_a_folder_that_comes_is_missed_by_those_who_named_it() -> None:
+    loader = MemoryLoader(
+        {"g.yaml": "trellis: 1\nname: g\nstart: a\nnodes: {a: {use: ./c, to: b}, b: {use: ./d/, to: $end}}\n"}
+    )
+    workspace = Workspace(loader)
+    assert [str(problem) for problem in workspace.compile("g.yaml").problems if problem.severity == "error"] == [
+        f"g.yaml:4:{column}: E230 cannot read '{written}': there is no {what} of that name "
+        "(a path begins at the folder of the file that names it)"
+        for column, written, what in ((18, "./c", "document"), (40, "./d/", "folder"))
+    ]
+    loader.set("d/start.yaml", "say: hi\nto: $end\n")
+    loader.set("c/start.yaml", "say: hi\nto: $end\n")
+    assert workspace.changed(["c/start.yaml", "d/start.yaml"]) == {"g.yaml"}
+    assert workspace.compile("g.yaml").graph is not None
+
+
+def test_memory_is_read_while_another_thread_puts_and_takes() -> None:
+    loader = MemoryLoader({f"{number}.yaml": "" for number in range(2_000)})
+    over = Event()
+
+    def change() -> None:
+        while not over.is_set():
+            loader.set("new.yaml", "")
+            loader.delete("new.yaml")
+
+    thread, before = Thread(target=change), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread.start()
+    try:
+        for _ in range(20):
+            assert len(loader.list("")) >= 2_000
+            with pytest.raises(Unreadable):
+                loader.get("none")
+    finally:
+        over.set()
+        thread.join()
+        sys.setswitchinterval(before)
 
 
 def test_an_overlay_is_a_loader_over_a_loader(tmp_path: Path) -> None:

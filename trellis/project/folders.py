@@ -14,7 +14,7 @@ from trellis.errors import Unreadable
 from trellis.model.folders import HEADS, inside, node_in, parts_of
 from trellis.model.problems import Problem
 from trellis.model.values import SIZE
-from trellis.project.files import files_in, read_inside, reason_of
+from trellis.project.files import NO_TEXT, files_in, is_text, read_inside, reason_of
 from trellis.project.loaders import FileLoader, Loader
 
 MOST = 20_000
@@ -38,15 +38,22 @@ def parts(loader: Loader, folder: str) -> list[str]:
     """The files that the graph of a folder may be made of, in order. Raises Unreadable."""
     before = inside(folder)
     if isinstance(loader, FileLoader):
-        loader.asked.add(before + HEADS[0])  # so that the folder is watched, wherever it is
         try:
             files = files_in(loader.root, before)
         except (OSError, ValueError) as error:
             raise Unreadable(folder, reason_of(error), "check the path") from error
+        if not is_text(loader.place(folder)):
+            raise Unreadable(folder, NO_TEXT, "rename it")
+        loader.asked.add(before + HEADS[0])  # so that the folder is watched, wherever it is
     else:
         names = [name[len(before) :] for name in loader.list(folder) if name.startswith(before)]
+        if not names:
+            raise Unreadable(folder, "there is no folder of that name", "check the path")
         files = [name for name in names if "/" not in name]
     found = parts_of(files)
+    if not is_text("".join(found)):
+        odd = ascii(next(file for file in found if not is_text(file)))
+        raise Unreadable(folder, f"the name {odd} in it is no UTF-8", "rename that file")
     if len(found) > MOST:
         reason = f"it holds {len(found):,} files of nodes, a graph has at most {MOST:,}"
         raise Unreadable(folder, reason, "make several graphs of it, and `use` them")

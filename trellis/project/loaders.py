@@ -98,16 +98,17 @@ class MemoryLoader:
     def get(self, name: str) -> bytes:
         found = self._documents.get(posixpath.normpath(name))
         if found is None:
-            if any(known.startswith(f"{posixpath.normpath(name)}/") for known in self._documents):
+            known = tuple(self._documents)  # others may put some meanwhile
+            if any(each.startswith(f"{posixpath.normpath(name)}/") for each in known):
                 raise Unreadable(name, "it is a folder", "name a file in it")
             from trellis.model.problems import did_you_mean
 
-            raise Unreadable(name, "there is no document of that name", did_you_mean(name, self._documents))
+            raise Unreadable(name, "there is no document of that name", did_you_mean(name, known))
         return found
 
     def list(self, under: str = "") -> list[str]:
         folder = posixpath.normpath(under) if under else "."
-        return sorted(name for name in self._documents if folder == "." or name.startswith(f"{folder}/"))
+        return sorted(name for name in tuple(self._documents) if folder == "." or name.startswith(f"{folder}/"))
 
     def set(self, name: str, text: str | bytes) -> None:
         """Put a document in its place, or in that of another. From any thread. Raises UsageError for a name that is no path."""

@@ -100,6 +100,8 @@ def _read(readings: Readings, written: str, name: str, using: Using, alone: Call
     from trellis.loaders import kind_of
 
     using.documents[name] = readings.digest(name)
+    if not using.documents[name] and not name.endswith("/"):
+        using.documents[f"{name}/"] = readings.digest(f"{name}/")  # should a folder of that name come
     try:
         reading = readings.reading(name)
     except Unreadable as error:
