@@ -44,7 +44,7 @@ def test_an_hour_of_work_over_the_protocol(tmp_path: Path) -> None:
     (action,) = editor.call(
         "textDocument/codeAction", textDocument={"uri": uri(path)}, range=problem["range"], context={"diagnostics": []}
     )
-    assert action["title"] == "Write 'user'"
+    assert action["title"] == "Write 'user' instead of 'usr'"
     assert action["edit"]["changes"][uri(path)] == [{"range": problem["range"], "newText": "user"}]
     editor.change(path, GRAPH.replace("usr", "user"))
     assert editor.problems(path) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.searching import searched
 from trellis.editor.names import Drawn
 from trellis.editor.positions import At, Lines, Units
-from trellis.editor.session import Session, extent, repairs
+from trellis.editor.session import Session, extent
 from trellis.model.problems import Problem
 
 SCHEMA = "trellis: 1\nstates: {On: {}, Off: {}}\n"
@@ -108,8 +108,8 @@ def test_a_node_in_a_file_of_its_own_is_told_of_where_it_is(session: Session) ->
     assert codes(news) == {"flow/start.md": ["E204"]}
     (problem,) = news["flow/start.md"]
     found = drawn(session, "flow/start.md")
-    (repair,) = repairs(found, problem, Lines(found.text).of_problem(problem.line, problem.column))
-    assert (repair.title, found.text[repair.start : repair.end]) == ("Write 'next'", "nxt")
+    start, end = extent(found, Lines(found.text).of_problem(problem.line, problem.column), problem.message)
+    assert found.text[start:end] == "nxt"
     session.put("flow/start.md", "---\nto: next\n---\nHello {{ who }} {{ whom }}\n")
     news = session.check()
     assert codes(news) == {"flow/start.md": ["E211"]}
@@ -190,21 +190,3 @@ def test_every_character_comes_back_from_its_position(text: str, units: Units) -
     for offset in range(len(text) + 1):
         if text[max(offset - 1, 0) : offset + 1] != "\r\n":  # between the two there is no position
             assert lines.offset(*lines.at(offset)) == offset
-
-
-@pytest.mark.parametrize(
-    ("wrong", "title", "right"),
-    [
-        ("say: 5", "Quote it", 'say: "5"'),
-        ("say: hi {{ n }}, bye: 1", "Quote it", 'say: "hi {{ n }}, bye: 1"'),
-        ("say:\thi", "Write a blank instead of the tab", "say: hi"),
-    ],
-)
-def test_what_validate_would_fix_is_offered(session: Session, wrong: str, title: str, right: str) -> None:
-    text = "trellis: 1\nstart: a\nfields: {n: {type: integer, default: 1}}\nnodes:\n  a:\n    %s\n    to: $end\n"
-    session.put("fixes.yaml", text % wrong)
-    (problem, *_) = session.check()["fixes.yaml"]
-    found = drawn(session, "fixes.yaml")
-    (repair,) = repairs(found, problem, Lines(found.text).of_problem(problem.line, problem.column))
-    assert repair.title == title
-    assert found.text[: repair.start] + repair.text + found.text[repair.end :] == text % right

@@ -16,6 +16,7 @@ import lsprotocol.types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
+from trellis.authoring.fixes import proposed
 from trellis.editor.changes import formatting, nameable, renaming, texts_before
 from trellis.editor.completion import complete
 from trellis.editor.hover import hover, problem_said
@@ -24,7 +25,7 @@ from trellis.editor.names import Drawn
 from trellis.editor.outlines import Symbol, symbols
 from trellis.editor.positions import Lines, Units
 from trellis.editor.roles import Occurrence
-from trellis.editor.session import Session, extent, repairs
+from trellis.editor.session import Session, extent
 from trellis.errors import Unreadable, UsageError
 from trellis.errors.words import bracketed
 from trellis.model.edits import Edit
@@ -403,14 +404,15 @@ def _actions(ls: Server, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
         start, end = extent(drawn, lines.of_problem(problem.line, problem.column), problem.message)
         if end < first or last < start:
             continue
-        for repair in repairs(drawn, problem, lines.of_problem(problem.line, problem.column)):
-            edit = lsp.TextEdit(ls.range(lines, repair.start, repair.end), repair.text)
+        fix = proposed(problem, drawn.text)
+        if fix is not None:
+            edits = [ls.edit(lines, edit) for edit in fix.edits]
             actions.append(
                 lsp.CodeAction(
-                    title=repair.title,
+                    title=fix.title[:1].upper() + fix.title[1:],
                     kind=lsp.CodeActionKind.QuickFix,
                     diagnostics=[ls.diagnostic(drawn, problem)],
-                    edit=lsp.WorkspaceEdit(changes={params.text_document.uri: [edit]}),
+                    edit=lsp.WorkspaceEdit(changes={params.text_document.uri: list(edits)}),
                 )
             )
     return actions

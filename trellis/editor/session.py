@@ -6,9 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import NamedTuple
 
-from trellis.authoring.fixes import proposed
 from trellis.editor.buffers import Buffers
 from trellis.editor.links import entry_at, occurrence_at
 from trellis.editor.names import Drawn, Project
@@ -20,16 +18,6 @@ from trellis.project.workspace import Workspace
 
 KEPT_IN_VIEW = 2_000
 """How many graphs of a project are checked though nobody has opened them."""
-
-
-class Repair(NamedTuple):
-    """A change that would mend a problem: the characters `start` to `end` of the document become `text`."""
-
-    title: str
-    start: int
-    end: int
-    text: str
-    code: str
 
 
 class Session:
@@ -194,26 +182,4 @@ def text_at(root: Part, offset: int) -> Part | None:
 
 
 _WORD = re.compile(r"[\w$.-]+|\"[^\"\r\n]*\"|'[^'\r\n]*'")
-_MEANT = re.compile(r"did you mean '([^']+)'\?")
 _CALLED = re.compile(r"'([^']+)'")
-
-
-def repairs(drawn: Drawn, problem: Problem, offset: int) -> list[Repair]:
-    """What would mend a problem at this character: the name that is nearest to the one that means nothing, or what
-    `validate --fix` would write where it is certain."""
-    meant = _MEANT.search(problem.hint) or _MEANT.search(problem.message)
-    if meant is None:
-        fix = proposed(problem, drawn.text)
-        if fix is None:
-            return []
-        begin, last = min(edit.start for edit in fix.edits), max(edit.end for edit in fix.edits)
-        behind = len(drawn.text) - last
-        now = fix.applied(drawn.text)
-        title = fix.title[:1].upper() + fix.title[1:]
-        return [Repair(title, begin, last, now[begin : len(now) - behind], problem.code)]
-    start, end = extent(drawn, offset, problem.message)
-    written = drawn.text[start:end]
-    if written.strip("\"'") in _CALLED.findall(problem.message) and written != meant[1]:
-        inset = written[:1] in ("'", '"')
-        return [Repair(f"Write '{meant[1]}'", start + inset, end - inset, meant[1], problem.code)]
-    return []
