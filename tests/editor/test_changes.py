@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.searching import searched
-from trellis.editor.changes import changed, formatting, nameable, renaming
+from trellis.editor.changes import changed, formatting, nameable, renaming, renaming_resolved, resolved_at
 from trellis.editor.links import meaning, occurrence_at
 from trellis.editor.session import Session
 from trellis.errors import UsageError
@@ -83,3 +83,19 @@ def test_a_name_that_is_taken_and_a_document_with_errors_are_refused(tmp_path: P
         renamed(tmp_path, "start: ", "a\n", "b")
     with pytest.raises(UsageError, match="has errors, so names in it may be missed"):
         renamed(tmp_path, "{{ ", "n }}", "count", GRAPH.replace("to: b}", "to: bb}"))
+
+
+def test_a_branch_is_renamed_as_the_compiler_knows_it(tmp_path: Path) -> None:
+    text = GRAPH.replace("start: a\n", "start: a\nmigrate: {nodes: {old: b.x}}\n", 1)
+    (tmp_path / "trellis.toml").write_text("", "utf-8")
+    session = Session(str(tmp_path))
+    session.put("g.yaml", text)
+    drawn = session.project.document("g.yaml")
+    assert drawn is not None
+    found = resolved_at(session, drawn, text.index("x: {start"))
+    assert found is not None
+    place, known = found
+    assert text[place.start : place.end] == "x"
+    made = renaming_resolved(session, known, "fetch")
+    assert made.texts == {"g.yaml": text.replace("b.x", "b.fetch").replace("x: {start", "fetch: {start")}
+    assert resolved_at(session, drawn, text.index("trellis")) is None

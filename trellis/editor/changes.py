@@ -11,6 +11,7 @@ from trellis.errors import Unreadable
 from trellis.model.edits import Edit
 
 if TYPE_CHECKING:
+    from trellis.authoring.finding import Found
     from trellis.authoring.renaming import Renaming
     from trellis.editor.links import Meaning
     from trellis.editor.names import Drawn
@@ -62,14 +63,37 @@ def renaming(session: Session, drawn: Drawn, occurrence: Occurrence, meant: Mean
     home = session.unit(meant.home) if meant.home is not None else None
     if home is None or not nameable(meant):
         raise NotRenamed(f"'{occurrence.name}' is declared in no graph or state schema")
-    documents: dict[str, bytes] = {}
-    for name in session.buffers.list():
-        with suppress(Unreadable):
-            documents[name] = session.buffers.get(name)
+    documents = _documents(session)
     old = meant.name
     if meant.role == "node":
         old = _id(documents, session.unit(drawn) or drawn.name, drawn.name, occurrence) or old
     return rename(documents, meant.role, old, new, within=(home,))  # type: ignore[arg-type]
+
+
+def resolved_at(session: Session, drawn: Drawn, offset: int) -> tuple[Edit, Found] | None:
+    """What only the compiler knows to be a name, such as a branch, with its characters; None where it knows none."""
+    from trellis.authoring.finding import name_at
+
+    found = name_at(_documents(session), drawn.name, offset)
+    places = found.uses if found is not None else ()
+    place = next((each for each in places if each.path == drawn.name and each.start <= offset <= each.end), None)
+    return (place, found) if place is not None and found is not None else None
+
+
+def renaming_resolved(session: Session, found: Found, new: str) -> Renaming:
+    """What it takes to call such a thing `new`. Raises NotRenamed."""
+    from trellis.authoring.renaming import rename
+
+    return rename(_documents(session), found.kind, found.meaning, new, within=(found.home,))
+
+
+def _documents(session: Session) -> dict[str, bytes]:
+    """All documents of a project that can be read, as they are in the editor."""
+    documents: dict[str, bytes] = {}
+    for name in session.buffers.list():
+        with suppress(Unreadable):
+            documents[name] = session.buffers.get(name)
+    return documents
 
 
 def _id(documents: Mapping[str, bytes], unit: str, name: str, occurrence: Occurrence) -> str:

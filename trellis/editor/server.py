@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -17,14 +18,14 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from trellis.authoring.fixes import proposed
-from trellis.editor.changes import formatting, nameable, renaming, texts_before
+from trellis.authoring.renaming import Renaming
+from trellis.editor.changes import formatting, nameable, renaming, renaming_resolved, resolved_at, texts_before
 from trellis.editor.completion import complete
 from trellis.editor.hover import hover, problem_said
-from trellis.editor.links import Link, Meaning, definitions, meaning, occurrence_at, references
+from trellis.editor.links import Link, definitions, meaning, occurrence_at, references
 from trellis.editor.names import Drawn
 from trellis.editor.outlines import Symbol, symbols
 from trellis.editor.positions import Lines, Units
-from trellis.editor.roles import Occurrence
 from trellis.editor.session import Session, extent
 from trellis.errors import Unreadable, UsageError
 from trellis.errors.words import bracketed
@@ -264,9 +265,8 @@ def made(version: str) -> Server:
         found = _named(ls, params)
         if found is None:
             return None
-        _, drawn, occurrence, _ = found
-        place = ls.range(ls.lines(drawn.text), occurrence.start, occurrence.end)
-        return lsp.PrepareRenamePlaceholder(range=place, placeholder=occurrence.name)
+        _, drawn, start, end, _ = found
+        return lsp.PrepareRenamePlaceholder(ls.range(ls.lines(drawn.text), start, end), drawn.text[start:end])
 
     @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
     def renamed(ls: Server, params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
@@ -420,8 +420,8 @@ def _actions(ls: Server, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
 
 def _named(
     ls: Server, params: lsp.PrepareRenameParams | lsp.RenameParams
-) -> tuple[Session, Drawn, Occurrence, Meaning] | None:
-    """The name under the cursor, where it can be another one."""
+) -> tuple[Session, Drawn, int, int, Callable[[str], Renaming]] | None:
+    """The name under the cursor, where it can be another one: its characters, and what makes it so."""
     found = ls.drawn(params.text_document.uri)
     if found is None:
         return None
@@ -429,20 +429,23 @@ def _named(
     offset = ls.lines(drawn.text).offset(params.position.line, params.position.character)
     occurrence = occurrence_at(drawn, offset)
     meant = meaning(session.project, drawn, occurrence) if occurrence is not None else None
-    return (
-        (session, drawn, occurrence, meant)
-        if occurrence is not None and meant is not None and nameable(meant)
-        else None
-    )
+    if occurrence is not None and meant is not None and nameable(meant):
+        made = partial(renaming, session, drawn, occurrence, meant)
+        return session, drawn, occurrence.start, occurrence.end, made
+    resolved = resolved_at(session, drawn, offset)
+    if resolved is None:
+        return None
+    place, known = resolved
+    return session, drawn, place.start, place.end, partial(renaming_resolved, session, known)
 
 
 def _rename(ls: Server, params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
     found = _named(ls, params)
     if found is None:
         return None
-    session, drawn, occurrence, meant = found
+    session, _, _, _, make = found
     try:
-        made = renaming(session, drawn, occurrence, meant, params.new_name)
+        made = make(params.new_name)
     except UsageError as error:
         raise Refused(str(error)) from error
     about = ls.client_capabilities.workspace
