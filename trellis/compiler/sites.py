@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from trellis.compiler.guesses import Guesses
@@ -137,9 +137,10 @@ class Site:
         self.node, self.data, self.steps, self.region, self.texts = node, data, steps, region, texts
         self.handles = handles
         """It is a body in a `catch` or an `upon`; its ways on are those of another node."""
-        written = data.get("needs") or ()
-        self.needs = [Text("expression", name, (*steps, "needs", place), "enter") for place, name in enumerate(written)]
+        self.needs: list[Text] = []
         """Each field that must be set on every path to here, as a text that reads it."""
+        for place, name in enumerate(data.get("needs") or ()):
+            self.needs.append(Text("expression", name, (*steps, "needs", place), "enter"))
 
     @property
     def shown(self) -> str:
@@ -147,8 +148,12 @@ class Site:
         return f"'{self.node.id}'"
 
 
-def notices(site: Site) -> Iterator[tuple[Remind | Escalation, dict[str, Any], Steps]]:
+def notices(site: Site) -> Iterable[tuple[Remind | Escalation, dict[str, Any], Steps]]:
     """What is done beside a node while it waits: as lowered, as written, and where."""
+    return _notices(site) if site.node.remind is not None or site.node.escalate else ()
+
+
+def _notices(site: Site) -> Iterator[tuple[Remind | Escalation, dict[str, Any], Steps]]:
     if site.node.remind is not None:
         yield site.node.remind, site.data["remind"], (*site.steps, "remind")
     written: Any = site.data.get("escalate")

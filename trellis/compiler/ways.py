@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trellis.compiler.sites import Region, Steps, View
-from trellis.model.graph import TARGETS, Node
+from trellis.model.graph import Node
 from trellis.model.problems import did_you_mean
 
 LEADS = ("to", "catch", "upon", "all", "race", "each", "end")
@@ -28,11 +28,11 @@ def may_lead(view: View, steps: Steps) -> bool:
 
 
 def targets(node: Node) -> list[str]:
-    """Every node that may follow, by whatever way; with repetitions."""
-    found = [edge.to for edge in node.to if edge.to not in TARGETS]
+    """Every target that may follow, by whatever way, those that are no nodes too; with repetitions."""
+    found = [edge.to for edge in node.to]
     for routes in (node.catch, node.upon, node.upon_states):
         if routes:
-            found += [to for to in routes.values() if to not in TARGETS]
+            found += routes.values()
     return found
 
 

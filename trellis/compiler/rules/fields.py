@@ -14,7 +14,16 @@ def check(view: View) -> Iterator[Problem]:
     """One problem for each unknown field that an `ask`, a `save`, a `set` or `needs` names."""
     if "fields" in view.lost():
         return
+    known = view.fields.keys()
     for site in view.sites.values():
+        node = site.node
+        if (
+            node.ask is None
+            and not site.needs
+            and node.set.keys() <= known
+            and (node.save is None or node.save in known)
+        ):
+            continue
         for name, steps, key in (*written(site), *needed(site)):
             if name not in view.fields:
                 hint = view.guesses.hint("field", name, view.fields) or f"declare it: fields: {{{name}: {{type: …}}}}"

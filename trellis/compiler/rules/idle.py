@@ -54,11 +54,15 @@ def check(view: View) -> Iterator[Problem]:
         if tool.kind == "python" and tool.env:
             message = f"`env` goes with `process`, and tool '{name}' has `python`"
             yield view.problem("E217", message, ("tools", name, "env"), key=True, hint="remove `env`")
+    fine: set[tuple[str, ...]] = set()
+    """The verb and the keys of nodes of which each key belongs to the verb."""
     for site in view.sites.values():
-        for key in site.data:
-            verbs = BELONGS.get(key)
-            if verbs is not None and site.node.verb not in verbs and not view.lost(*site.steps):
-                yield _misplaced(view, site, key, verbs)
+        if (site.node.verb, *site.data) not in fine:
+            misplaced = [key for key in site.data if site.node.verb not in BELONGS.get(key, (site.node.verb,))]
+            if not misplaced:
+                fine.add((site.node.verb, *site.data))
+            elif not view.lost(*site.steps):
+                yield from (_misplaced(view, site, key, BELONGS[key]) for key in misplaced)
         wait = site.node.wait
         if wait is not None and not wait.signal and "save" in site.data and not view.torn(*site.steps):
             message = f"{site.shown} waits for no signal, so there is nothing to save"

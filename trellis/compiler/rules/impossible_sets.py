@@ -16,6 +16,8 @@ def check(view: View) -> Iterator[Problem]:
     relations = view.relations
     meant = {mention.steps: mention.meant for mention in view.mentions if mention.role == "set" and mention.sound}
     for site in view.sites.values() if meant else ():
+        if not site.node.adds:
+            continue
         written, below = site.data.get("set") or {}, (*site.steps, "set")
         removed = [meant.get((*below, "remove", place)) or "" for place in range(len(written.get("remove") or ()))]
         added: list[str] = []

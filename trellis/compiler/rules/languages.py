@@ -15,14 +15,22 @@ CODES = ("E224", "W310")
 def check(view: View) -> Iterator[Problem]:
     """An error for a language that a text has twice; a warning for each text that lacks one that others have."""
     spoken: dict[str, tuple[str, Site]] = {}
+    several: list[Site] = []
+    """The nodes that say more than one plain text."""
     for site in view.sites.values():
+        if isinstance(site.node.say, str | None) and not site.node.notices:
+            continue
+        several.append(site)
         for part in (site.node, *site.node.notices):
             for tag in languages(part.say):
                 spoken.setdefault(_language(tag), (tag, site))
     if not spoken:
         return
-    for site in view.sites.values():
+    complete: set[tuple[str, ...]] = set()
+    for site in several:
         for worded, steps in _worded(site):
+            if (*worded,) in complete:
+                continue
             known: dict[str, str] = {}
             for tag in worded:
                 if tag.lower() in known:
@@ -30,6 +38,8 @@ def check(view: View) -> Iterator[Problem]:
                     yield view.problem("E224", message, (*steps, tag), key=True, hint="remove one of the two")
                 known.setdefault(tag.lower(), tag)
             lacking = [found for language, found in spoken.items() if language not in map(_language, worded)]
+            if not lacking and len(known) == len(worded):
+                complete.add((*worded,))
             if lacking and not view.torn(*steps):
                 yield _lacks(view, site, worded, steps, lacking)
 

@@ -28,8 +28,10 @@ def check(view: View) -> Iterator[Problem]:
 
 
 def _region(view: View, region: Region, names: list[str], named: list[str]) -> Iterator[Problem]:
+    sites = view.sites
+
     def follow(name: str) -> list[str]:
-        return [to for to in targets(view.sites[name].node) if to in view.sites]
+        return [to for to in targets(sites[name].node) if to in sites]
 
     seen: set[str] = set()
     reach([*entries(view, region), *(name for name in named if name in view.sites)], follow, seen)

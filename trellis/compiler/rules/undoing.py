@@ -15,6 +15,8 @@ def check(view: View) -> Iterator[Problem]:
     """One problem for each `undo: true` on an edge in a body, or on an edge that leads to no node."""
     for site in view.sites.values():
         edges = site.data.get("to")
+        if edges is None or isinstance(edges, str):
+            continue
         written = edges if isinstance(edges, list) else [edges]
         for place, edge in enumerate(written):
             if not isinstance(edge, dict) or not edge.get("undo"):

@@ -16,6 +16,8 @@ SHOWN = 7
 
 def check(view: View) -> Iterator[Problem]:
     """A warning for each field that some path reads before any write, at the first place that does; E306 for `needs`."""
+    if not view.unset and not view.unproved:
+        return
     writers = {name for site in view.sites.values() for name, _, _ in written(site)}
     for name, unset in view.unset.items():
         if view.torn("fields", name):  # its default may be what could not be read
