@@ -148,6 +148,23 @@ def test_runs_of_another_document_with_a_graph_of_that_name_are_not_moved() -> N
     going(story)
 
 
+def test_of_two_documents_in_memory_with_graphs_of_one_name_each_moves_its_own_runs() -> None:
+    async def story() -> None:
+        second = ASKS.replace("Hello", "Bye")
+        loader, heard = MemoryLoader({"a.yaml": ASKS, "b.yaml": second}), Heard()
+        async with Host(watch=loader, reloaded=heard, on_change="adopt") as host:
+            first, other = await host.start("a.yaml", id="a"), await host.start("b.yaml", id="b")
+            loader.set("b.yaml", second.replace("name: g", "name: typo"))
+            await heard.next(1)
+            loader.set("b.yaml", second.replace("Bye", "Good bye"))
+            assert [(moved.run, moved.adopted) for moved in (await heard.next(2)).runs] == [("b", True)]
+            loader.set("a.yaml", ASKS.replace("Hello", "Good day"))
+            assert [(moved.run, moved.adopted) for moved in (await heard.next(3)).runs] == [("a", True)]
+            assert first.graph == await host.graph("a.yaml") != other.graph == await host.graph("b.yaml")
+
+    going(story)
+
+
 def test_a_child_run_stays_what_the_run_above_it_uses() -> None:
     async def story() -> None:
         using = "trellis: 1\nname: p\nnodes: {u: {use: ./c.yaml, to: $end}}\n"

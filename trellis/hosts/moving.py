@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Literal, NamedTuple, Protocol
 
@@ -72,19 +72,27 @@ class Movers:
         event = Adopted(self._clock.now(), graph.hash, migrate.nodes, migrate.fields, by)
         return replied(await self._driver.ask(live, event, Version(graph, router)))
 
-    async def move(self, before: Graph, graph: Graph, on_change: OnChange) -> tuple[list[Moved], int]:
+    async def move(
+        self, before: Graph, graph: Graph, on_change: OnChange, others: Collection[str] = ()
+    ) -> tuple[list[Moved], int]:
         """What was found for each open run of `before` and of versions before it, and how many were not asked.
 
-        Child runs are never asked: they stay what the runs above them use.
+        `others`: versions of other documents, whose runs are not meant. Child runs are never asked: they stay what the
+        runs above them use.
         """
-        runs = [
-            live for live in self._driver.runs.values() if _meant(live.row, before, graph) and not live.state.parent
-        ]
+
+        def meant(row: RunRow) -> bool:
+            earlier = row.graph != graph.hash and row.graph not in others
+            return earlier and row.name in names and row.source == before.source
+
+        names = dict.fromkeys((before.name, graph.name))  # a save may take back that it was renamed
+        runs = [live for live in self._driver.runs.values() if meant(live.row) and not live.state.parent]
         rows: list[RunRow] = []
         if self._host.serving:
-            rows = await self._store.rows(status="running", name=before.name)
+            for name in names:
+                rows += await self._store.rows(status="running", name=name)
             driven = self._driver.runs.keys()
-            rows = [row for row in rows if row.run not in driven and _meant(row, before, graph)]
+            rows = [row for row in rows if row.run not in driven and meant(row)]
         if on_change == "keep":
             return [], len(runs) + len(rows)
         found = [
@@ -103,11 +111,6 @@ class Movers:
                 adopt = partial(self._host.send, row.run, order)
                 found.append(await _judged(row.run, loaded.graph, graph, loaded.state, adopt))
         return found, 0
-
-
-def _meant(row: RunRow, before: Graph, graph: Graph) -> bool:
-    """Whether it is an open run of an earlier version of that document's graph."""
-    return row.name == before.name and row.graph != graph.hash and row.source == before.source
 
 
 async def _judged(run: str, old: Graph, new: Graph, state: State, adopt: Callable[[], Awaitable[Reply]]) -> Moved:

@@ -60,7 +60,9 @@ class TakingOver(Protocol):
 class Mover(Protocol):
     """What moves open runs."""
 
-    async def move(self, before: Graph, graph: Graph, on_change: OnChange) -> tuple[Sequence[Moved], int]: ...
+    async def move(
+        self, before: Graph, graph: Graph, on_change: OnChange, others: Collection[str]
+    ) -> tuple[Sequence[Moved], int]: ...
 
 
 class Reloading:
@@ -154,7 +156,8 @@ class Reloading:
             if change.before is None or change.before.definition != change.graph.definition:
                 await self._host.take_over(change.before, change.graph)  # its schedules are no part of the hash
             if change.before is not None and change.before != change.graph:
-                runs, staying = await self._movers.move(change.before, change.graph, self._on_change)
+                others = self._live.versions_beside(change.name)
+                runs, staying = await self._movers.move(change.before, change.graph, self._on_change, others)
         return Reloaded(*change, tuple(runs), staying)
 
 

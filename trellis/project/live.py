@@ -37,6 +37,8 @@ class LiveGraphs:
         self._workspace = Workspace(loader, tools=tools)
         self._graphs: dict[str, Graph | None] = {}
         self._given: dict[str, tuple[str, ...]] = {}
+        self._versions: dict[str, set[str]] = {}
+        """Of each document, the hashes of all graphs that were live."""
         self._changes: list[Change] = []
         """What was found and not given yet, since a fault of the loader came between."""
         self._lock = Lock()
@@ -52,12 +54,15 @@ class LiveGraphs:
             if known is not None:
                 return known
             self._graphs[name], self._given[name] = None, tuple(given)
-            graph = self._graphs[name] = self._workspace.graph(name, given)[0]
-            return graph
+            return self._live(name, self._workspace.graph(name, given)[0])
 
     def get(self, name: str) -> Graph | None:
         """The version that is live, if there is one. `name`: with a `/` behind it where it is a folder, or without."""
         return self._graphs.get(name) or self._graphs.get(f"{name}/")
+
+    def versions_beside(self, name: str) -> frozenset[str]:
+        """The hashes of graphs that were live for other documents, and never for this one. Never waits for the loader."""
+        return frozenset().union(*tuple(self._versions.values())) - self._versions.get(name, set())
 
     def follow(self, reload: Reload) -> list[Change]:
         """Documents changed: what that comes to, for each live graph that they are part of.
@@ -79,5 +84,9 @@ class LiveGraphs:
             graph, made = self._workspace.graph(name, self._given[name])
         except InvalidGraph as error:
             return Change(name, before, before, tuple(error.problems), broken=True)  # type: ignore[arg-type]
+        return Change(name, before, self._live(name, graph), made.problems)
+
+    def _live(self, name: str, graph: Graph) -> Graph:
         self._graphs[name] = graph
-        return Change(name, before, graph, made.problems)
+        self._versions.setdefault(name, set()).add(graph.hash)
+        return graph
