@@ -144,6 +144,22 @@ def test_a_run_that_nobody_answers_goes_on_with_a_save_and_no_line_is_said_twice
         save(folder, ("ask: {text: name}, ", ""), ("{{ name }}", "-"), ("name: {type: string, optional: true}", ""))
         assert until(process, "reload")["live"]
         assert until(process, "run.finished")["run"] != "r"
+        assert process.stdout is not None
+        process.stdout.close()
+        save(folder, ("Hello", "Good day"))
+        assert process.wait(LIMIT_S) == 130  # nobody reads any more
+
+
+def test_the_way_back_to_a_run_is_said_when_it_is_left(folder: Path) -> None:
+    with watched(folder, "--headless", "--id", "r") as process:
+        until(process, "ask")
+        save(folder, ("greet", "hail"))
+        assert not until(process, "reload")["runs"][0]["adopted"]
+        assert until(process, "run.started")["run"] != "r"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=LIMIT_S)
+    lines = [line for line in said.splitlines() if "resume" in line or "waiting" in line]
+    assert [line.partition("resume ")[2] or "waits" for line in lines[:2]] == ["waits", "r"]
 
 
 def test_a_file_that_is_not_there_is_not_waited_for(folder: Path) -> None:

@@ -14,9 +14,9 @@ from trellis.cli.keys import Keys
 from trellis.cli.options import Options
 from trellis.cli.places import open_kept
 from trellis.cli.reloads import line, shown
-from trellis.cli.screen import TextScreen
+from trellis.cli.screen import OutputLost, TextScreen
 from trellis.cli.screens import screen_for
-from trellis.cli.session import Session, WayBack, begun, stay
+from trellis.cli.session import Session, WayBack, begun, lost, stayed
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.typed import TypedLines
 from trellis.errors import InvalidGraph, TrellisError
@@ -79,6 +79,8 @@ class Author:
         self._shown: dict[str, int] = {}
         """The last line that was shown of the run, and of those that it uses."""
         self._stop = asyncio.Event()
+        self._lost: int | None = None
+        """The exit code, where nobody reads any more what is written."""
         self._saved = asyncio.Event()
         """There is a version that no run goes by."""
         self._moved = asyncio.Event()
@@ -130,8 +132,11 @@ class Author:
                     if self._stop.is_set():
                         return code
             if self._stop.is_set():
-                tell("interrupted")
-                return INTERRUPTED
+                if self._lost is None:
+                    tell("interrupted")
+                self.way.tell()
+                return INTERRUPTED if self._lost is None else self._lost
+            self.way.tell()  # of a run that is left behind
             self._run = None
             self._shown.clear()
             self.screen = self._fresh()
@@ -163,13 +168,16 @@ class Author:
         """Stay with a run until it ends, or nothing but a save can move it on. Gives the exit code."""
         session = self._session = Session(run, self.screen, answers, self.way, self.options.by, self._shown)
         try:
-            code = await stay(session, run, keys)
+            code = await stayed(session, run, keys)
         finally:
             self._session = None
             keys.session = self
-        if session.stopping:
+        if session.lost is not None:
+            self._lost = session.lost
+        if session.stopping or self._lost is not None:
             self._stop.set()
-        return code
+            self.way.tell()
+        return code if self._lost is None else self._lost
 
     def _heard(self, reloaded: Reloaded) -> None:
         run = self._run
@@ -178,13 +186,22 @@ class Author:
                 self._moved.set()  # where it does not wait, it goes on by itself
             elif self._session is None or reloaded.before != reloaded.graph:
                 self._saved.set()
+        try:
+            self._show(reloaded, run)
+        except OutputLost as error:
+            self._lost = lost(error)
+            self._stop.set()
+            if self._session is not None:
+                self._session.stop()
+        if self._session is not None:
+            self._session.interrupted()
+
+    def _show(self, reloaded: Reloaded, run: Run | None) -> None:
         self.screen.show(line(reloaded, self._files, run.id if run is not None else ""))
         if run is not None and any(moved.adopted for moved in reloaded.runs):
             for request in run.questions:  # they are asked by the new version
                 if request.prompt:
                     self.screen.put(str(request.prompt))
-        if self._session is not None:
-            self._session.interrupted()
 
     def _answers(self) -> Answers:
         return answers_for(self.options, self.screen, self._lines)

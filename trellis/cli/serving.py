@@ -160,7 +160,11 @@ async def _serve(
         reloaded = None if loader is None else partial(told.reloaded, files=loader)
         async with Host(Watched(kept, told), allow=allow, watch=loader, on_change=on_change, reloaded=reloaded) as host:
             if watched is not None:
+                for name in names_watched:
+                    await host.graph(name)
+                # Each is open now, so that nothing comes between these and what follows: a save is taken up after it.
                 graphs = [await host.graph(name) for name in names_watched]
+                names = sorted({graph.name for graph in graphs})
             await host.serve(names, at_once=at_once, schedules=graphs)
             which = f"graphs {', '.join(names)}" if names is not None else "all graphs"
             place = shown(store, root)

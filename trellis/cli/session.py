@@ -138,6 +138,13 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
 
 async def stay(session: Session, run: Run, keys: Keys) -> int:
     """Stay with a run, and say how to go on with it where it is left open. Gives the exit code."""
+    code = await stayed(session, run, keys)
+    session.way.tell()
+    return code
+
+
+async def stayed(session: Session, run: Run, keys: Keys) -> int:
+    """Stay with a run; where it is left open, its way back is to be said. Gives the exit code."""
     keys.session = session
     session.way.of(None if run.closed else run.id)
     try:
@@ -146,15 +153,19 @@ async def stay(session: Session, run: Run, keys: Keys) -> int:
         tell(f"error: {error}")
         code = error.exit_code
     except OutputLost as error:
-        discard_output()
-        if error.reason:
-            tell(f"error: cannot write the output: {error.reason}")
-        code = UNWRITABLE if error.reason else INTERRUPTED
-    if not run.closed:
-        session.way.tell()
-    session.way.of(None)
+        code = session.lost = lost(error)
+    if run.closed:
+        session.way.of(None)
     session.left = True
     return code
+
+
+def lost(error: OutputLost) -> int:
+    """Nobody reads any more what is written. Gives the exit code."""
+    discard_output()
+    if error.reason:
+        tell(f"error: cannot write the output: {error.reason}")
+    return UNWRITABLE if error.reason else INTERRUPTED
 
 
 async def begun(
@@ -202,6 +213,8 @@ class Session:
         self._family = Family(run)
         self.way = way
         self.left = False
+        self.lost: int | None = None
+        """The exit code that the loss of the output comes to."""
         """Whether nobody stays with the run any more; then its host is being closed."""
         self._asked: dict[str, Line] = {}
         """Questions that were shown and not tried yet, by node."""
