@@ -65,6 +65,22 @@ def test_a_slip_is_mended_to_what_was_meant(right: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "title"),
+    [
+        ("fields: {n: {type: intger, default: 0}}", "write 'integer' instead of 'intger'"),
+        ("fields: {n: {type: approval, optional: true, check: value.okk}}", "write 'ok' instead of 'okk'"),
+    ],
+)
+def test_what_a_message_itself_takes_a_name_for_is_proposed(wrong: str, title: str) -> None:
+    text = f"trellis: 1\nstart: a\n{wrong}\nnodes: {{a: {{say: x, to: $end}}}}\n"
+    (problem,) = problems(MemoryLoader({"g.yaml": text}))
+    fix = proposed(problem, text)
+    assert fix is not None
+    _, right, _, name, _ = title.split("'")
+    assert (fix.title, fix.applied(text)) == (title, text.replace(name, right))
+
+
+@pytest.mark.parametrize(
     ("right", "wrong", "now"),
     [
         ("say: bye", "say: 5", 'say: "5"'),

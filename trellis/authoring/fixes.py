@@ -19,6 +19,10 @@ INDENT = 2
 """How many blanks a tab in front of a line becomes."""
 
 
+_MEANT = re.compile(r"did you mean '([^']+)'\?")
+_QUOTED = re.compile(r"'([^']+)'")
+
+
 class Fix(msgspec.Struct, frozen=True):
     """Edits that mend a problem; `title` says what they do, as editors show it."""
 
@@ -38,9 +42,10 @@ def proposed(problem: Problem, text: str) -> Fix | None:
         return None
     if problem.code == "E113":
         return _without_tabs(problem, text, start)
-    near = re.search(r"did you mean '([^']+)'\?", problem.hint)
-    if near:
-        return _renamed(problem, text, start, near[1])
+    if near := _MEANT.search(problem.hint):
+        return _renamed(problem, text, start, _QUOTED.findall(problem.message), near[1])
+    if near := _MEANT.search(problem.message):  # a fault inside a value: the name before it is the one that is wrong
+        return _renamed(problem, text, start, _QUOTED.findall(problem.message, 0, near.start())[-1:], near[1])
     if problem.hint == "quote it" and problem.code != "E202":
         return None
     if problem.hint in ("quote it", "quote the expression") or problem.hint.startswith("quote the text that holds"):
@@ -80,15 +85,16 @@ def _rest(text: str, start: int) -> int:
     return end.start() if end else len(text)
 
 
-def _renamed(problem: Problem, text: str, start: int, near: str) -> Fix | None:
-    """The name that the message quotes, where it stands just once in what the problem is of."""
-    for name in re.findall(r"'([^']+)'", problem.message):
+def _renamed(problem: Problem, text: str, start: int, names: list[str], near: str) -> Fix | None:
+    """The first of the names that the message quotes which stands just once in what the problem is of."""
+    for name in names:
         title = f"write '{near}' instead of '{name}'"
         for quote in ("", '"', "'"):
             if re.compile(rf"{quote}{re.escape(name)}(?![\w]){quote}").match(text, start):
                 begin = start + len(quote)
                 return _fix(problem, title, begin, begin + len(name), near)
-        found = list(re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)").finditer(text, start, _rest(text, start)))
+        before = r"(?<=\.)" if "has no key" in problem.message else r"(?<![\w.])"
+        found = list(re.compile(rf"{before}{re.escape(name)}(?!\w)").finditer(text, start, _rest(text, start)))
         if len(found) == 1:
             return _fix(problem, title, *found[0].span(), near)
     return None
