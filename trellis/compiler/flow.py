@@ -7,7 +7,7 @@ inner to outer, and what holds at their entry is added afterwards. Each region i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from trellis.compiler.sites import Declared, Phase, Region, Site, Text, Unset, View
 from trellis.model.graph import END, Node
@@ -34,8 +34,11 @@ class Flow:
         self._local: dict[str, int] = {}
         self._gains: dict[str, int] = {}
         self._looks = LOOKS
-        definition = view.definition
-        self._routed = bool(definition.catch or definition.upon or definition.upon_states)
+        self._routes = [
+            self._led(routes) for routes in (view.definition.catch, view.definition.upon, view.definition.upon_states)
+        ]
+        """What the graph itself catches and reacts to, as far as that leads to a node or the end."""
+        self._routed = any(self._routes)
         for region in reversed(view.regions.values()):
             self._gains[region.id] = self._solve(region)
         self.written = 0
@@ -114,6 +117,8 @@ class Flow:
             return self.every
         local = self._local
         local[region.start] = 0
+        if not any(to in sites for to, _ in self.ways(sites[region.start])):  # most bodies are one node
+            return self._ended(region.start)
         order = self._forward(region.start)
         changed = {region.start}
         ended = self.every
@@ -136,6 +141,14 @@ class Flow:
                     elif before & written != before:
                         local[to] = before & written
                         changed.add(to)
+        return ended
+
+    def _ended(self, name: str) -> int:
+        """What a region writes that ends with its first node."""
+        ended = self.every
+        for to, gain in self._ways[name]:
+            if to == END:
+                ended &= gain
         return ended
 
     def _forward(self, start: str) -> list[str]:
@@ -171,15 +184,17 @@ class Flow:
         for routes in (node.catch, node.upon, node.upon_states):
             if routes:
                 found += [(to, 0) for to in routes.values()]
-        definition = self.view.definition
         if self._routed and not site.region.inner:
-            if definition.catch:
-                found += [(to, 0) for code, to in definition.catch.items() if self._reaches_graph(site, code)]
+            catch, upon, upon_states = self._routes
+            found += [(to, 0) for code, to in catch.items() if self._reaches_graph(site, code)]
             if node.verb in ACTING:
-                found += [(to, 0) for signal, to in definition.upon.items() if signal not in node.upon]
-                found += [(to, 0) for state, to in definition.upon_states.items() if state not in node.upon_states]
+                found += [(to, 0) for signal, to in upon.items() if signal not in node.upon]
+                found += [(to, 0) for state, to in upon_states.items() if state not in node.upon_states]
         self._ways[node.id] = found
         return found
+
+    def _led(self, routes: Mapping[str, str]) -> dict[str, str]:
+        return {word: to for word, to in routes.items() if to in self.view.sites or to == END}
 
     def _reaches_graph(self, site: Site, code: str) -> bool:
         """Whether a node of the graph itself may fail with this code, or for `"*"` with some, and not catch that itself."""
