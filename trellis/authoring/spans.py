@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from trellis.authoring.names import Occurrence
@@ -24,6 +25,10 @@ class Written:
         self.text = text if text.endswith("\n") else text + "\n"
         self.front = front_of(self.text) if path.endswith(".md") else None
         self._tree: Tree | None = None
+        self._mark = int(self.original.startswith("\ufeff"))
+        # A line break of two characters is one in the text: of each, its place there.
+        pairs = enumerate(re.finditer("\r\n", self.original))
+        self._pairs = [match.start() - self._mark - before for before, match in pairs]
 
     @property
     def tree(self) -> Tree:
@@ -61,12 +66,7 @@ class Written:
 
     def _on_disk(self, offset: int) -> int:
         """The place in the file of a character of the text, which has line feeds alone and no byte order mark."""
-        mark = self.original.startswith("\ufeff")
-        if "\r" not in self.original:
-            return offset + mark
-        # A line break of two characters is one in the text.
-        characters = re.findall(r"\r\n|[\s\S]", self.original[mark:])
-        return mark + sum(map(len, characters[:offset]))
+        return self._mark + offset + bisect_left(self._pairs, offset)
 
 
 def _shown(steps: tuple[Step, ...]) -> str:
