@@ -71,15 +71,21 @@ def explained(problems: Iterable[Problem], prose: Collection[str]) -> list[Probl
     ]
 
 
-def octets(loader: Loader, folder: str, files: Iterable[str]) -> Iterator[tuple[str, bytes | Unreadable]]:
-    """Each of these files of a folder with its octets, or with the reason why there are none. Raises Unreadable."""
-    room = SIZE
-    for file, data in _each(loader, folder, files):
-        yield file, data
-        room -= len(data) if isinstance(data, bytes) else 0
-        if room < 0:
-            reason = f"its files have more than {SIZE // 2**20} MiB, as much as a document has at most"
-            raise Unreadable(folder, reason, "make several graphs of it, and `use` them")
+def octets(
+    loader: Loader, folder: str, files: Iterable[str], taken: int = 0
+) -> Iterator[tuple[str, bytes | Unreadable]]:
+    """Each of these files of a folder with its octets, or with the reason why there are none; its other files have `taken`
+    octets. Raises Unreadable."""
+    room = SIZE - taken
+    each = _each(loader, folder, files)
+    while room >= 0:
+        found = next(each, None)
+        if found is None:
+            return
+        yield found
+        room -= len(found[1]) if isinstance(found[1], bytes) else 0
+    reason = f"its files have more than {SIZE // 2**20} MiB, as much as a document has at most"
+    raise Unreadable(folder, reason, "make several graphs of it, and `use` them")
 
 
 def _each(loader: Loader, folder: str, files: Iterable[str]) -> Iterator[tuple[str, bytes | Unreadable]]:

@@ -26,6 +26,7 @@ class Readings:
     def __init__(self, loader: Loader, shown: Callable[[str], str]) -> None:
         self.loader, self.shown = loader, shown
         self._digests: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         self._refused: dict[str, Unreadable] = {}
         self._unread: dict[str, bytes] = {}
         """What was got and not read yet."""
@@ -97,9 +98,11 @@ class Readings:
         try:
             files = parts(self.loader, name)
             missing = [file for file in files if before + file not in self._digests]
-            for file, data in octets(self.loader, name, missing):
+            taken = sum(self._sizes.get(before + file, 0) for file in {*files}.difference(missing))
+            for file, data in octets(self.loader, name, missing, taken):
                 if isinstance(data, Unreadable):
                     self._refused[before + file], self._digests[before + file] = data, ""
+                    self._sizes.pop(before + file, None)
                 else:
                     self._digests[before + file] = self._taken(before + file, data, self._parts)
         except Unreadable as error:
@@ -114,7 +117,7 @@ class Readings:
         if not isinstance(data, bytes):
             raise TypeError(f"{type(self.loader).__name__}.get({name!r}) gave {type(data).__name__}: give bytes")
         self._refused.pop(name, None)
-        known = digest(data)
+        known, self._sizes[name] = digest(data), len(data)
         before = readings.get(name)
         if before is None or before[0] != known:
             self._unread[name] = data
