@@ -119,6 +119,11 @@ def test_of_a_markdown_file_only_the_front_matter_is_laid_out() -> None:
         assert formatted("greet.md", plain.encode()).text == plain
 
 
+def test_what_is_behind_front_matter_keeps_its_line_ends() -> None:
+    made = formatted("greet.md", b"\xef\xbb\xbf---\r\nto:   a\r\n---\r\nHello\r\nyou\n")
+    assert made.text == "\ufeff---\r\nto: a\r\n---\r\nHello\r\nyou\n"
+
+
 def test_faults_of_front_matter_have_their_places_in_the_file() -> None:
     made = formatted("greet.md", b"---\nto: a\nto: b\n---\n")
     assert [str(problem) for problem in made.problems] == [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 import msgspec
 
 from trellis.authoring.layout import laid_out
@@ -10,6 +13,9 @@ from trellis.loaders.markdown import front_of
 from trellis.loaders.text import decode
 from trellis.loaders.tree import Tree, meaning, parse_tree
 from trellis.model.problems import Problem
+
+
+_LINE_END = re.compile("\r\n|\r|\n")
 
 
 class Formatted(msgspec.Struct, frozen=True):
@@ -26,7 +32,8 @@ class Altered(TrellisError):
 def formatted(path: str, data: bytes) -> Formatted:
     """A document in the house style, with line feeds and no byte order mark.
 
-    Of a Markdown file it is the front matter alone; one without is left as it is. Raises Altered.
+    Of a Markdown file it is the front matter alone, whose lines end as they did; one without is left as it is. Raises
+    Altered.
     """
     if path.endswith(".md"):
         return _front_matter(path, data)
@@ -60,4 +67,13 @@ def _front_matter(path: str, data: bytes) -> Formatted:
     if tree is None:
         return Formatted(None, tuple(faults))
     made = _laid_out(path, tree)
-    return Formatted(data.decode() if made == front.yaml else made + text[len(front.yaml) :])
+    return Formatted(_with_front(data.decode(), front.yaml, made))
+
+
+def _with_front(text: str, before: str, front: str) -> str:
+    """A Markdown file with other front matter: all behind it stays, and its lines end as those of the file do."""
+    if front == before:
+        return text
+    ends = [match.end() for match in islice(_LINE_END.finditer(text), before.count("\n"))]
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    return mark + front.replace("\n", "\r\n" if "\r\n" in text else "\n") + text[ends[-1] :]
