@@ -14,7 +14,6 @@ from trellis.loaders.text import decode
 from trellis.loaders.tree import Tree, meaning, parse_tree
 from trellis.model.problems import Problem
 
-
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
