@@ -186,10 +186,12 @@ class Flow:
                 found += [(to, 0) for to in routes.values()]
         if self._routed and not site.region.inner:
             catch, upon, upon_states = self._routes
-            found += [(to, 0) for code, to in catch.items() if self._reaches_graph(site, code)]
+            if catch:
+                found += [(to, 0) for code, to in catch.items() if self._reaches_graph(site, code)]
             if node.verb in ACTING:
-                found += [(to, 0) for signal, to in upon.items() if signal not in node.upon]
-                found += [(to, 0) for state, to in upon_states.items() if state not in node.upon_states]
+                for routes, own in ((upon, node.upon), (upon_states, node.upon_states)):
+                    if routes:
+                        found += [(to, 0) for word, to in routes.items() if word not in own]
         self._ways[node.id] = found
         return found
 

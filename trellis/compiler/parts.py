@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -59,8 +59,12 @@ def _usual(part: type[msgspec.Struct]) -> dict[str, Any]:
 def seconds(data: dict[str, Any], key: str) -> float | None:
     """The duration at `key`, if there is one that can be read."""
     written = data.get(key)
-    if written is None:
-        return None
+    return _seconds(written) if isinstance(written, str) else None
+
+
+@lru_cache(maxsize=256)
+def _seconds(written: str) -> float | None:
+    """A document repeats a few durations."""
     try:
         return parse_duration(written)
     except ValueError:
