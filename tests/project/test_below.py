@@ -28,6 +28,9 @@ FILES = {
     "flow/start.yaml": "{say: hi, to: $end}\n",
     "flow/other.yaml": GRAPH,
     "headless/start.yaml": "say: hi\nto: $end\n",
+    "first/hello.yaml": GRAPH,
+    "first/answers.yaml": "- Ana\n",
+    "single/hello.md": "---\nto: $end\n---\nhi\n",
 }
 
 
@@ -45,12 +48,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (
             ".",
-            ["a.yaml", "b.yaml", "deep/er/c.yaml", "deep/states.yaml", "flow/other.yaml", "notes/broken.yaml", "tour"],
+            [
+                "a.yaml",
+                "b.yaml",
+                "deep/er/c.yaml",
+                "deep/states.yaml",
+                "first/hello.yaml",
+                "flow/other.yaml",
+                "notes/broken.yaml",
+                "tour",
+            ],
         ),
         ("deep/", ["deep/er/c.yaml", "deep/states.yaml"]),
         ("tour", ["tour"]),
         ("headless", ["headless"]),
         ("flow", ["flow"]),
+        ("first", ["first/hello.yaml"]),
+        ("single", ["single"]),
         ("a.yaml", ["a.yaml"]),
         ("none", ["none"]),
     ],
@@ -68,7 +82,7 @@ def test_a_folder_is_checked_as_its_documents_are(project: Path, capsys: pytest.
         ["a.yaml:3:26:", "E204"],
         ["notes/broken.yaml:2:1:", "E101"],
     ]
-    assert captured.err == "2 errors in 7 files\n"
+    assert captured.err == "2 errors in 8 files\n"
     assert main(["validate", "deep", "tour", "headless"]) == 0
 
 
@@ -80,7 +94,7 @@ def test_a_link_that_leads_to_itself_hides_nothing_beside_it(project: Path) -> N
 
 
 def test_a_file_of_blank_lines_is_looked_at_once(project: Path) -> None:
-    (project / "blank.yaml").write_text("\n" * 200_000 + "x: trellis\n")
+    (project / "start.yaml").write_text("\n" * 200_000 + "x: trellis\n")
     began = time.monotonic()
     assert documents_below(".") == ["."]
     assert time.monotonic() - began < 10

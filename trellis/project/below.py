@@ -7,7 +7,7 @@ import posixpath
 import re
 
 from trellis.errors import Unreadable
-from trellis.model.folders import HEADS
+from trellis.model.folders import HEADS, START, node_in
 from trellis.project.files import find_root
 from trellis.project.folders import is_folder, octets, parts
 from trellis.project.loaders import FileLoader
@@ -21,13 +21,14 @@ def documents_below(path: str) -> list[str]:
 
     A file, and a folder that is a graph, stands for itself. Any other folder stands for every graph and state schema in it
     and below, among them folders with a head; tests, catalogues of tools, what is hidden and what is for programs is left
-    out. One that holds none stands for itself, so that it is told of. Raises nothing.
+    out, and so are files that could be nodes: answers look like them. One that holds none stands for itself, so that it is
+    told of. Raises nothing.
     """
     files = FileLoader(find_root(path))
     name = files.name(path)
     if not is_folder(files, name):
         return [path]
-    if not _holds_no_node(files, f"{name}/"):
+    if _is_graph(files, f"{name}/"):
         return [path]
     workspace = Workspace(files)
     below = files.list(name)
@@ -40,17 +41,16 @@ def documents_below(path: str) -> list[str]:
     return [os.path.normpath(os.path.join(path, posixpath.relpath(each, name))) for each in sorted(found)] or [path]
 
 
-def _holds_no_node(files: FileLoader, folder: str) -> bool:
-    """Whether no file of a folder looks like a node or a head: the first that does is enough, for there may be thousands."""
+def _is_graph(files: FileLoader, folder: str) -> bool:
+    """Whether a folder says that it is a graph: by a head, or by the node at which one without a head starts."""
     try:
         names = parts(files, folder)
-        if any(name in HEADS for name in names):
-            return False
-        return not any(
-            isinstance(data, bytes) and _may_be_node(name, data) for name, data in octets(files, folder, names)
+        starts = [name for name in names if node_in(name) == START]
+        return any(name in HEADS for name in names) or any(
+            not isinstance(data, bytes) or _may_be_node(name, data) for name, data in octets(files, folder, starts)
         )
     except Unreadable:
-        return False
+        return True
 
 
 def _may_be_node(name: str, data: bytes) -> bool:
