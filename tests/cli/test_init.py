@@ -85,6 +85,10 @@ def test_where_one_of_its_files_is_there_nothing_is_written(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["states.yaml", "tools.py"]
 
 
+def test_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
+    assert trellis("init", "", cwd=tmp_path) == (2, "", "error: '' is no name for a folder; here is .\n")
+
+
 def test_inside_a_project_its_root_and_its_schema_are_used(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     done = trellis("init", "flows/first one", "--template", "saga", cwd=tmp_path)

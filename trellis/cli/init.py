@@ -46,6 +46,8 @@ def command(folder: str, template: str) -> int:
 
     Nothing is overwritten: where one of its files is there already, nothing is written at all.
     """
+    if not folder:
+        raise UsageError("'' is no name for a folder; here is .")
     made = files(template, Path(folder))
     taken = [name for name in made if os.path.lexists(Path(folder, name))]
     if taken:
