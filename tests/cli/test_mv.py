@@ -122,3 +122,14 @@ def test_the_file_of_a_node_in_a_folder_gets_its_name(here: Here, two: Path) -> 
     assert here("mv", "bye", "last", "tour").code == 0
     assert sorted(path.name for path in tour.iterdir()) == ["last.md", "start.md"]
     assert here("run", "tour", "--store", "memory://").out == "Hello\nBye\ncompleted\n"
+
+
+def test_what_open_runs_need_is_added_to_the_head_of_a_folder(here: Here, two: Path) -> None:
+    (two / "graph.yaml").write_text(CHILD)  # a head that has all its nodes
+    assert "add to graph.yaml:\n" in here("mv", "rest", "last", "graph.yaml").err
+    (two / "tour").mkdir()
+    (two / "tour/start.md").write_text("---\nto: bye\n---\nHello\n")
+    (two / "tour/bye.md").write_text("---\nto: $end\n---\nBye\n")
+    assert "add to tour:\n" in here("mv", "bye", "last", "tour").err
+    (two / "tour/graph.yml").write_text("trellis: 1\n")
+    assert "add to tour/graph.yml:\n" in here("mv", "last", "bye", "tour").err

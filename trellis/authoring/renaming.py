@@ -159,7 +159,10 @@ class _Renaming:
                 raise NotRenamed(f"state '{self.old}' replaces that of '{source}' in {name}, which would come back")
             if len(view.states) != len(before.states):
                 raise NotRenamed(f"there is a state '{self.new}' in {name} already")
-            other = _first_other(project.names[name], after.names[name], set(names))
+            # A file of another name comes elsewhere among those of its folder, and so do the names in it.
+            was = sorted(project.names[name], key=lambda each: files.get(each.path, each.path))
+            now = sorted(after.names[name], key=lambda each: each.path)
+            other = _first_other(was, now, set(names))
             if other is not None:
                 what = f"'{other.meaning}' at {other.path}: {'.'.join(map(str, other.steps))}"
                 raise NotRenamed(f"with this name {what} would mean another thing")

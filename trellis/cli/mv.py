@@ -33,6 +33,7 @@ def command(old: str, new: str, files: tuple[str, ...], dry_run: bool) -> int:
     """
     from trellis.authoring.renaming import named, rename
     from trellis.cli.writing import replace_files
+    from trellis.model.folders import HEADS, inside
     from trellis.project.files import find_root
     from trellis.project.loaders import FileLoader
 
@@ -46,7 +47,9 @@ def command(old: str, new: str, files: tuple[str, ...], dry_run: bool) -> int:
     if missing:
         raise UsageError(f"{missing[0]} is no document of the project at {loader.root}")
     made = rename(documents, kind, name, new, within=within)
-    shown = {each: os.path.relpath(os.path.join(loader.root, each)) for each in {*made.texts, *made.files, made.home}}
+    heads = [inside(made.home) + head for head in HEADS] if made.home.endswith("/") else []
+    home = next((head for head in heads if head in documents), made.home)
+    shown = {each: os.path.relpath(os.path.join(loader.root, each)) for each in {*made.texts, *made.files, home}}
     if dry_run:
         from trellis.cli.fmt import unified
 
@@ -64,7 +67,7 @@ def command(old: str, new: str, files: tuple[str, ...], dry_run: bool) -> int:
     places = len(made.edits) + len(made.files)
     tell(f"{kind} {made.old} is {made.new} now, in {counted(places, 'place')}")
     if kind in KNOWN_BY_RUNS:
-        tell(f"runs that are open know the old name; for them to adopt this version, add to {shown[made.home]}:")
+        tell(f"runs that are open know the old name; for them to adopt this version, add to {shown[home]}:")
         tell(f"  migrate: {{{KNOWN_BY_RUNS[kind]}: {{{_key(made.old)}: {_key(made.new)}}}}}")
     return 0
 
