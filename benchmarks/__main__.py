@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import table
 
-PARTS = ("startup", "steps", "loading", "folders", "reloading", "stores", "texts")
+PARTS = ("startup", "steps", "loading", "folders", "reloading", "stores", "texts", "pictures")
 
 
 def main(names: list[str]) -> None:
