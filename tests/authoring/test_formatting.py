@@ -68,6 +68,14 @@ def test_documents_in_the_documentation_are_in_the_house_style() -> None:
         pytest.param("a:   1\nbb: 2\n", "a: 1\nbb: 2\n", id="one blank behind a colon"),
         pytest.param("a:    1\nbb:   2\nccc:  3\n", "a:   1\nbb:  2\nccc: 3\n", id="columns stay, as narrow as they can be"),
         pytest.param("a:  1\nb:\n  - 2\ncc: 3\n", "a:  1\nb:\n  - 2\ncc: 3\n", id="columns go past what has lines of its own"),
+        pytest.param("a:  1\nb:\n\n  {x: 2}\ncc: 3\n", "a:  1\nb:  {x: 2}\ncc: 3\n", id="what goes to its key takes the column there"),
+        pytest.param("a: 1\nb:\n  {x: 2}\ncc: 3\n", "a: 1\nb: {x: 2}\ncc: 3\n", id="where there is one"),
+        pytest.param(
+            f"a:{' ' * 9}1\nbb:{' ' * 8}[{LONG[:110]}, x]\n{'c' * 9}: 2\n", f"a: 1\nbb: [{LONG[:110]}, x]\n{'c' * 9}: 2\n", id="what does not fit into a column parts it"
+        ),
+        pytest.param('{a: :x, b: "c", d: [y:, :z: 1]}\n', '{a: ":x", b: "c", d: ["y:", {":z": 1}]}\n', id="colons at the ends of texts in braces are quoted"),
+        pytest.param("a: :x\nb: ?y\n", "a: :x\nb: ?y\n", id="outside they are not"),
+        pytest.param("a\n b\n", "a\n  b\n", id="a text of several lines alone"),
         pytest.param("{a: Which?, b: one two}\n", '{a: "Which?", b: "one two"}\n', id="free text in braces is quoted"),
         pytest.param("{a: 'say \"x\"', b: it's so}\n", "{a: 'say \"x\"', b: \"it's so\"}\n", id="with the quotes that it has not"),
         pytest.param('{a: say "x y"}\n', "{a: 'say \"x y\"'}\n", id="single ones where there are double ones"),
@@ -106,7 +114,7 @@ def test_what_is_no_yaml_is_told_and_not_laid_out() -> None:
 
 
 def test_nothing_is_laid_out_that_would_mean_another_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for wrong in ("a: 1.0\n", "a: true\n", "b: 1\n"):
+    for wrong in ("a: 1.0\n", "a: true\n", "b: 1\n", "a: 1\na: 1\n", "a: 1\n---\n", "a: 1\n}\n"):
         monkeypatch.setattr(formatting, "laid_out", lambda _, wrong=wrong: wrong)
         with pytest.raises(formatting.Altered, match="^f.yaml: the house style would change what it means; it is left"):
             formatted("f.yaml", b"a:  1\n")

@@ -174,14 +174,14 @@ class Layout:
         if part.kind in ("map", "list"):
             lines = ["{}" if part.kind == "map" else "[]"]
         elif part.kind == "scalar" and not part.value and not part.style:
-            self.put(lead, anchor.rstrip(), None)
+            self.put(lead, anchor.rstrip(), aligned)
             return
         elif part.style in ("|", ">") and not part.value.strip(" \n"):
             lines = [quoted(part.value)]
         elif part.style in ("|", ">"):
             lines = block(self.text, part, max(deeper, STEP))
         elif spans_lines(self.text, part):
-            lines = continued(self.text, part, deeper)
+            lines = continued(self.text, part, max(deeper, STEP))
             below = below or self.is_below(part)
         else:
             lines = [in_block(self.text, part)]
@@ -285,24 +285,45 @@ class Layout:
 
     def alignment(self, part: Part, indent: int) -> list[int | None]:
         """The column of each value that stands under its neighbours, None for all others."""
-        entries: list[tuple[int | None, int, int]] = []
-        """Of each: the column in which its value stood, the length of its key, the length of its value."""
+        entries: list[tuple[int | None, int]] = []
+        """Of each: the column in which its value stood, and the length of its key, as `_aligned` takes them."""
+        lengths: list[int | None] = []
+        """Of each value that goes below its key, or gets lines of its own, where it does not fit: its length."""
         for key, value in part.entries:
-            written = self.inline(value, holder=key.value) if value.end > value.start else None
-            column = None
-            if written is not None and self.places.line(key.start) == self.places.line(value.start):
-                column = self.places.column(value.start)
-            entries.append((column, indent + len(self.key(key)) + 1, len(written or "")))
+            written = self.beside(key, value)
+            behind = indent + len(self.key(key)) + 1
+            moves = bool(value.entries or value.items) or (bool(value.body < value.end) and self.is_below(value))
+            lengths.append(len(written) if written is not None and moves else None)
+            if written is None or (moves and behind + 1 + len(written) > WIDTH):
+                entries.append((None, behind))
+            elif self.places.line(key.start) == self.places.line(value.start):
+                entries.append((self.places.column(value.start), behind))
+            else:
+                entries.append((ANY, behind))
         while True:
             found = _aligned(entries)
             changed = False
-            for place, (column, behind, length) in enumerate(entries):
-                at = max(found[place] or 0, behind + 1)
-                if column is not None and at + length > WIDTH and part.entries[place][1].kind in ("map", "list"):
-                    entries[place] = None, behind, length
+            for place, length in enumerate(lengths):
+                column = found[place]
+                if column is not None and length is not None and column + length > WIDTH:
+                    entries[place] = ALONE - place, entries[place][1]
                     changed = True
             if not changed:
                 return found
+
+    def beside(self, key: Part, value: Part) -> str | None:
+        """What is written behind a key on its line; None where nothing is, or where it takes more lines."""
+        if value.end == value.start:
+            return None
+        if value.kind == "scalar" and value.body == value.end:
+            return self.inline(value)  # an anchor alone
+        if self.has_comment(key.end, value.body):
+            return None
+        if value.kind in ("map", "list") and not value.entries and not value.items:
+            return "{}" if value.kind == "map" else "[]"
+        if value.style in ("|", ">") and not value.value.strip(" \n"):
+            return quoted(value.value)
+        return self.inline(value, holder=key.value)
 
 
 _GAP = re.compile(r"(?:[\s:?]+|#[^\n]*)*")
@@ -315,16 +336,28 @@ def _between(text: str, position: int) -> int:
     return match.end()
 
 
-def _aligned(entries: list[tuple[int | None, int, int]]) -> list[int | None]:
+ANY = 0
+"""The column of a value that stood on another line than its key, and goes behind it now: the one of its neighbours."""
+ALONE = -1
+"""From here down: the column of a value that does not fit into the one of its neighbours, and parts them."""
+
+
+def _aligned(entries: list[tuple[int | None, int]]) -> list[int | None]:
     """For neighbours whose values stood in one column, the column right behind the longest of their keys.
 
-    What is on more lines than one stands between neighbours, and parts none.
+    What is on more lines than one, which has no column, stands between neighbours, and parts none. All else does, so
+    that each column that is found is found again in the lines that are made with it.
     """
     found: list[int | None] = [None] * len(entries)
-    inline = [place for place, (column, _, _) in enumerate(entries) if column is not None]
-    for _, run in groupby(inline, key=lambda place: entries[place][0]):
-        places = list(run)
-        if len(places) > 1:
+    inline = [(column, place) for place, (column, _) in enumerate(entries) if column is not None]
+    last = next((column for column, _ in inline if column != ANY), ANY)
+    joined = []
+    for column, place in inline:
+        last = last if column == ANY else column
+        joined.append((last, place))
+    for _, run in groupby(joined, key=lambda each: each[0]):
+        places = [place for _, place in run]
+        if sum(entries[place][0] != ANY for place in places) > 1:
             column = max(entries[place][1] for place in places) + 1
             for place in places:
                 found[place] = column

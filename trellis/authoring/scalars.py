@@ -10,8 +10,9 @@ from trellis.loaders.tree import Part, block_indentation
 
 EXPRESSIONS = frozenset(("if", "check", "in", "result", "enter_if", "exit_if"))
 """Keys whose texts are expressions, which are read better without quotes."""
-_BITES = re.compile(r"\?|^[0-9]+(?::[0-9]+)+$")
-"""What some readers of YAML take for a mark, or a number, where it stands plain inside braces."""
+_BITES = re.compile(r"\?|^:|:$|^[0-9]+(?::[0-9]+)+$")
+"""What some readers of YAML take for a mark, or a number, where it stands plain inside braces. Whether a colon at the
+beginning is one depends, for some, on what stands before it, far from the text itself."""
 
 
 _OPENS = re.compile(r"[-?:](?: |$)|.*:(?: |$)")
