@@ -360,10 +360,11 @@ def test_the_file_of_a_node_is_renamed_with_it() -> None:
 
 @pytest.mark.parametrize(("old", "new"), [("last", "zoo"), ("mid", "a"), ("start", "zoo"), ("b", "z"), ("y", "a")])
 def test_a_node_of_a_folder_may_come_elsewhere_among_the_others_by_its_new_name(old: str, new: str) -> None:
-    head = b"trellis: 1\nstart: start\nfields: {user: {type: string}}\nnodes: {y: {say: y, to: last}, b: {say: b, to: y}}\n"
+    head = b"trellis: 1\nstart: start\nfields: {user: {type: string}}\n"
     middle = b"---\nto: [{if: user == 'Bo', to: last}, {to: b}]\n---\nHow are you, {{ user }}?\n"
     start = b"say: Hi\nask: {text: user}\nto: mid\n"
     folder = {**FOLDER, "tour/graph.yaml": head, "tour/start.yaml": start, "tour/mid.md": middle}
+    folder |= {"tour/y.yaml": b"say: y\nto: last\n", "tour/b.yaml": b"say: b\nto: y\n"}
     del folder["tour/start.md"]
     made = rename(folder, "node", old, new)
     after = {made.files.get(path, path): made.texts.get(path, data.decode()) for path, data in folder.items()}

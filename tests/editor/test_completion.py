@@ -134,9 +134,7 @@ def test_documents_are_offered_by_their_path_and_their_fields_to_whoever_uses_th
     assert states.labels() == ["Exception", "On"]
 
 
-FOLDER = {
-    "flow/graph.yaml": HEAD.replace("  a:\n    say: Hi\n    ask: {choice: env}\n    to: b\n", "  first: {to: a}\n")
-}
+FOLDER = {"flow/graph.yaml": HEAD.partition("nodes:")[0], "flow/first.yaml": "to: a\n"}
 
 
 def test_a_node_in_a_file_of_its_own_knows_the_names_of_its_graph() -> None:

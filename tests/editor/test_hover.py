@@ -143,10 +143,10 @@ def test_names_in_an_expression_that_is_a_text_or_a_key_are_none() -> None:
 
 
 def test_a_node_in_a_file_of_its_own_is_found_from_its_graph() -> None:
-    graph = "trellis: 1\nstart: a\nnodes:\n  z: {to: $end}\n"
-    typing = Typing("---\nto: z|\n---\nHi\n", "flow/a.md", {"flow/graph.yaml": graph})
-    assert typing.definitions() == ["flow/graph.yaml:4 z"]
-    assert typing.references() == ["flow/a.md:2 z", "flow/graph.yaml:4 z"]
+    graph = "trellis: 1\nstart: z\n"
+    typing = Typing("---\nto: z|\n---\nHi\n", "flow/a.md", {"flow/graph.yaml": graph, "flow/z.yaml": "to: $end\n"})
+    assert typing.definitions() == ["flow/z.yaml:1 "]
+    assert typing.references() == ["flow/a.md:2 z", "flow/graph.yaml:2 z"]
 
 
 def test_the_outline_is_what_a_document_declares() -> None:

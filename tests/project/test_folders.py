@@ -14,6 +14,7 @@ from trellis.hosts.short import run
 from trellis.model.documents import Gathered
 from trellis.project import FileLoader, MemoryLoader, Workspace, cache, find_root, load, load_states, validate
 from trellis.project import folders as limits
+from trellis.project.below import documents_below
 
 HEAD = "trellis: 1\nfields: {user: {type: string, default: you}}\n"
 START = "---\nto: bye\n---\n\nHello {{ user }}.\n"
@@ -376,3 +377,14 @@ def test_a_change_of_a_file_of_a_folder_is_told_by_its_name(tour: Path, name: st
         return names
 
     assert asyncio.run(asyncio.wait_for(first_change(), 10)) == {f"{name}/bye.yaml"}
+
+
+def test_a_target_that_means_a_file_beside_a_whole_graph_says_why_it_is_none(tmp_path: Path) -> None:
+    (tmp_path / "graph.yaml").write_text("trellis: 1\nstart: a\nnodes: {a: {to: bye}}\n")
+    (tmp_path / "bye.yaml").write_text("to: $end\n")
+    (tmp_path / "other.yaml").write_text("trellis: 1\nnodes: {a: {to: nowhere}}\n")
+    assert [os.path.basename(path) for path in documents_below(str(tmp_path))] == ["graph.yaml", "other.yaml"]
+    with pytest.raises(
+        InvalidGraph, match=r"named 'bye' \(bye.yaml is none: graph.yaml has `nodes`, so it has all of them\)"
+    ):
+        load(tmp_path)

@@ -110,7 +110,10 @@ class Project:
         if base in HEADS or not base.endswith(SUFFIXES):
             return False
         files = {posixpath.basename(other) for other in self.beside(folder)}
-        return not files.isdisjoint(HEADS) or not files.isdisjoint(f"{START}{ending}" for ending in SUFFIXES)
+        heads = [self.document(posixpath.join(folder, head)) for head in HEADS if head in files]
+        if heads:  # one that has `nodes` has all of them
+            return not any(head is not None and head.root.kind == "map" and head.root.get("nodes") for head in heads)
+        return not files.isdisjoint(f"{START}{ending}" for ending in SUFFIXES)
 
     def beside(self, folder: str) -> list[str]:
         """The names of those that stand in a folder."""

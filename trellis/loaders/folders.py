@@ -1,8 +1,9 @@
 """A folder of files becomes one document: the head has what a graph has, each other file is one node of it.
 
-The head is `graph.yaml` and has all keys of a graph, `nodes` too if its author likes; a folder may do without. Of the other
-files those are nodes that end with `.yaml`, `.yml` or `.md`, but for documents of their own, which have `trellis:`, and prose,
-which is Markdown without front matter. What is hidden, a test, or begins with `x-` is not even read.
+The head is `graph.yaml` and has all keys of a graph but `nodes`; one that has them is a whole graph, and no other file is of it.
+A folder may do without. Of the other files those are nodes that end with `.yaml`, `.yml` or `.md`, but for documents of their
+own, which have `trellis:`, and prose, which is Markdown without front matter. What is hidden, a test, or begins with `x-` is
+not even read.
 """
 
 from __future__ import annotations
@@ -127,6 +128,12 @@ def gather(path: str, name: str, files: Mapping[str, Reading | None]) -> Reading
     return _Gathering(path, files).whole(name)
 
 
+def has_nodes(head: Reading) -> bool:
+    """Whether a head holds the nodes of its graph, so that no other file does."""
+    data = None if head.document is None else head.document.data
+    return (isinstance(data, dict) and "nodes" in data) or any(steps[:1] == ("nodes",) for steps in head.pruned)
+
+
 class _Gathering:
     def __init__(self, path: str, files: Mapping[str, Reading | None]) -> None:
         self.path, self.files = path, files
@@ -157,14 +164,10 @@ class _Gathering:
                 head = reading.document
                 data = {**head.data} if isinstance(head.data, dict) else data
             self.nodes.update(data.get("nodes") or {})
-            for node in (
-                *self.nodes,
-                *(str(steps[1]) for steps in reading.pruned if steps[0] == "nodes" and len(steps) == 2),
-            ):
-                self.written[node.lower()] = found[0]
-        for file, part in self.files.items():
-            if part is not None and file not in HEADS:
-                self.take(file, part)
+        if reading is None or not has_nodes(reading):
+            for file, part in self.files.items():
+                if part is not None and file not in HEADS:
+                    self.take(file, part)
         data["nodes"] = self.nodes
         data.setdefault("name", name)
         if not lost:
@@ -195,7 +198,7 @@ class _Gathering:
 
     def collide(self, file: str, name: str, other: str) -> None:
         """Tell of a second node of a name, or of one that some systems take for it. The first stays."""
-        if other in HEADS or node_in(other) == name:
+        if node_in(other) == name:
             self.fault(file, "E225", f"node '{name}' is in '{other}' too", "keep one of the two")
             return
         message = f"'{file}' and '{other}' are one file where names of files ignore case"

@@ -7,12 +7,13 @@ import posixpath
 import re
 
 from trellis.errors import Unreadable
-from trellis.model.folders import HEADS, START, node_in
+from trellis.model.folders import HEADS, START, inside, node_in
 from trellis.project.files import find_root
 from trellis.project.folders import is_folder, octets, parts
 from trellis.project.loaders import FileLoader
 from trellis.project.workspace import Workspace
 
+_NODES = re.compile(rb"^[\"']?nodes[\"']?\s*:", re.MULTILINE)
 _HEAD = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?trellis[\"']?\s*:|^[ \t]*\{", re.MULTILINE)
 
 
@@ -33,7 +34,7 @@ def documents_below(path: str) -> list[str]:
     workspace = Workspace(files)
     below = files.list(name)
     # Without a head nobody knows whether the files of a folder are nodes, or something that is no document.
-    graphs = {posixpath.dirname(file) for file in below if posixpath.basename(file) in HEADS}
+    graphs = {posixpath.dirname(file) for file in below if posixpath.basename(file) in HEADS and _is_head(files, file)}
     found = [
         *graphs,
         *(file for file in below if posixpath.dirname(file) not in graphs and _is_checked(workspace, file)),
@@ -45,10 +46,21 @@ def _is_graph(files: FileLoader, folder: str) -> bool:
     """Whether a folder says that it is a graph: by a head, or by the node at which one without a head starts."""
     try:
         names = parts(files, folder)
+        heads = [name for name in names if name in HEADS]
+        if heads:
+            return any(_is_head(files, inside(folder) + name) for name in heads)
         starts = [name for name in names if node_in(name) == START]
-        return any(name in HEADS for name in names) or any(
+        return any(
             not isinstance(data, bytes) or _may_be_node(name, data) for name, data in octets(files, folder, starts)
         )
+    except Unreadable:
+        return True
+
+
+def _is_head(files: FileLoader, name: str) -> bool:
+    """Whether what is called as a head is one: with `nodes` it is a graph by itself, whatever is beside it."""
+    try:
+        return not _NODES.search(files.get(name))
     except Unreadable:
         return True
 

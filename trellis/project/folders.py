@@ -6,7 +6,7 @@ A folder is called with a `/` behind its name, `graphs/tour/`; the one where the
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -60,13 +60,11 @@ def parts(loader: Loader, folder: str) -> list[str]:
     return found
 
 
-def explained(problems: Iterable[Problem], prose: Collection[str]) -> list[Problem]:
-    """The problems, where those of targets that mean a file of `prose`, Markdown without front matter, say so."""
-    files = {f"no node named '{node_in(file)}'": file for file in prose}
+def explained(problems: Iterable[Problem], left_out: Mapping[str, str]) -> list[Problem]:
+    """The problems, where those of targets that mean a file which was left out say why."""
+    whys = {f"no node named '{node_in(file)}'": why for file, why in left_out.items()}
     return [
-        replace(each, hint=f"{files[each.message]} has no front matter: begin it with two lines ---")
-        if each.code == "E204" and each.message in files
-        else each
+        replace(each, hint=whys[each.message]) if each.code == "E204" and each.message in whys else each
         for each in problems
     ]
 

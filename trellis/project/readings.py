@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from trellis.errors import Unreadable
-from trellis.model.folders import around, inside
+from trellis.model.folders import HEADS, around, inside
 from trellis.model.problems import Problem
 from trellis.model.values import digest
 from trellis.project.folders import is_folder, named, octets, parts
@@ -54,11 +54,21 @@ class Readings:
         self._readings[name] = known, reading
         return reading
 
-    def prose(self, folder: str) -> list[str]:
-        """The files of Markdown in a folder that was read that are no nodes."""
-        parts, before = self._parts, inside(folder)
-        files = [file for file in self._files.get(folder, ()) if file.endswith(".md")]
-        return [file for file in files if before + file in parts and parts[before + file][1] is None]
+    def left_out(self, folder: str) -> dict[str, str]:
+        """The files in a folder that was read that are no nodes, and would be but for what it says of each."""
+        from trellis.loaders.folders import has_nodes
+
+        before, files = inside(folder), self._files.get(folder, ())
+        parts = {file: self._parts[before + file][1] for file in files if before + file in self._parts}
+        for head in HEADS:
+            reading = parts.get(head)
+            if reading is not None and has_nodes(reading):
+                return {file: f"{file} is none: {head} has `nodes`, so it has all of them" for file in parts}
+        return {
+            file: f"{file} has no front matter: begin it with two lines ---"
+            for file, part in parts.items()
+            if part is None and file.endswith(".md")
+        }
 
     def called(self, name: str) -> str:
         """The name, with `/` behind it where it is that of a folder."""

@@ -145,7 +145,7 @@ class Workspace:
             )
         problems = sorted([*reading.problems, *included.problems, *compiled.problems])
         if name.endswith("/"):
-            problems = explained(problems, self.readings.prose(name))
+            problems = explained(problems, self.readings.left_out(name))
         one = One(compiled, ("", ""), problems, {name: self.readings.digest(name), **included.documents})
         if not given:
             self._alone[name] = one
