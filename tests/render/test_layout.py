@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.generators import compiled, graphs, nested
-from tests.render.drawn import EVERYTHING
+from tests.render.drawn import EVERYTHING, graph_of
 from tests.render.measured import faults
 from tests.searching import searched
+from trellis.model.graph import Edge, Migrate, Node
 from trellis.render.charting import chart_of
 from trellis.render.collapsing import collapsed, collapsible
 from trellis.render.comparing import compared
@@ -93,6 +95,17 @@ def test_a_neighbourhood_and_collapsed_frames_are_pictures_like_any_other(
 def test_two_versions_are_one_picture(before: dict[str, Any], after: dict[str, Any]) -> None:
     chart = compared(compiled(before).definition, compiled(after).definition)
     assert faults(chart, view_of(chart).places) == []
+
+
+def test_a_node_that_the_later_version_renames_is_one_box_that_says_what_it_was_called() -> None:
+    before = graph_of(Node("a", "say", say="hi", to=(Edge("b"),)), Node("b", "say", say="on", to=(Edge("$end"),)))
+    after = graph_of(Node("a", "say", say="hi", to=(Edge("c"),)), Node("c", "say", say="on", to=(Edge("$end"),)))
+    said = replace(after.definition, migrate=Migrate(nodes={"b": "c"}))
+    chart = compared(before.definition, said)
+    assert [(part.node, part.change, part.told) for part in chart.parts if part.node] == [
+        *(("a", "", ""), ("c", "changed", "was b")),
+    ]
+    assert [arrow.key for arrow in chart.arrows if arrow.change] == []
 
 
 def test_the_same_graph_gives_the_same_picture() -> None:

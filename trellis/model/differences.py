@@ -86,10 +86,10 @@ def differences(before: Definition, after: Definition) -> tuple[Difference, ...]
 
 
 def _between(old: Definition, new: Definition, graph: str = "") -> Iterator[Difference]:
-    said = _renamed(old, new)
+    said = renames(old, new)
     told = _Telling(graph, said)
     if said:
-        old = _under_new_names(old, said)
+        old = under_new_names(old, said)
     for part, written in (("name", "name"), ("label", "version"), ("start", "start"), ("needs", "needs")):
         yield from told.parts(written, getattr(old, part), getattr(new, part))
     yield from told.structs("", old.limits, new.limits, "limit ")
@@ -126,7 +126,7 @@ class _Telling:
     def nodes(self, old: dict[str, Node], new: dict[str, Node]) -> Iterator[Difference]:
         for name in old:
             if name not in new:
-                former = _now(self.former, name)
+                former = now_named(self.former, name)
                 yield Difference("-", "node", former, node=former, graph=self.graph)
         for now, name in self.former.items():
             yield Difference("~", "node", name, name, now, now, self.graph)
@@ -330,7 +330,7 @@ def _durations(old: float | None, new: float | None) -> tuple[float | str | None
     return (old, new) if shown[0] == shown[1] else (shown[0], shown[1])
 
 
-def _renamed(old: Definition, new: Definition) -> dict[str, str]:
+def renames(old: Definition, new: Definition) -> dict[str, str]:
     """Node or body -> its name in the later version, where that says so and nothing speaks against it."""
     if not new.migrate.nodes:
         return {}
@@ -345,11 +345,11 @@ def _renamed(old: Definition, new: Definition) -> dict[str, str]:
         and (name in old.nodes or name in regions)
         and not (name in new.nodes or name in regions_now or now in old.nodes or now in regions)
     }
-    names = {_now(said, name) for name in old.nodes}
+    names = {now_named(said, name) for name in old.nodes}
     return said if len(names) == len(old.nodes) and len(set(said.values())) == len(said) else {}
 
 
-def _now(said: Mapping[str, str], name: str) -> str:
+def now_named(said: Mapping[str, str], name: str) -> str:
     """What became of a name: it goes with the longest that it is, or is inside of."""
     end = len(name)
     while end > 0:
@@ -361,9 +361,11 @@ def _now(said: Mapping[str, str], name: str) -> str:
     return name
 
 
-def _under_new_names(definition: Definition, said: Mapping[str, str]) -> Definition:
+def under_new_names(definition: Definition, said: Mapping[str, str]) -> Definition:
+    """The definition with its nodes and bodies under the names that `renames` gives."""
+
     def now(name: str) -> str:
-        return _now(said, name)
+        return now_named(said, name)
 
     def routes(mapping: dict[str, str]) -> dict[str, str]:
         return {key: now(target) for key, target in mapping.items()}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from trellis.model.differences import differences
+from trellis.model.differences import differences, renames, under_new_names
 from trellis.model.graph import Definition, Node
 from trellis.render.chart import Arrow, Change, Chart, Frame, Part
 from trellis.render.charting import chart_of
@@ -21,15 +21,18 @@ TOLD = 3
 
 def compared(before: Definition, after: Definition) -> Chart:
     """The chart of the later version, with everything that is only in the earlier one beside it, and changes marked."""
+    told = _told(before, after)
+    said = renames(before, after)
+    renamed = set(said.values())
+    before = under_new_names(before, said)
     new = chart_of(after)
     old = _apart(chart_of(before), new)
-    told = _told(before, after)
     others = {part.key: part for part in old.parts}
     parts: list[Part] = []
     for part in new.parts:
         if part.key not in others:
             parts.append(replace(part, change="added"))
-        elif part.node and _changed(before.nodes[part.node], after.nodes[part.node]):
+        elif part.node and (part.node in renamed or _changed(before.nodes[part.node], after.nodes[part.node])):
             parts.append(replace(part, change="changed", told=told.get(part.node, "")))
         elif replace(part, frame="", undo="") != replace(others[part.key], frame="", undo=""):
             parts.append(replace(part, change="changed"))
@@ -60,8 +63,9 @@ def _told(before: Definition, after: Definition) -> dict[str, str]:
     """Node -> what differs in it, in a few words."""
     found: dict[str, list[str]] = {}
     for difference in differences(before, after):
-        if difference.node and not difference.graph and difference.part not in ("node", "edge"):
-            found.setdefault(difference.node, []).append(str(difference).replace(f"{difference.node}.", "", 1))
+        if difference.node and not difference.graph and difference.part != "edge":
+            line = f"was {difference.name}" if difference.part == "node" else str(difference)
+            found.setdefault(difference.node, []).append(line.replace(f"{difference.node}.", "", 1))
     return {node: " · ".join(lines[:TOLD] + ["…"] * (len(lines) > TOLD)) for node, lines in found.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -22,14 +22,15 @@ class Stay(msgspec.Struct):
 class Trail(msgspec.Struct):
     """What a run did. Nodes are static ids.
 
-    `moves`: from node to node, how often; the second may be a target such as `$end`. `left_by`: of such a move the error
-    code or signal that caused it, where one did.
+    `moves`: from node to node, how often; the second may be a target such as `$end`. `causes`: of such a move what brought
+    it about, how often: `catch` and the code of an error, `upon` and a signal, or nothing where the node was done.
     """
 
     stays: dict[str, Stay]
     moves: dict[tuple[str, str], int]
     current: Collection[str] = ()
     failed: Collection[str] = ()
+    causes: dict[tuple[str, str], dict[str, int]] = {}
 
 
 def marked(chart: Chart, *, visited: Collection[str] = (), current: Collection[str] = ()) -> Chart:
@@ -50,7 +51,8 @@ def _with_marks(chart: Chart, marks: Mapping[str, Mark]) -> Chart:
 def with_trail(chart: Chart, trail: Trail) -> Chart:
     """The chart with what a run did: marks, how long it stayed, which ways it took how often.
 
-    Where several ways lead from one node to the same other, which of them was taken is not known, and all are marked.
+    Of several ways from one node to the same other, an error or a signal tells which was taken; which condition held is
+    not known, and all of these are marked.
     """
     marks: dict[str, Mark] = dict.fromkeys(trail.stays, "visited")
     marks.update(dict.fromkeys(trail.failed, "failed"))
@@ -66,8 +68,8 @@ def with_trail(chart: Chart, trail: Trail) -> Chart:
         for frame in marked.frames
     )
     owner = {part.key: part.frame if part.kind == "join" else part.node or part.name for part in chart.parts}
-    first = {arrow.target for arrow in chart.arrows if arrow.source == "|start"}
-    arrows = tuple(_taken(arrow, owner, trail, first) for arrow in chart.arrows)
+    times = _times(chart, owner, trail)
+    arrows = tuple(replace(arrow, taken=times[arrow.key]) if arrow.key in times else arrow for arrow in chart.arrows)
     return replace(marked, parts=parts, arrows=arrows, frames=frames)
 
 
@@ -80,9 +82,31 @@ def _told(stay: Stay, mark: Mark) -> str:
     return " · ".join(words)
 
 
-def _taken(arrow: Arrow, owner: Mapping[str, str], trail: Trail, first: Collection[str]) -> Arrow:
-    source, target = owner[arrow.source], owner[arrow.target]
-    times = trail.moves.get((source, target), 0)
-    if arrow.source == "|start" and target in trail.stays and arrow.target in first:
-        times = 1
-    return msgspec.structs.replace(arrow, taken=times) if times else arrow
+def _times(chart: Chart, owner: Mapping[str, str], trail: Trail) -> dict[str, int]:
+    """Key of an arrow -> how often it was taken. Routes of the graph are those of a node that has none of its own."""
+    ways: dict[tuple[str, str], list[Arrow]] = {}
+    anywhere: dict[str, list[Arrow]] = {}
+    found: dict[str, int] = {}
+    for arrow in chart.arrows:
+        target = owner[arrow.target]
+        if arrow.source == "|any":
+            anywhere.setdefault(target, []).append(arrow)
+        elif arrow.source != "|start":
+            ways.setdefault((owner[arrow.source], target), []).append(arrow)
+        elif target in trail.stays:
+            found[arrow.key] = 1
+    for (source, target), times in trail.moves.items():
+        for cause, often in trail.causes.get((source, target), {"": times}).items():
+            own, others = ways.get((source, target), []), anywhere.get(target, [])
+            for arrow in _led(own, cause) or _led(others, cause) or own or others:
+                found[arrow.key] = found.get(arrow.key, 0) + often
+    return found
+
+
+def _led(arrows: Iterable[Arrow], cause: str) -> list[Arrow]:
+    """Those that are taken for this cause: the code itself before `*`."""
+    kind, _, name = cause.partition(" ")
+    if not kind:
+        return [arrow for arrow in arrows if arrow.kind in ("to", "body")]
+    of_kind = [arrow for arrow in arrows if arrow.kind == kind]
+    return [arrow for arrow in of_kind if arrow.label == name] or [arrow for arrow in of_kind if arrow.label == "*"]
