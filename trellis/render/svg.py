@@ -125,9 +125,15 @@ class _Picture:
 
     def _arrow(self, arrow: Arrow) -> str:
         names = _classes(
-            "arrow", arrow.kind, "undoing" if arrow.undo else "", "taken" if arrow.taken else "", arrow.change
+            "arrow",
+            arrow.kind,
+            "both" if arrow.both else "",
+            "undoing" if arrow.undo else "",
+            "taken" if arrow.taken else "",
+            arrow.change,
         )
-        title = f"{self.names[arrow.source]} → {self.names[arrow.target]} {label_of(arrow)}"
+        way = "↔" if arrow.both else "→"
+        title = f"{self.names[arrow.source]} {way} {self.names[arrow.target]} {label_of(arrow)}"
         path = rounded(self.places.routes[arrow.key])
         return (
             f'<path class="{names}" data-arrow="{escaped(arrow.key)}" d="{path}"><title>{escaped(title)}</title></path>'
