@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from trellis.authoring.mending import mend
 from trellis.cli import counted, tell
-from trellis.cli.writing import replace_files
 from trellis.model.problems import Problem
 from trellis.project import FileLoader, Loader, Workspace, find_root
 from trellis.project.folders import is_folder
 from trellis.project.loaders import Reload
+from trellis.project.writing import replace_files
 
 
 class AsRead:

@@ -32,10 +32,10 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> int:
     it is; its problems are told, and the command ends with 3.
     """
     from trellis.authoring.formatting import formatted
-    from trellis.cli.writing import replace_file
     from trellis.errors import Unreadable
     from trellis.project.files import read_file
     from trellis.project.readings import unreadable
+    from trellis.project.writing import replace_file
 
     invalid = changed = 0
     for path in _documents(files):

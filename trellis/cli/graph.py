@@ -173,6 +173,6 @@ def _put(text: str, output: str | None) -> None:
     if output is None:
         put(text.removesuffix("\n"))
         return
-    from trellis.cli.writing import replace_file
+    from trellis.project.writing import replace_file
 
     replace_file(output, text.encode())

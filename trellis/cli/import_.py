@@ -19,10 +19,10 @@ def command(system: str, folder: str, file: str) -> int:  # noqa: ARG001
     What could not be kept as it was is told on stderr, and stands above the graph. Ends with 3 where the project has
     faults: then nothing is written.
     """
-    from trellis.cli.writing import replace_file
     from trellis.project import validate
     from trellis.project.importing import import_aretw0
     from trellis.project.loading import UNPROVED
+    from trellis.project.writing import replace_file
 
     made = import_aretw0(folder, file)
     for note in made.notes:

@@ -26,7 +26,6 @@ _TRIES = {"machine": "python door.py", "embed": "python app.py"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _VALUES = ("true", "false", "null")
 """What YAML takes for something else than a name."""
-_MODELINE = "$schema=.trellis/schema.json"
 
 
 @click.command("init", short_help=COMMANDS["init"])
@@ -70,6 +69,7 @@ def files(template: str, folder: Path) -> dict[str, str]:
     from importlib.resources import files as packaged
     from importlib.resources.abc import Traversable
 
+    from trellis.editor.kept import modeline
     from trellis.project.files import MARKERS, find_root
 
     around = Path(os.path.abspath(folder))
@@ -91,12 +91,8 @@ def files(template: str, folder: Path) -> dict[str, str]:
     if not alone:
         found.pop("trellis.toml", None)
     name = around.name if _NAME.fullmatch(around.name) and around.name.lower() not in _VALUES else template
-    schema = os.path.relpath(root / ".trellis" / "schema.json", around).replace(os.sep, "/")
-    for path, text in found.items():
-        if path == "graph.yaml":
-            found[path] = text.replace(_MODELINE, f"$schema={schema}").replace(
-                f"\nname: {template}\n", f"\nname: {name}\n"
-            )
+    graph = found["graph.yaml"].partition("\n")[2].replace(f"\nname: {template}\n", f"\nname: {name}\n")
+    found["graph.yaml"] = f"{modeline(root, around / 'graph.yaml')}\n{graph}"
     return found
 
 

@@ -32,10 +32,10 @@ def command(old: str, new: str, files: tuple[str, ...], dry_run: bool) -> int:
     FILE is the one that declares it, where several do. A node in a body is written with its path, such as checks.http.
     """
     from trellis.authoring.renaming import named, rename
-    from trellis.cli.writing import replace_files
     from trellis.model.folders import HEADS, inside
     from trellis.project.files import find_root
     from trellis.project.loaders import FileLoader
+    from trellis.project.writing import replace_files
 
     kind, name = named(old)
     loader = FileLoader(find_root(files[0] if files else os.path.join(os.curdir, "x")))

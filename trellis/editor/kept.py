@@ -11,6 +11,7 @@ from trellis.editor.buffers import Buffers
 from trellis.editor.enriched import Schema, enriched
 from trellis.editor.names import Project
 from trellis.editor.schemas import schema_of
+from trellis.project.writing import make_own, replace_file
 
 MODELINE = "# yaml-language-server: $schema={}"
 """The line of a document that tells an editor of its schema, by the path from that document."""
@@ -44,20 +45,11 @@ def write_schema(root: str | os.PathLike[str]) -> bool:
 
 def write_text(file: Path, text: str) -> bool:
     """Write a file in one step: all of it or nothing. Whether it is another text than before. Raises OSError."""
-    try:
-        if file.read_text("utf-8") == text:
-            return False
-    except (OSError, ValueError):
-        pass
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.parent.name == ".trellis" and not (file.parent / ".gitignore").exists():
-        (file.parent / ".gitignore").write_text("*\n", "utf-8")
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_text(text, "utf-8")
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    data = text.encode()
+    if file.is_file() and file.read_bytes() == data:
+        return False
+    make_own(file.parent)
+    replace_file(str(file), data)
     return True
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, get_args
 
-from trellis.editor.shapes import Shape, alternatives, member_of, shapes_at
+from trellis.editor.shapes import Shape, alternatives, shapes_at
 from trellis.editor.sketch import Part
 from trellis.model.documents import Step
 
@@ -98,11 +98,6 @@ def roles_of(shapes: list[Shape], keyword: str) -> tuple[Role, ...]:
 def is_expression(shapes: list[Shape]) -> bool:
     """Whether a text at this place is an expression."""
     return any(shape.get("format") == "trellis-expression" for shape in shapes)
-
-
-def members_shape(shapes: list[Shape]) -> list[Shape]:
-    """What the members of a map are, where they are alike."""
-    return [member[1] for shape in shapes if (member := member_of(shape)) is not None]
 
 
 _WORDS = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<![\w.])(?P<name>[A-Za-z_]\w*)(?!\w*\s*\()""")

@@ -3,6 +3,7 @@
     files      where files are and how they are read
     loaders    the port: octets by name, from files, from memory, from a host
     watching   which files change
+    writing    files that are there whole or not at all
     readings   documents as they are written, kept by content
     including  the documents that a document names
     using      the graphs that a graph uses

@@ -18,6 +18,7 @@ import msgspec
 from trellis.model.graph import FORMAT, Graph
 from trellis.model.problems import Problem
 from trellis.model.values import canonical, digest
+from trellis.project.writing import make_own
 
 KEPT = 256
 """How many entries a cache holds; with more, the oldest go."""
@@ -104,7 +105,7 @@ def _read(entry: Path, unchanged: Unchanged) -> tuple[str, bytes] | None:
 def _write(folder: Path, name: str, called: str, data: bytes, named: Mapping[str, str]) -> None:
     unfinished = folder / f"{name}.{os.getpid()}.{get_ident()}{_UNFINISHED}"
     try:
-        _make(folder)
+        make_own(folder)
         head = [called.encode("ascii"), *([msgspec.json.encode(named)] if named else [])]
         unfinished.write_bytes(b" ".join([_seal(name, head, data), *head]) + b"\n" + data)
         unfinished.replace(folder / name)
@@ -119,15 +120,6 @@ def _write(folder: Path, name: str, called: str, data: bytes, named: Mapping[str
 def _seal(name: str, head: list[bytes], data: bytes) -> bytes:
     """What tells an entry of this name from one that is not whole, was changed, or belongs to another name."""
     return digest(b" ".join([name.encode(), *head, data])).encode("ascii")
-
-
-def _make(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    above = folder.parent
-    if above.name == ".trellis":
-        ignore = above / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", "utf-8")
 
 
 def _forget_oldest(folder: Path) -> None:

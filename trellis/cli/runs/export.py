@@ -33,7 +33,7 @@ def command(run_id: str, path: str | None, store: str | None) -> int:
     if path is None:
         put_data(data)
         return 0
-    from trellis.cli.writing import replace_file
+    from trellis.project.writing import replace_file
 
     replace_file(path or ".", data)
     return 0

@@ -1,4 +1,4 @@
-"""A file that a command writes is there whole or not at all; what was there before stays until then."""
+"""A file that is written is there whole or not at all; what was there before stays until then."""
 
 from __future__ import annotations
 
@@ -94,3 +94,11 @@ def _beside(target: Path, data: bytes) -> Path:
             new.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, os.fspath(target)) from error
     return new
+
+
+def make_own(folder: Path) -> None:
+    """Make a folder of ours, in `.trellis` or that itself, which git leaves alone. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for around in (folder, folder.parent):
+        if around.name == ".trellis" and not (ignore := around / ".gitignore").exists():
+            ignore.write_text("*\n", "utf-8")
