@@ -1,0 +1,140 @@
+"""What crosses between client, workflow and activities, as JSON; and the names under which it does.
+
+Names and shapes are an interface: runs that are open and clients of other versions hold them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trellis.engine.state import UndoFailure
+from trellis.model.actions import ActionRequest, RequestInput
+from trellis.model.events import RunStarted
+from trellis.model.graph import Retry, Tool
+from trellis.model.values import Value
+
+SEMANTICS = 1
+"""The version of what the same events come to in a workflow. It grows whenever a history that was recorded would replay
+otherwise; a run goes on only where its own is spoken."""
+
+VIEW, JOURNAL, DEFINITION = "view", "journal", "definition"
+"""Queries. Updates are named as their commands are tagged: answer, signal, cancel, resolve, adopt."""
+
+
+class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run that continues as new goes on from."""
+
+    state: msgspec.Raw
+    """The snapshot of its state, as `engine.snapshot` writes it."""
+    visited: list[str] = []
+    lines: int = 0
+    calls: dict[str, int] = {}
+    """Attempts that were made of the calls that are open, by request."""
+
+
+class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The first argument of a workflow; the second is the compiled graph, as `Graph.data` has it.
+
+    The workflow's type is the graph's name, its id the run's.
+    """
+
+    graph: str
+    """The hash of the graph."""
+    source: str = ""
+    """Where the graph was read from, relative to the project: a worker looks up its tools beside it. A folder's ends with `/`."""
+    semantics: int = SEMANTICS
+    started: RunStarted | None = None
+    """What the run began with; its `at` is the workflow's own to say."""
+    carried: Carried | None = None
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The first argument of an activity, whose type is the tool; the second are its arguments."""
+
+    node: str
+    key: str
+    """Its idempotency key."""
+    tool: Tool | None = None
+    """How the graph declares the tool, where it does."""
+    source: str = ""
+    """As in Begin."""
+    undo: bool = False
+    silence: float | None = None
+    before: int = 0
+    """Attempts that were made of the call before this activity."""
+    save: str = ""
+    """The secret field that takes the value."""
+    secrets: dict[str, str] = {}
+    """Secrets that its arguments stand for, under encryption, by field."""
+    retry: Retry | None = None
+    """The policy, where its jitter is for the worker to draw."""
+
+
+class Done(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an activity gives back."""
+
+    value: Value = None
+    attempt: int = 1
+    secrets: dict[str, str] = {}
+    """The secret field that takes the value -> the value under encryption; then `value` is its seal."""
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The detail of the failure of an activity, whose type is the code that an author may catch."""
+
+    attempt: int = 1
+    retryable: bool = True
+
+
+class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a run ended: the result of its workflow where it completed, else the detail of its failure, whose type is `status`.
+
+    Secrets are masked.
+    """
+
+    status: str
+    result: Value = None
+    fields: dict[str, Value] = {}
+    error: dict[str, Value] | None = None
+    visited: list[str] = []
+    states: list[str] = []
+    undo_failures: list[UndoFailure] = []
+
+
+class View(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run tells whoever asks now. Secrets are masked."""
+
+    graph: str
+    name: str
+    status: str
+    seq: int = 0
+    at: float = 0.0
+    fields: dict[str, Value] = {}
+    position: dict[str, int] = {}
+    states: list[str] = []
+    questions: list[RequestInput] = []
+    open: list[ActionRequest] = []
+    """Every call, child run and question that is not over."""
+    uncertain: list[str] = []
+    """Nodes whose call nobody knows the end of."""
+    waits: dict[str, list[str]] = {}
+    error: dict[str, Value] | None = None
+
+
+class Journal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The events of a run after a `seq`, in this execution of its workflow. Whoever folds them over the state, or from the
+    first, has every step of the run."""
+
+    graph: str
+    source: str = ""
+    base: int = 0
+    """The `seq` that this execution went on from; what was before, the execution `before` tells, as long as it is kept."""
+    before: str = ""
+    state: msgspec.Raw | None = None
+    """The snapshot at `base`; None where that is 0."""
+    visited: list[str] = []
+    """The nodes that were entered up to `base`."""
+    events: list[Any] = []
+    closed: bool = False
