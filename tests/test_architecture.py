@@ -39,6 +39,7 @@ THIRD_PARTY = {  # library -> the packages that may import it
     "pygls": ("trellis.editor.server",),
     "redis": ("trellis.stores.redis",),
     "ruamel": ("trellis.loaders",),
+    "temporalio": ("trellis.hosts.temporal",),
     "watchfiles": ("trellis.project",),
     "yaml_rs": ("trellis.loaders",),
 }
