@@ -16,6 +16,8 @@ from hypothesis import settings
 from tests.servers import postgres_place as postgres_place
 from tests.servers import postgres_url as postgres_url
 from tests.servers import redis_url as redis_url
+from tests.servers import temporal_address as temporal_address
+from tests.servers import temporal_url as temporal_url
 
 DESELECTED = pytest.StashKey[set[str]]()
 SENT = "trellis_deselected"

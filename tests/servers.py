@@ -1,7 +1,7 @@
 """The servers that tests need: those that the environment names, each test in a place of its own; and one to be killed.
 
-`TRELLIS_TEST_POSTGRES_URL` and `TRELLIS_TEST_REDIS_URL` name them, `.ci/run` starts and exports them. Where one is
-missing, its tests are left out, and the end of the run says so.
+`TRELLIS_TEST_POSTGRES_URL`, `TRELLIS_TEST_REDIS_URL` and `TRELLIS_TEST_TEMPORAL_ADDRESS` name them, `.ci/run` starts and
+exports them. Where one is missing, its tests are left out, and the end of the run says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import temporal_server
+from tests.temporal_server import TemporalServer
+
 POSTGRES, REDIS = "TRELLIS_TEST_POSTGRES_URL", "TRELLIS_TEST_REDIS_URL"
+TEMPORAL = "TRELLIS_TEST_TEMPORAL_ADDRESS"
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +42,18 @@ def postgres_place(postgres_url: str) -> Iterator[str]:
     schema = f"test_{secrets.token_hex(6)}"
     yield with_setting(postgres_url, "schema", schema)
     drop_schema(postgres_url, schema)
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> str:
+    """HOST:PORT of a Temporal server with the namespace `default`, which all tests share."""
+    return _named(TEMPORAL, "Temporal server")
+
+
+@pytest.fixture
+def temporal_url(temporal_address: str) -> str:
+    """The URL of a task queue of this test alone. Whoever starts a run gives it an id that no other test gives."""
+    return f"temporal://{temporal_address}/default?queue=test-{secrets.token_hex(6)}"
 
 
 def with_setting(url: str, name: str, value: object) -> str:
@@ -124,6 +140,22 @@ def private_postgres() -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.remove()
+
+
+@contextmanager
+def private_temporal() -> Iterator[TemporalServer]:
+    """A running Temporal server that the test may stop, kill and start again. Skips where its program is missing."""
+    program = temporal_server.program()
+    if program is None:
+        pytest.skip("no program of the Temporal server, which .ci/run builds")
+    folder = Path(tempfile.mkdtemp(prefix="trellis-temporal-"))
+    server = TemporalServer(program, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _programs() -> Path | None:

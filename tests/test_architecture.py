@@ -31,6 +31,7 @@ THIRD_PARTY = {  # library -> the packages that may import it
     "click": ("trellis.cli",),
     "cronsim": ("trellis.schedules.crons",),
     "cryptography": ("trellis.hosts.vault",),
+    "google": ("trellis.hosts.temporal",),  # protobuf, in which the SDK speaks
     "jsonschema": ("trellis.loaders",),
     "lsprotocol": ("trellis.editor.server",),
     "msgspec": ("trellis",),
