@@ -1,0 +1,182 @@
+"""Where a Temporal server is, as one URL says it; and the way to it, with the TLS and keys that Temporal's own tools read."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from trellis.errors import StoreUnavailable
+from trellis.stores.urls import divided, masked
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.converter import DataConverter
+    from temporalio.runtime import Runtime
+    from temporalio.service import RPCError
+
+SCHEME = "temporal"
+_WRITTEN = "an address on Temporal is written temporal://HOST:PORT/NAMESPACE?queue=Q"
+QUEUE = "trellis"
+"""The task queue that runs are started on, unless the URL says another."""
+PORT = 7233
+CONNECT_S = 10.0
+"""How long a server may take to answer the first time."""
+
+
+class Address(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A server, a namespace of it and a task queue. `target` and `namespace` empty: those of Temporal's configuration."""
+
+    target: str = ""
+    """`HOST:PORT`."""
+    namespace: str = ""
+    queue: str = QUEUE
+    claims: str = ""
+    """The URL of the store that keeps the values that are too large for a history; empty: none does."""
+
+    @property
+    def url(self) -> str:
+        """The URL as it may be shown."""
+        query = f"?queue={self.queue}" if self.queue != QUEUE else ""
+        if self.claims:
+            query += f"{'&' if query else '?'}claims={masked(self.claims)}"
+        return f"{SCHEME}://{self.target}/{self.namespace}{query}"
+
+
+def is_temporal(url: object) -> bool:
+    """Whether a store's URL means a Temporal server."""
+    return isinstance(url, str) and url.startswith(f"{SCHEME}:")
+
+
+def read_address(url: str) -> Address:
+    """The address of `temporal://HOST:PORT/NAMESPACE?queue=Q&claims=STORE_URL`; what it leaves out is as configured.
+
+    Raises StoreUnavailable.
+    """
+    base, _, query = divided(url)
+    scheme, _, rest = base.partition("://")
+    if scheme != SCHEME or "://" not in base:
+        raise _wrong(url, _WRITTEN)
+    target, _, namespace = rest.partition("/")
+    if "@" in target:
+        raise _wrong(url, "it takes no user: give an API key as TEMPORAL_API_KEY, or in Temporal's configuration file")
+    if "/" in namespace.rstrip("/"):
+        raise _wrong(url, f"a namespace has no slash; {_WRITTEN}")
+    host, colon, port = target.rpartition(":") if not target.endswith("]") else (target, "", "")
+    if colon and not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise _wrong(url, f"'{port}' is no port; {_WRITTEN}")
+    if target and not colon:
+        target = f"{target}:{PORT}"
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = [name for name in given if name not in ("queue", "claims")]
+    if unknown:
+        raise _wrong(url, f"it has no '{unknown[0]}'; what it may have is queue and claims")
+    empty = [name for name, value in given.items() if not value]
+    if empty:
+        raise _wrong(url, f"its '{empty[0]}' is empty")
+    if is_temporal(given.get("claims")):
+        raise _wrong(url, "claims names a store, such as postgresql://HOST/DATABASE or redis://HOST/NUMBER")
+    return Address(target, unquote(namespace.rstrip("/")), given.get("queue", QUEUE), given.get("claims", ""))
+
+
+async def connect(
+    address: Address, *, converter: DataConverter | None = None, runtime: Runtime | None = None
+) -> Client:
+    """A client of the namespace. TLS, API key and all else are those of the profile that Temporal's own tools use.
+
+    That is TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_… and the file that TEMPORAL_CONFIG_FILE
+    names; what `address` says comes first. Raises StoreUnavailable where no server answers, or has no such namespace.
+    """
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+    from temporalio.client import Client
+    from temporalio.service import RPCError
+
+    from trellis.hosts.temporal.payloads import data_converter
+
+    settings = _configured(address)
+    settings["data_converter"] = converter if converter is not None else data_converter()
+    where = f"{SCHEME}://{settings['target_host']}/{settings['namespace']}"
+    await _must_be_known(where, settings["target_host"])
+    try:
+        client = await Client.connect(**settings, runtime=runtime, connect_timeout=timedelta(seconds=CONNECT_S))
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        raise unavailable(where, settings["namespace"], error) from error
+    except RuntimeError as error:  # the one that the library has for every way not to reach a server
+        raise StoreUnavailable(where, f"no Temporal server answers there: {_reason(str(error))}") from error
+    return client
+
+
+async def _must_be_known(where: str, target: str) -> None:
+    """Raises StoreUnavailable where nothing knows the host. The library's own look-up may crash a process that ends then."""
+    host, _, port = target.rpartition(":")
+    try:
+        await asyncio.get_running_loop().getaddrinfo(host.strip("[]") or target, port if host else None)
+    except (OSError, UnicodeError) as error:
+        raise StoreUnavailable(where, f"no Temporal server answers there: the host '{host}' is not known") from error
+
+
+def unavailable(url: str, namespace: str, error: RPCError) -> StoreUnavailable:
+    """What a server's refusal means, for whoever named the server."""
+    from temporalio.service import RPCStatusCode
+
+    match error.status:
+        case RPCStatusCode.NOT_FOUND if "amespace" in error.message:
+            return StoreUnavailable(url, f"the server has no namespace '{namespace}'; register it, or name another")
+        case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
+            told = error.message.rstrip(".") or error.status.name.lower()
+            return StoreUnavailable(
+                url,
+                f"the server lets nobody in so: {told}; set TEMPORAL_API_KEY, or TEMPORAL_TLS_CLIENT_CERT_PATH and …_KEY_PATH",
+            )
+        case RPCStatusCode.UNAVAILABLE | RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
+            return StoreUnavailable(url, f"the Temporal server does not answer: {_reason(error.message)}")
+        case _:
+            told = error.message.rstrip(".")
+            return StoreUnavailable(url, f"the Temporal server says {error.status.name.lower()}: {told}")
+
+
+def _configured(address: Address) -> dict[str, Any]:
+    """The settings of the active profile, with what the address says. Raises StoreUnavailable."""
+    from temporalio.envconfig import ClientConfig
+
+    try:
+        settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise StoreUnavailable(address.url, f"Temporal's configuration cannot be read: {error}") from error
+    if address.target:
+        settings["target_host"] = address.target
+    if address.namespace:
+        settings["namespace"] = address.namespace
+    settings.setdefault("target_host", f"localhost:{PORT}")
+    settings.setdefault("namespace", "default")
+    return settings
+
+
+def _reason(text: str) -> str:
+    """The few words of a transport's error that say something."""
+    for word, told in _REASONS:
+        if word in text:
+            return told
+    return text.rpartition("error: ")[2].rstrip(".").partition("\n")[0][:200]
+
+
+_REASONS = (
+    ("ConnectionRefused", "connection refused"),
+    ("CertificateRequired", "it wants a client certificate"),
+    ("InvalidCertificate", "its certificate is not trusted"),
+    ("InvalidContentType", "it does not speak TLS"),
+    ("imeout", "it took too long"),
+    ("deadline", "it took too long"),
+    ("mapped from HTTP status code", "what answers is no Temporal server"),
+    ("ConnectionReset", "the connection was lost"),
+    ("BrokenPipe", "the connection was lost"),
+)
+"""A part of what the transport says -> what it means."""
+
+
+def _wrong(url: str, why: str) -> StoreUnavailable:
+    return StoreUnavailable(masked(url), why)
