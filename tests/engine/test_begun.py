@@ -8,7 +8,15 @@ from tests.hosts.authored import graph
 from trellis.engine import State, Step, apply, start
 from trellis.engine.replay import replay
 from trellis.model.actions import CallTool
-from trellis.model.events import ActionCompleted, ActionFailed, AttemptBegun, Event, RunStarted, TimerFired
+from trellis.model.events import (
+    ActionCompleted,
+    ActionFailed,
+    AttemptBegun,
+    AttemptWanted,
+    Event,
+    RunStarted,
+    TimerFired,
+)
 
 PAYING = graph("""
     trellis: 1
@@ -94,6 +102,30 @@ def test_an_undo_that_was_begun_and_took_too_long_is_not_tried_again(begun: bool
     assert (late.status, [timer.purpose for timer in late.timers.values()]) == (
         ("rollback_failed", []) if begun else ("running", ["retry"])
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (ActionCompleted(3.0, "r:1:0", 7, attempt=2), {"value": 7}),
+        (ActionFailed(3.0, "r:1:0", "busy", "no", attempt=2), {"error": {"code": "busy", "message": "no"}}),
+    ],
+)
+def test_the_trace_tells_which_of_the_attempts_that_somebody_else_made_ended(
+    event: Event, told: dict[str, object]
+) -> None:
+    kind, facts = apply(PAYING, begin().state, event).trace[0]
+    assert (kind, facts) == ("tool.returned", {"node": "pay", "tool": "pay", "attempt": 2, "key": "r/pay/1", **told})
+
+
+def test_a_call_that_is_made_again_by_hand_is_the_attempt_after_those_that_somebody_else_made() -> None:
+    parked = apply(PAYING, begin().state, ActionFailed(3.0, "r:1:0", "uncertain", attempt=4)).state
+    again = [
+        request
+        for request in apply(PAYING, parked, AttemptWanted(4.0, "r:1:0")).requests
+        if request.kind == "CALL_TOOL"
+    ]
+    assert [request.attempt for request in again] == [5]
 
 
 def test_a_journal_with_the_event_replays_to_the_state_that_was_live() -> None:

@@ -71,9 +71,9 @@ VECTORS = Path(__file__).parent.parent / "vectors" / "engine"
 
 EVENTS: dict[str, dict[str, str]] = {
     "start": {"root": "root", "locale": "locale"},
-    "complete": {"value": "value"},
-    "fail": {"code": "code", "message": "message", "retryable": "retryable", "noise": "noise"},
-    "fire": {"noise": "noise"},
+    "complete": {"value": "value", "attempt": "attempt"},
+    "fail": {"code": "code", "message": "message", "retryable": "retryable", "noise": "noise", "attempt": "attempt"},
+    "fire": {"noise": "noise", "attempt": "attempt"},
     "answer": {"value": "value", "by": "by"},
     "signal": {"data": "data", "by": "by"},
     "cancel": {"by": "by"},

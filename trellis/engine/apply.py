@@ -108,7 +108,7 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     undoes = isinstance(request, CallTool) and request.undo
     save = program.node(pending.token.node).node.save
     value = MASK if save in program.secrets and not undoes else mask(event.value)
-    turn.note(attempts.RETURNED[request.kind], _returned(pending, "value", value))
+    turn.note(attempts.RETURNED[request.kind], _returned(pending, event.attempt, "value", value))
     if pending.beside:
         reminders.over(turn, request)
     elif pending.cancelling:
@@ -118,7 +118,7 @@ def _completed(program: Program, state: State, event: ActionCompleted) -> Turn |
     elif undoes:
         rollback.undone(turn)
     else:
-        token = state.tokens[request.node]
+        token = attempts.counted(turn, state.tokens[request.node], event.attempt)
         attempts.succeeded(turn, token)
         reason = too_large(program, event.value)
         if reason:
@@ -137,7 +137,7 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
     turn = Turn(program, state, event.at, event.noise)
     request = pending.request
     error = {"code": event.code, "message": mask(event.message)}
-    turn.note(attempts.RETURNED[request.kind], _returned(pending, "error", error))
+    turn.note(attempts.RETURNED[request.kind], _returned(pending, event.attempt, "error", error))
     if pending.beside:
         reminders.over(turn, request)
     elif pending.cancelling:
@@ -147,9 +147,11 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
         if event.code == "rollback_failed" and isinstance(request, StartChild):
             turn.undo_failures = (*turn.undo_failures, UndoFailure(request.node, event.code, event.message))
     elif isinstance(request, CallTool) and request.undo:
-        rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable)
+        rollback.counted(turn, event.attempt)
+        rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable and not event.attempt)
     else:
-        attempts.failed(turn, state.tokens[request.node], event.code, event.message, event.retryable)
+        token = attempts.counted(turn, state.tokens[request.node], event.attempt)
+        attempts.failed(turn, token, event.code, event.message, retryable=event.retryable and not event.attempt)
     return turn
 
 
@@ -187,7 +189,7 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
             out_of_time(turn, limit)
         return turn
     if timer.entry == 0:
-        rollback.timer_fired(turn, event.timer, timer.purpose)
+        rollback.timer_fired(turn, event.timer, timer.purpose, event.attempt)
         return turn
     turn.drop_timers((event.timer,))
     token = state.tokens[timer.path]
@@ -199,10 +201,11 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
     elif timer.purpose in reminders.FIRED:
         reminders.FIRED[timer.purpose](turn, token, timer)
     elif timer.purpose == "timeout" and token.call is not None:
-        attempts.timed_out(turn, token)
+        attempts.timed_out(turn, attempts.counted(turn, token, event.attempt), last=event.attempt > 0)
     elif approvals.lapses(turn, token):
         approvals.lapse(turn, token)
     else:
+        token = attempts.counted(turn, token, event.attempt)
         raise_error(turn, token, "timeout", f"{timer.purpose} of node '{token.path}' has passed")
     return turn
 
@@ -268,10 +271,12 @@ def _close_cancelling(turn: Turn, request: Attempted) -> None:
     end_alone(turn)
 
 
-def _returned(pending: Open, what: str, value: Value) -> dict[str, Value]:
-    """The facts of the line that tells how an attempt ended."""
+def _returned(pending: Open, attempt: int, what: str, value: Value) -> dict[str, Value]:
+    """The facts of the line that tells how an attempt ended, or the last of so many that the engine did not count."""
     assert not isinstance(pending.request, RequestInput)
     facts = attempts.facts(pending.request)
+    if attempt:
+        facts["attempt"] = attempt
     facts[what] = value
     if pending.beside:
         facts["purpose"] = pending.beside

@@ -136,7 +136,12 @@ def succeeded(turn: Turn, token: Token) -> None:
     turn.write_open().pop(token.request, None)
 
 
-def failed(turn: Turn, token: Token, code: str, message: str, retryable: bool) -> None:
+def counted(turn: Turn, token: Token, attempt: int) -> Token:
+    """The token after so many attempts, which somebody else counted; 0: nobody did."""
+    return change(turn, token, attempt=attempt) if attempt else token
+
+
+def failed(turn: Turn, token: Token, code: str, message: str, *, retryable: bool) -> None:
     """The attempt failed: wait and try again by the node's policy, or the node fails.
 
     Where nobody knows whether the call was carried out, and no `catch` says what then, it is parked; a child run that
@@ -154,12 +159,12 @@ def failed(turn: Turn, token: Token, code: str, message: str, retryable: bool) -
         _wait(turn, token, delay)
 
 
-def timed_out(turn: Turn, token: Token) -> None:
+def timed_out(turn: Turn, token: Token, *, last: bool) -> None:
     """The attempt took too long. One that is tried again is given up; else the node is left with its call open.
 
     Nobody knows how far it had come: what may be made at most once is not tried again.
     """
-    delay = _delay(turn, token, "timeout", retryable=not turn.open[token.request].begun)
+    delay = _delay(turn, token, "timeout", retryable=not (last or turn.open[token.request].begun))
     if delay is None:
         raise_error(turn, token, "timeout", f"attempt {token.attempt} took too long")
         return

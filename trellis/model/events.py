@@ -43,6 +43,9 @@ class ActionCompleted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     secrets: dict[str, str] = {}
     """As in RunStarted."""
     by: str = ""
+    attempt: int = 0
+    """How many attempts there were, where whoever performs them makes the next ones by the policy of the node, and the
+    engine does not; 0: the engine does."""
 
 
 class ActionFailed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="action_failed"):
@@ -56,6 +59,8 @@ class ActionFailed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, ta
     noise: float = 0.5
     by: str = ""
     """Who says so, where it was nobody who performed the attempt; as in ActionCompleted."""
+    attempt: int = 0
+    """As in ActionCompleted: the last of so many, and there is no next one."""
 
 
 class AnswerGiven(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="answer_given"):
@@ -77,6 +82,8 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=
     at: float
     timer: str
     noise: float = 0.5
+    attempt: int = 0
+    """As in ActionFailed, of the call that has run out of time."""
 
 
 class SignalReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="signal_received"):
