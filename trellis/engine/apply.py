@@ -147,7 +147,6 @@ def _failed(program: Program, state: State, event: ActionFailed) -> Turn | Step:
         if event.code == "rollback_failed" and isinstance(request, StartChild):
             turn.undo_failures = (*turn.undo_failures, UndoFailure(request.node, event.code, event.message))
     elif isinstance(request, CallTool) and request.undo:
-        rollback.counted(turn, event.attempt)
         rollback.attempt_failed(turn, event.code, event.message, retryable=event.retryable and not event.attempt)
     else:
         token = attempts.counted(turn, state.tokens[request.node], event.attempt)
@@ -189,7 +188,7 @@ def _fired(program: Program, state: State, event: TimerFired) -> Turn | Step:
             out_of_time(turn, limit)
         return turn
     if timer.entry == 0:
-        rollback.timer_fired(turn, event.timer, timer.purpose, event.attempt)
+        rollback.timer_fired(turn, event.timer, timer.purpose, last=event.attempt > 0)
         return turn
     turn.drop_timers((event.timer,))
     token = state.tokens[timer.path]

@@ -136,15 +136,8 @@ def attempt_failed(turn: Turn, code: str, message: str, *, retryable: bool) -> N
     turn.rollback = replace(rolling, request="", timers=(timer,))
 
 
-def counted(turn: Turn, attempt: int) -> None:
-    """There were so many attempts of the current entry, which somebody else counted; 0: nobody did."""
-    if attempt:
-        turn.rollback = replace(_current(turn)[0], attempt=attempt)
-
-
-def timer_fired(turn: Turn, name: str, purpose: str, made: int) -> None:
-    """A timer of the rollback is due; somebody else `made` so many attempts, 0: nobody did."""
-    counted(turn, made)
+def timer_fired(turn: Turn, name: str, purpose: str, *, last: bool) -> None:
+    """A timer of the rollback is due."""
     rolling, _ = _current(turn)
     turn.drop_timers((name,))
     turn.rollback = replace(rolling, timers=tuple(timer for timer in rolling.timers if timer != name))
@@ -153,7 +146,7 @@ def timer_fired(turn: Turn, name: str, purpose: str, made: int) -> None:
         return
     pending = turn.open[rolling.request]
     turn.cancel(pending.request)
-    attempt_failed(turn, "timeout", "the undo took too long", retryable=not (made or pending.begun))
+    attempt_failed(turn, "timeout", "the undo took too long", retryable=not (last or pending.begun))
 
 
 def _failed(turn: Turn, error: ErrorFacts) -> None:
