@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,14 +28,13 @@ class NotServing(Exception):
 
 
 def program() -> Path | None:
-    """The program of the server: what the environment names, what `.ci/run` built, what is on the path."""
+    """The program of the server: what the environment names, else what `.ci/run` built."""
     named = os.environ.get("TRELLIS_TEST_TEMPORAL_SERVER", "")
     if named:
         return Path(named)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     built = cache / "trellis" / f"temporal-server-{VERSION}"
-    found = shutil.which("temporal-server")
-    return built if built.exists() else Path(found) if found else None
+    return built if built.exists() else None
 
 
 class TemporalServer:

@@ -108,7 +108,8 @@ def test_a_forbidden_import_breaks_its_contract(tmp_path: Path) -> None:
     planted = {
         "engine/planted.py": "import time\nfrom trellis.stores import memory\n",
         "compiler/planted.py": "import yaml_rs\n",
-        "hosts/planted.py": "import apsw\nimport cryptography\nimport psycopg\nimport pygls\nimport redis\n",
+        "hosts/planted.py": "import apsw\nimport cryptography\nimport psycopg\nimport pygls\nimport redis\n"
+        "import temporalio\n",
         "util.py": "",
     }
     for path, source in planted.items():
@@ -123,6 +124,7 @@ def test_a_forbidden_import_breaks_its_contract(tmp_path: Path) -> None:
         "redis stays in its store",
         "cryptography stays in the vault",
         "pygls stays in the language server",
+        "temporalio stays in its host",
         "Only loaders know YAML",
     ], done.stdout
     assert "trellis.util" in done.stdout
