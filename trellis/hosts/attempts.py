@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +16,9 @@ from trellis.hosts.vault import Vault
 from trellis.model.actions import CallTool, Completed, Emit, Failed, Response
 from trellis.model.events import Event
 from trellis.model.secrets import reveal
+
+if TYPE_CHECKING:
+    from trellis.dispatch import Router
 
 Task = asyncio.Task[None]
 _CANCELLED = Failed("cancelled", "the attempt was cancelled", retryable=False)
@@ -106,19 +109,26 @@ class Attempts:
 
 
 async def perform(run: LiveRun, request: CallTool, clock: Clock, connection: Any = None) -> Response:
-    """One attempt, with the secrets that its arguments stand for; in a transaction, with its connection."""
+    """One attempt of a run, with the secrets that its arguments stand for; in a transaction, with its connection."""
+    return await attempt(run.router, request, clock, run.secrets if run.has_secrets else None, connection)
+
+
+async def attempt(
+    router: Router, request: CallTool, clock: Clock, secrets: Mapping[str, str] | None, connection: Any = None
+) -> Response:
+    """One attempt, with the secrets that its arguments may stand for (None: they stand for none)."""
     call = request
     try:
-        if run.has_secrets:
-            args: Any = reveal(request.args, run.secrets)
+        if secrets is not None:
+            args: Any = reveal(request.args, secrets)
             call = msgspec.structs.replace(request, args=args)
         if call.silence is not None:
             from trellis.hosts.pulse import Pulse  # few calls have to beat
 
-            once = run.router.effect(call.tool) == "at_most_once"  # then nobody knows how far it had come
+            once = router.effect(call.tool) == "at_most_once"  # then nobody knows how far it had come
             pulse = Pulse(clock, call.silence, retryable=not once)
             extra = () if connection is None else (connection,)
-            return await pulse.watch(call, lambda heard: run.router.dispatch(heard, *extra))
-        return await (run.router.dispatch(call) if connection is None else run.router.dispatch(call, connection))
+            return await pulse.watch(call, lambda heard: router.dispatch(heard, *extra))
+        return await (router.dispatch(call) if connection is None else router.dispatch(call, connection))
     except Exception as error:  # noqa: BLE001 - whatever a foreign dispatcher raises is how the attempt ended
         return Failed("failed", f"{type(error).__name__}: {error}")

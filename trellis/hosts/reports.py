@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trellis.hosts.clock import Clock
 from trellis.hosts.live import LiveRun
 from trellis.hosts.vault import Vault, sealed
@@ -19,18 +21,29 @@ def report(
 ) -> tuple[Event, Secret | None]:
     """The event, and the secret that it brings where a secret field takes the value. `by`: who says so."""
     now, name = clock.now(), request.id
+    kept, secret = without_secrets(response, run.secrets, run.secret_saved_by(request))
+    if isinstance(kept, Completed):
+        envelopes = {} if secret is None else sealed(vault, run.id, dict([secret]))
+        return ActionCompleted(now, name, kept.value, secrets=envelopes, by=by), secret
+    return ActionFailed(now, name, kept.code, kept.message, kept.retryable, clock.noise(), by), None
+
+
+def without_secrets(
+    response: Response, secrets: Mapping[str, str], field: str | None
+) -> tuple[Completed | Failed, Secret | None]:
+    """How the attempt ended, with nothing in it of these secrets, by field; and the one that it brings, where the secret
+    field `field` takes the value."""
     if isinstance(response, Completed):
-        value, field = response.value, run.secret_saved_by(request)
+        value = response.value
         if sealed_names(value):
             response = Failed("invalid", "the value holds the mark of a secret", retryable=False)
         elif field is None:
-            return ActionCompleted(now, name, conceal(value, run.secrets) if run.secrets else value, by=by), None
+            return (Completed(conceal(value, secrets)) if secrets else response), None
         elif isinstance(value, str) and value:
-            kept = sealed(vault, run.id, {field: value})
-            return ActionCompleted(now, name, seal(field), secrets=kept, by=by), (field, value)
+            return Completed(seal(field)), (field, value)
         else:
             response = Failed("invalid", "a secret is a text that is not empty", retryable=False)
     if isinstance(response, Denied):
         response = Failed("denied", response.reason, retryable=False)
-    code, message = (veil(unsealed(text), run.secrets.values()) for text in (response.code, response.message))
-    return ActionFailed(now, name, code, message, response.retryable, clock.noise(), by), None
+    code, message = (veil(unsealed(text), secrets.values()) for text in (response.code, response.message))
+    return Failed(code, message, response.retryable), None

@@ -23,6 +23,11 @@ VIEW, JOURNAL, DEFINITION = "view", "journal", "definition"
 """Queries. Updates are named as their commands are tagged: answer, signal, cancel, resolve, adopt."""
 
 
+STOPPED = "trellis.stopped"
+"""The type of the failure of an attempt that ended because its worker did: nobody knows how far it had come, and it is
+made again where its effect allows it. It counts for no attempt of the policy."""
+
+
 class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a run that continues as new goes on from."""
 
@@ -60,10 +65,14 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the graph declares the tool, where it does."""
     source: str = ""
     """As in Begin."""
+    run: str = ""
+    """The id of the run, where that of the workflow is another."""
     undo: bool = False
     silence: float | None = None
     before: int = 0
     """Attempts that were made of the call before this activity."""
+    again: bool = False
+    """The attempt before this activity was cut off: nobody knows how far it had come."""
     save: str = ""
     """The secret field that takes the value."""
     secrets: dict[str, str] = {}

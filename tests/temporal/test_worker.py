@@ -1,0 +1,150 @@
+"""A worker on a real server: it makes calls, and what it has begun when it is to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from trellis.dispatch import Dispatcher
+from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault
+from trellis.hosts.temporal.payloads import data_converter, detail
+from trellis.hosts.temporal.worker import TemporalWorker
+from trellis.model.actions import CallTool
+
+LIMIT = 30
+"""Seconds after which a test has failed."""
+
+
+@workflow.defn(sandboxed=False)
+class OneCall:
+    """Makes one call of a tool, with at most two attempts."""
+
+    @workflow.run
+    async def run(self, tool: str, call: Call) -> Done:
+        return await workflow.execute_activity(
+            tool,
+            args=[call, {}],
+            result_type=Done,
+            start_to_close_timeout=timedelta(seconds=LIMIT),
+            heartbeat_timeout=timedelta(seconds=5),
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1), maximum_attempts=2),
+        )
+
+
+Scene = Callable[[Client, str], Awaitable[None]]
+
+
+def on(address: str, scene: Scene) -> None:
+    async def main() -> None:
+        client = await Client.connect(address, data_converter=data_converter())
+        await scene(client, f"work-{secrets.token_hex(6)}")
+
+    asyncio.run(asyncio.wait_for(main(), LIMIT))
+
+
+async def one_call(client: Client, queue: str, tool: str, call: Call) -> Done:
+    return await client.execute_workflow(OneCall.run, args=[tool, call], id=queue, task_queue=queue)
+
+
+async def its_failure(client: Client, queue: str) -> ApplicationError:
+    with pytest.raises(WorkflowFailureError) as caught:
+        await client.get_workflow_handle(queue).result()
+    of_activity = caught.value.cause
+    assert isinstance(of_activity, ActivityError)
+    assert isinstance(of_activity.cause, ApplicationError)
+    return of_activity.cause
+
+
+CALL = Call(node="n", key="k")
+
+
+def test_a_call_fails_is_tried_again_by_the_server_and_says_which_attempt_it_was(temporal_address: str) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        tools = Dispatcher()
+        keys: list[tuple[str, int]] = []
+
+        @tools.action("flaky")
+        async def flaky(*, request: CallTool) -> str:
+            keys.append((request.idempotency_key, request.attempt))
+            if len(keys) == 1:
+                raise ValueError("busy")
+            return "done"
+
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
+            assert await one_call(client, queue, "flaky", CALL) == Done("done", 2)
+        assert keys == [("k", 1), ("k", 2)]
+
+    on(temporal_address, scene)
+
+
+def test_a_call_that_counts_once_is_tried_again_by_the_server_where_it_failed_and_said_so(
+    temporal_address: str,
+) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        tools = Dispatcher()
+        calls: list[int] = []
+
+        @tools.action("send", effect="at_most_once")
+        async def send() -> str:
+            calls.append(1)
+            if len(calls) == 1:
+                raise ValueError("busy")
+            return "sent"
+
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
+            assert await one_call(client, queue, "send", CALL) == Done("sent", 2)
+
+    on(temporal_address, scene)
+
+
+def test_a_worker_that_stops_lets_calls_end(temporal_address: str) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        tools = Dispatcher()
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        @tools.action("slow")
+        async def slow() -> str:
+            begun.set()
+            await may_end.wait()
+            return "ended"
+
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall]) as worker:
+            running = asyncio.ensure_future(one_call(client, queue, "slow", CALL))
+            await begun.wait()
+            stopping = asyncio.ensure_future(worker.stop())
+            await asyncio.sleep(0)
+            may_end.set()
+            await stopping
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
+            assert await running == Done("ended", 1)
+
+    on(temporal_address, scene)
+
+
+def test_a_call_that_does_not_end_in_time_is_stopped_and_says_so(temporal_address: str) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        tools = Dispatcher()
+        begun = asyncio.Event()
+
+        @tools.action("stuck")
+        async def stuck() -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall], drain_s=0.01):
+            await client.start_workflow(OneCall.run, args=["stuck", CALL], id=queue, task_queue=queue)
+            await begun.wait()
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
+            error = await its_failure(client, queue)
+        assert (error.type, error.non_retryable) == (STOPPED, True)
+        assert detail(error, Fault) is None
+
+    on(temporal_address, scene)

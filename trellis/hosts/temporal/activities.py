@@ -1,0 +1,174 @@
+"""One attempt of a call is one attempt of an activity: the tool is found here, secrets are opened for it alone, and how it
+ended goes back as a value, or as a failure whose type is the code that an author may catch.
+
+While it lasts the worker beats for it, so that a worker that died is noticed and a cancellation arrives. What the tool
+itself says of its progress is another matter, and stays within the attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from temporalio import activity
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from trellis.dispatch import Dispatcher, Router
+from trellis.engine.retries import delay_before
+from trellis.hosts.attempts import attempt
+from trellis.hosts.clock import Clock, SystemClock
+from trellis.hosts.reports import without_secrets
+from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault
+from trellis.hosts.vault import VARIABLE, SecretUnreadable, Vault, opened
+from trellis.model.actions import CallTool, Failed, Response
+from trellis.model.graph import Tool
+
+BEAT_S = 1.0
+"""How often a worker beats for an attempt that lasts. The heartbeat timeout of an activity is several times that."""
+ROUTERS = 1000
+"""How many declared tools are kept ready."""
+_ENDED = "ended"
+"""The last beat of an attempt that failed and says so."""
+
+
+class Activities:
+    """Performs calls with the tools of a program, and those that graphs declare beside themselves under `root`.
+
+    `allow` names the kinds of declared tools that may run ("process"); `vault` opens and seals secrets.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        allow: Collection[str] = (),
+        root: str = ".",
+        vault: Vault | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._dispatcher, self._allow, self._root = dispatcher, frozenset(allow), os.path.abspath(root)
+        self._vault, self._clock = vault, clock if clock is not None else SystemClock()
+        self._routers: dict[tuple[str, str, bytes], Router] = {}
+
+    @activity.defn(dynamic=True)
+    async def call(self, given: Sequence[RawValue]) -> Done:
+        """One attempt of the tool that the type of the activity names. Raises ApplicationError with a Fault."""
+        about = activity.info()
+        converter = activity.payload_converter()
+        call: Call = converter.from_payload(given[0].payload, Call)
+        args: dict[str, Any] = converter.from_payload(given[1].payload, dict) if len(given) > 1 else {}
+        router = self._router(call, about.activity_type)
+        number = call.before + about.attempt
+        request = CallTool(
+            about.activity_id,
+            call.key,
+            call.node,
+            about.activity_type,
+            call.run or about.workflow_id or "",
+            args,
+            number,
+            call.undo,
+            call.silence,
+        )
+        effect = router.effect(request.tool)
+        once = effect == "at_most_once"
+        if effect == "transactional":
+            raise _failed(call, _TRANSACTIONAL, number)
+        if once and (call.again or (about.attempt > 1 and _ENDED not in about.heartbeat_details)):
+            raise _failed(call, _CUT_OFF, number)
+        response, secrets = await self._perform(router, request, call)
+        kept, secret = without_secrets(response, secrets, call.save or None)
+        if isinstance(kept, Failed):
+            if once:  # it is not cut off: whoever tries again may know
+                activity.heartbeat(_ENDED)
+            raise _failed(call, kept, number)
+        if secret is None:
+            return Done(kept.value, number)
+        if self._vault is None:
+            raise _failed(call, _NO_KEYS, number)
+        field, value = secret
+        return Done(kept.value, number, {field: self._vault.seal(request.run, field, value)})
+
+    def _router(self, call: Call, name: str) -> Router:
+        folder = os.path.join(self._root, os.path.dirname(call.source))
+        key = folder, name, msgspec.json.encode(call.tool)
+        router = self._routers.get(key)
+        if router is None:
+            if len(self._routers) >= ROUTERS:
+                del self._routers[next(iter(self._routers))]
+            tools: Mapping[str, Tool] = {} if call.tool is None else {name: call.tool}
+            router = self._routers[key] = self._dispatcher.bind(tools, base=folder, allow=self._allow)
+        return router
+
+    async def _perform(self, router: Router, request: CallTool, call: Call) -> tuple[Response, dict[str, str]]:
+        """How the attempt ended, and the secrets that it was given."""
+        secrets, refused = opened(self._vault, request.run, call.secrets, call.secrets)
+        if refused:
+            return _unreadable(refused), secrets
+        beats = _Beats()
+        try:
+            return await attempt(router, request, self._clock, secrets or None), secrets
+        except asyncio.CancelledError:
+            why = activity.cancellation_details()
+            if why is None or (why.worker_shutdown and not why.cancel_requested):
+                raise ApplicationError(
+                    f"the worker stopped while it made the call of '{request.node}'", type=STOPPED, non_retryable=True
+                ) from None
+            raise
+        finally:
+            beats.stop()
+
+
+class _Beats:
+    """Beats again and again for the activity in whose context it is made. A short attempt costs a timer, and no beat."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(BEAT_S, self._beat)
+
+    def _beat(self) -> None:
+        activity.heartbeat()
+        self._timer = self._loop.call_later(BEAT_S, self._beat)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+
+_TRANSACTIONAL = Failed(
+    "invalid",
+    "its effect is transactional, and no run on Temporal shares a database with its tools; "
+    "declare it idempotent, and let what it writes count once by its key",
+    retryable=False,
+)
+_CUT_OFF = Failed("uncertain", "the attempt before was cut off, and nobody knows how far it had come", retryable=False)
+_NO_KEYS = Failed(
+    "invalid",
+    f"its value is a secret, which is kept under encryption alone, and this worker has no keys; set {VARIABLE}",
+    retryable=False,
+)
+
+
+def _unreadable(refused: Mapping[str, SecretUnreadable]) -> Failed:
+    """Another worker may have the key: so it is tried again where the policy says so."""
+    return Failed("failed", "; ".join(str(error) for error in refused.values()))
+
+
+def _failed(call: Call, failed: Failed, number: int) -> ApplicationError:
+    """How Temporal is told of it. With jitter the wait before the next attempt is drawn here."""
+    delay = None
+    if call.retry is not None:
+        noise = random.random()
+        delay = delay_before(call.retry, number, failed.code, retryable=failed.retryable, noise=noise)
+    return ApplicationError(
+        failed.message,
+        Fault(number, failed.retryable),
+        type=failed.code,
+        non_retryable=not failed.retryable,
+        next_retry_delay=None if delay is None else timedelta(seconds=delay),
+    )

@@ -1,0 +1,112 @@
+"""A worker on Temporal folds runs and makes their calls, until it is left: then it takes nothing more, and lets what is
+under way end for a while before it stops it.
+
+Runs are folded beside the calls, in a sandbox that passes trellis through: its engine is pure, and loaded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from trellis.dispatch import Dispatcher
+from trellis.errors import TrellisError
+from trellis.hosts.temporal.activities import BEAT_S, Activities
+from trellis.hosts.temporal.messages import SEMANTICS
+from trellis.hosts.vault import Vault
+
+AT_ONCE = 100
+"""How many calls a worker makes at a time, unless it is told."""
+DRAIN_S = 10.0
+"""How long calls may go on once the worker is to stop."""
+BUILD = f"trellis-{SEMANTICS}"
+"""The build id of a worker that belongs to a deployment: who speaks the same semantics is the same build."""
+PASSED = ("trellis", "msgspec", "temporalio")
+"""Modules that the sandbox of workflows takes as they are."""
+
+
+class TemporalWorker:
+    """Performs the runs and the calls of a task queue. Use it as an async context manager.
+
+    `dispatcher` holds the registered actions, `allow` the kinds of tools that graphs may name in YAML ("process"); what a
+    graph declares is looked up under `root`. `vault` opens and seals secrets, by default that of TRELLIS_SECRET_KEYS.
+    `deployment`: the worker deployment of Temporal that it is a version of (empty: of none); runs then stay with workers
+    of their own build.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        queue: str,
+        dispatcher: Dispatcher | None = None,
+        *,
+        allow: Collection[str] = (),
+        root: str = ".",
+        vault: Vault | None = None,
+        deployment: str = "",
+        at_once: int = AT_ONCE,
+        drain_s: float = DRAIN_S,
+        workflows: Sequence[type] = (),
+        activities: Sequence[Callable[..., Any]] = (),
+    ) -> None:
+        calls = Activities(
+            dispatcher if dispatcher is not None else Dispatcher(),
+            allow=allow,
+            root=root,
+            vault=vault if vault is not None else Vault.from_environment(),
+        )
+        restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
+        beat = timedelta(seconds=BEAT_S)
+        self._worker = Worker(
+            client,
+            task_queue=queue,
+            workflows=workflows,
+            activities=[calls.call, *activities],
+            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            workflow_failure_exception_types=[TrellisError],
+            max_concurrent_activities=at_once,
+            max_heartbeat_throttle_interval=beat,
+            default_heartbeat_throttle_interval=beat,
+            graceful_shutdown_timeout=timedelta(seconds=drain_s),
+            deployment_config=_deployment(deployment) if deployment else None,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._worker.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._worker.__aexit__(kind, error, trace)
+
+    async def stop(self) -> None:
+        """Take nothing more, and wait until what is under way has ended, or was stopped."""
+        await self._worker.shutdown()
+
+
+def _deployment(name: str) -> WorkerDeploymentConfig:
+    """A run stays with the build that began it, until it continues as new."""
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(name, BUILD),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
+def measured(address: str) -> Runtime:
+    """What a client is connected with so that its worker tells Prometheus, at HOST:PORT, how it does."""
+    return Runtime(
+        telemetry=TelemetryConfig(
+            metrics=PrometheusConfig(address),
+            logging=LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR")),
+        )
+    )
