@@ -210,8 +210,9 @@ def test_a_transactional_tool_is_refused_before_it_is_called() -> None:
     [
         (Call(node="n", key="k", again=True), environment("send")),
         (Call(node="n", key="k"), environment("send", attempt=2)),
+        (Call(node="n", key="k"), environment("send", attempt=3, beats=(1, "ended"))),
     ],
-    ids=["issued again", "tried again by the server"],
+    ids=["issued again", "tried again by the server", "cut off before its first beat"],
 )
 def test_a_call_that_counts_once_is_not_made_again_after_one_that_was_cut_off(call: Call, made: Any) -> None:
     tools = Dispatcher()
@@ -269,9 +270,19 @@ def test_the_worker_beats_while_an_attempt_lasts(monkeypatch: pytest.MonkeyPatch
             return "beaten"
 
         assert await perform(Activities(tools), "wait", Call(node="n", key="k"), made=made) == Done("beaten", 1)
-        assert beats == [(), (), ()]
+        assert beats == [(1,), (1,), (1,)]
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_an_attempt_after_another_beats_at_once() -> None:
+    tools = Dispatcher()
+    tools.register("quick", lambda: 1)
+    beats: list[Any] = []
+    made = environment("quick", attempt=2)
+    made.on_heartbeat = lambda *details: beats.append(details)
+    asyncio.run(perform(Activities(tools), "quick", Call(node="n", key="k"), made=made))
+    assert beats == [(2,)]
 
 
 @pytest.mark.parametrize("stopped", [True, False], ids=["its worker stops", "it is cancelled"])

@@ -25,7 +25,7 @@ LIMIT = 30
 
 @workflow.defn(sandboxed=False)
 class OneCall:
-    """Makes one call of a tool, with at most two attempts."""
+    """Makes one call of a tool, with at most three attempts."""
 
     @workflow.run
     async def run(self, tool: str, call: Call) -> Done:
@@ -35,7 +35,7 @@ class OneCall:
             result_type=Done,
             start_to_close_timeout=timedelta(seconds=LIMIT),
             heartbeat_timeout=timedelta(seconds=5),
-            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1), maximum_attempts=2),
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1), maximum_attempts=3),
         )
 
 
@@ -66,41 +66,23 @@ async def its_failure(client: Client, queue: str) -> ApplicationError:
 CALL = Call(node="n", key="k")
 
 
-def test_a_call_fails_is_tried_again_by_the_server_and_says_which_attempt_it_was(temporal_address: str) -> None:
-    async def scene(client: Client, queue: str) -> None:
-        tools = Dispatcher()
-        keys: list[tuple[str, int]] = []
-
-        @tools.action("flaky")
-        async def flaky(*, request: CallTool) -> str:
-            keys.append((request.idempotency_key, request.attempt))
-            if len(keys) == 1:
-                raise ValueError("busy")
-            return "done"
-
-        async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
-            assert await one_call(client, queue, "flaky", CALL) == Done("done", 2)
-        assert keys == [("k", 1), ("k", 2)]
-
-    on(temporal_address, scene)
-
-
-def test_a_call_that_counts_once_is_tried_again_by_the_server_where_it_failed_and_said_so(
+def test_a_call_that_counts_once_is_tried_again_by_the_server_under_its_key_where_it_failed_and_said_so(
     temporal_address: str,
 ) -> None:
     async def scene(client: Client, queue: str) -> None:
         tools = Dispatcher()
-        calls: list[int] = []
+        calls: list[tuple[str, int]] = []
 
         @tools.action("send", effect="at_most_once")
-        async def send() -> str:
-            calls.append(1)
-            if len(calls) == 1:
+        async def send(*, request: CallTool) -> str:
+            calls.append((request.idempotency_key, request.attempt))
+            if len(calls) < 3:
                 raise ValueError("busy")
             return "sent"
 
         async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
-            assert await one_call(client, queue, "send", CALL) == Done("sent", 2)
+            assert await one_call(client, queue, "send", CALL) == Done("sent", 3)
+        assert calls == [("k", 1), ("k", 2), ("k", 3)]
 
     on(temporal_address, scene)
 

@@ -34,7 +34,8 @@ BEAT_S = 1.0
 ROUTERS = 1000
 """How many declared tools are kept ready."""
 _ENDED = "ended"
-"""The last beat of an attempt that failed and says so."""
+"""What the last beat of an attempt adds that failed and says so. Each beat begins with the number that the server gives
+to the attempt, so that whoever hears of a silence knows whose it was."""
 
 
 class Activities:
@@ -80,13 +81,14 @@ class Activities:
         once = effect == "at_most_once"
         if effect == "transactional":
             raise _failed(call, _TRANSACTIONAL, number)
-        if once and (call.again or (about.attempt > 1 and _ENDED not in about.heartbeat_details)):
+        before = [about.attempt - 1, _ENDED]
+        if once and (call.again or (about.attempt > 1 and list(about.heartbeat_details) != before)):
             raise _failed(call, _CUT_OFF, number)
-        response, secrets = await self._perform(router, request, call)
+        response, secrets = await self._perform(router, request, call, about.attempt)
         kept, secret = without_secrets(response, secrets, call.save or None)
         if isinstance(kept, Failed):
             if once:  # it is not cut off: whoever tries again may know
-                activity.heartbeat(_ENDED)
+                activity.heartbeat(about.attempt, _ENDED)
             raise _failed(call, kept, number)
         if secret is None:
             return Done(kept.value, number)
@@ -106,12 +108,14 @@ class Activities:
             router = self._routers[key] = self._dispatcher.bind(tools, base=folder, allow=self._allow)
         return router
 
-    async def _perform(self, router: Router, request: CallTool, call: Call) -> tuple[Response, dict[str, str]]:
+    async def _perform(
+        self, router: Router, request: CallTool, call: Call, number: int
+    ) -> tuple[Response, dict[str, str]]:
         """How the attempt ended, and the secrets that it was given."""
         secrets, refused = opened(self._vault, request.run, call.secrets, call.secrets)
         if refused:
             return _unreadable(refused), secrets
-        beats = _Beats()
+        beats = _Beats(number)
         try:
             return await attempt(router, request, self._clock, secrets or None), secrets
         except asyncio.CancelledError:
@@ -126,14 +130,19 @@ class Activities:
 
 
 class _Beats:
-    """Beats again and again for the activity in whose context it is made. A short attempt costs a timer, and no beat."""
+    """Beats again and again for the activity in whose context it is made, with its number for the server.
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    A short attempt costs a timer and no beat, unless there was one before, whose beat would be taken for its own.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number, self._loop = number, asyncio.get_running_loop()
+        if number > 1:
+            activity.heartbeat(number)
         self._timer = self._loop.call_later(BEAT_S, self._beat)
 
     def _beat(self) -> None:
-        activity.heartbeat()
+        activity.heartbeat(self._number)
         self._timer = self._loop.call_later(BEAT_S, self._beat)
 
     def stop(self) -> None:
