@@ -305,3 +305,33 @@ def test_the_events_of_a_fork_hold_envelopes_that_open_for_it_or_none() -> None:
     plain = TimerFired(1.0, "t")
     assert rebound(OLD, plain, "r", "r-2") is plain
     assert vaults.VARIABLE == "TRELLIS_SECRET_KEYS"
+
+
+@given(st.binary(max_size=200))
+def test_what_was_packed_opens_with_its_key_and_looks_different_each_time(data: bytes) -> None:
+    packed = OLD.pack(data)
+    assert OLD.unpack("k1", packed) == data
+    assert OLD.pack(data) != packed
+    assert len(packed) == len(data) + 48
+
+
+def test_what_was_packed_with_the_sum_of_its_content_is_the_same_each_time() -> None:
+    packed = OLD.pack(b"data", OLD.sum(b"data"))
+    assert packed == OLD.pack(b"data", OLD.sum(b"data"))
+    assert OLD.unpack("k1", packed) == b"data"
+    assert OLD.sum(b"data") != OLD.sum(b"date")
+
+
+def test_a_sum_tells_nothing_to_whoever_has_another_key() -> None:
+    assert OLD.sum(b"data") != Vault.from_text(f"k1={TWO}").sum(b"data")
+
+
+def test_what_was_packed_does_not_open_changed_or_with_another_key() -> None:
+    packed = OLD.pack(b"data")
+    for place in range(len(packed)):
+        changed = bytearray(packed)
+        changed[place] ^= 1
+        assert OLD.unpack("k1", bytes(changed)) is None
+    assert Vault.from_text(f"k1={TWO}").unpack("k1", packed) is None
+    with pytest.raises(KeyError, match="k2"):
+        OLD.unpack("k2", packed)

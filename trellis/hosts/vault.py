@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -29,6 +30,9 @@ LARGEST_FILE = 64 * 1024
 """Characters that a file of keys may have."""
 _VERSION = "v1"
 _NONCE, _TAG = 12, 16  # bytes
+SALT = 32
+"""Bytes of what tells one packed text from another."""
+_NO_NONCE, _PACKED = bytes(_NONCE), b"trellis packed v1"
 _ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _Sealable = TypeVar("_Sealable", bound=Event)
 
@@ -190,6 +194,28 @@ class Vault:
         if value is None:
             raise EnvelopeDamaged(run, field, key)
         return value.decode("utf-8", "surrogatepass")
+
+    def pack(self, data: bytes, salt: bytes = b"") -> bytes:
+        """`data` under encryption by the key `self.key`; `unpack` opens it wherever it is, whoever moved it.
+
+        The key of each is drawn from ours and a salt, which stands in front: any number of them may be made. Who gives
+        the salt (of SALT bytes) gives the same one to the same data only; then what comes of it is the same too.
+        """
+        salt = salt or os.urandom(SALT)
+        return salt + _cipher(self._drawn(self.key, salt)).encrypt(_NO_NONCE, data, _PACKED)
+
+    def unpack(self, key: str, data: bytes) -> bytes | None:
+        """What was packed under the key with the id `key`; None where it was changed. Raises KeyError without that key."""
+        cipher = _cipher(self._drawn(key, data[:SALT]))
+        return _decrypt(cipher, _NO_NONCE + data[SALT:], _PACKED) if len(data) >= SALT + _TAG else None
+
+    def sum(self, data: bytes) -> bytes:
+        """SALT bytes that are the same for the same data, and tell nobody without the key what it may be."""
+        return hmac.digest(self._keys[self.key], b"trellis sum" + data, "sha256")
+
+    def _drawn(self, key: str, salt: bytes) -> bytes:
+        """Used for one text alone, so that its nonce is nothing."""
+        return hmac.digest(self._keys[key], _PACKED + salt, "sha256")
 
     def _unwrap(self, run: str, field: str, envelope: str) -> tuple[str, bytes, bytes]:
         """The id of the key, the data key, and the secret that it encrypts."""

@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
-from temporalio.converter import DataConverter, PayloadConverter
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import FailureError
 
 from trellis.errors import TrellisError
+from trellis.hosts.temporal.claims import Claims
+from trellis.hosts.temporal.codec import Codec
+from trellis.hosts.vault import Vault
 
 _JSON, _NULL, _BINARY = b"json/plain", b"binary/null", b"binary/plain"
 _encode = msgspec.json.encode
@@ -58,9 +61,23 @@ def detail(error: FailureError, kind: type[_Kind]) -> _Kind | None:
         return None
 
 
-def data_converter() -> DataConverter:
-    """How clients and workers read and write payloads."""
-    return DataConverter(payload_converter_class=JsonPayloads)
+class _ConcealedFailures(DefaultFailureConverter):
+    """Messages and stack traces are payloads too, which the codec encrypts."""
+
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
+
+
+def data_converter(vault: Vault | None = None, claims: Claims | None = None) -> DataConverter:
+    """How clients and workers read and write payloads: encrypted with a vault, large ones in a store with claims.
+
+    Whoever gave the claims closes them.
+    """
+    return DataConverter(
+        payload_converter_class=JsonPayloads,
+        payload_codec=Codec(vault, claims),
+        failure_converter_class=DefaultFailureConverter if vault is None else _ConcealedFailures,
+    )
 
 
 def _payload(value: Any) -> Payload:
