@@ -116,3 +116,14 @@ def proposed(proposal: Proposal, reason: str = "") -> dict[str, Any]:
 def entered(step: Step) -> list[str]:
     """The nodes that a step entered."""
     return [facts["node"] for kind, facts in step.trace if kind == "node.entered"]
+
+
+def waits_of(graph: Graph, state: State) -> dict[str, list[str]]:
+    """The nodes that wait, by path, each with what it waits for; of states, those that are not active yet."""
+    nodes = graph.definition.nodes
+    waits = [(token.path, nodes[token.node].wait) for token in state.tokens.values()]
+    return {
+        path: [name for name in wait.states if name not in state.active] or [wait.shown]
+        for path, wait in waits
+        if wait is not None
+    }

@@ -15,7 +15,7 @@ from trellis.engine.signals import INTERRUPT, taker
 from trellis.engine.state import IDLE, Refusal, shown_states
 from trellis.errors import UnknownRun
 from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
-from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields
+from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields, waits_of
 from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.hosts.proposals import Proposal
 from trellis.model.actions import CallTool, RequestInput, StartChild
@@ -146,13 +146,7 @@ class Run:
     @property
     def waits(self) -> dict[str, list[str]]:
         """The nodes that wait, by path, each with what it waits for; of states, those that are not active yet."""
-        state, nodes = self._live.state, self._live.graph.definition.nodes
-        waits = [(token.path, nodes[token.node].wait) for token in state.tokens.values()]
-        return {
-            path: [name for name in wait.states if name not in state.active] or [wait.shown]
-            for path, wait in waits
-            if wait is not None
-        }
+        return waits_of(self._live.graph, self._live.state)
 
     def takes(self, signal: str) -> bool:
         """Whether some node, or the graph, would take this signal now."""

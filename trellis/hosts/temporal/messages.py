@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from trellis.engine.state import UndoFailure
+from trellis.hosts.commands import Answer, Resolve
 from trellis.model.actions import ActionRequest, RequestInput
 from trellis.model.events import RunStarted
 from trellis.model.graph import Retry, Tool
@@ -79,6 +80,19 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """Secrets that its arguments stand for, under encryption, by field."""
     retry: Retry | None = None
     """The policy, where its jitter is for the worker to draw."""
+
+
+class SealedAnswer(Answer, frozen=True, omit_defaults=True, tag="answer"):
+    """An answer whose value may be the seal of a secret field."""
+
+    secrets: dict[str, str] = {}
+    """The secret under encryption, by field."""
+
+
+class SealedResolve(Resolve, frozen=True, omit_defaults=True, tag="resolve"):
+    """As SealedAnswer, of a call that is uncertain and saves to a secret field."""
+
+    secrets: dict[str, str] = {}
 
 
 class Done(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,194 @@
+"""A run in a workflow: calls, timers, answers, signals, cancelling, and what it shows of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from tests.hosts.authored import graph
+from tests.temporal.stage import Broken, Made, stage
+from trellis.hosts.commands import Answer, CancelRun, Signal
+from trellis.hosts.temporal.messages import Ended
+from trellis.hosts.temporal.payloads import detail
+from trellis.model.actions import RequestInput
+
+SUM = """
+trellis: 1
+name: sum
+fields: {a: {type: integer}, b: {type: integer}, total: {type: integer, optional: true}}
+start: add
+nodes:
+  add: {do: add, with: {a: "{{ a }}", b: "{{ b }}"}, save: total, to: done}
+  done: {end: {status: ok, result: total}}
+"""
+ASK = """
+trellis: 1
+name: asking
+fields: {age: {type: integer, check: value > 0, optional: true}}
+signals: {stop: {}}
+upon: {stop: stopped}
+start: ask
+nodes:
+  ask: {say: How old?, ask: {int: age}, to: done}
+  done: {end: {status: ok, result: age}}
+  stopped: {end: {status: cancelled, result: "'stopped'"}}
+"""
+WAIT = """
+trellis: 1
+name: waiting
+start: rest
+nodes:
+  rest: {wait: {time: 200ms}, to: ask}
+  ask: {say: Well?, ask: {text: word}, timeout: 200ms, catch: {timeout: late}, to: $end}
+  late: {end: {status: ok, result: "'late'"}}
+fields: {word: {type: string, optional: true}}
+"""
+FAIL = """
+trellis: 1
+name: failing
+start: work
+nodes:
+  work: {do: work, to: $end}
+"""
+
+
+async def _refused(made: Made, name: str, command: Any) -> tuple[str | None, str, Any]:
+    """The code, the message and the first detail with which a command is rejected."""
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await made.tell(name, command)
+    cause = caught.value.cause
+    assert isinstance(cause, ApplicationError)
+    return cause.type, cause.message, detail(cause, RequestInput)
+
+
+def test_a_run_makes_its_calls_as_activities_and_ends_with_its_result(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address, add=lambda a, b: a + b) as here:
+            made = await here.start(graph(SUM), a=2, b=3)
+            assert await made.ended() == Ended("completed", 5, {"a": 2, "b": 3, "total": 5}, None, ["add", "done"])
+            journal = await made.journal()
+            started, called = journal.events
+            assert (started["run"], started["fields"]) == (made.id, {"a": 2, "b": 3})
+            assert (called["type"], called["value"], journal.closed) == ("action_completed", 5, True)
+            assert await made.history() == [
+                "WORKFLOW_EXECUTION_STARTED",
+                "WORKFLOW_TASK_SCHEDULED",
+                "WORKFLOW_TASK_STARTED",
+                "WORKFLOW_TASK_COMPLETED",
+                "ACTIVITY_TASK_SCHEDULED",
+                "ACTIVITY_TASK_STARTED",
+                "ACTIVITY_TASK_COMPLETED",
+                "WORKFLOW_TASK_SCHEDULED",
+                "WORKFLOW_TASK_STARTED",
+                "WORKFLOW_TASK_COMPLETED",
+                "WORKFLOW_EXECUTION_COMPLETED",
+            ]
+
+    asyncio.run(play())
+
+
+def test_a_question_is_shown_answered_and_asked_again_without_a_trace_of_what_was_refused(
+    temporal_address: str,
+) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(ASK))
+            view = await made.view()
+            assert [question.node for question in view.questions] == ["ask"]
+            assert (view.status, view.position, view.questions[0].prompt) == ("running", {"ask": 1}, "How old?")
+            before = await made.history()
+            code, message, again = await _refused(made, "answer", Answer("ask", "old"))
+            assert code == "invalid_answer"
+            assert again is not None and again.reason == message
+            assert (await _refused(made, "answer", Answer("other", 1)))[:2] == (
+                "not_asked",
+                "node 'other' does not ask; asking now: ask",
+            )
+            assert await made.history() == before
+            assert await made.tell("answer", Answer("ask", "7", "ana", "one")) == {"status": "completed"}
+            assert (await made.ended()).result == 7
+            assert (await made.journal(1)).events[0]["by"] == "ana"
+
+    asyncio.run(play())
+
+
+def test_timers_fire_one_after_the_other(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(WAIT))
+            ended = await made.ended()
+            assert (ended.status, ended.result, ended.visited) == ("completed", "late", ["rest", "ask", "late"])
+            history = await made.history()
+            assert (history.count("TIMER_STARTED"), history.count("TIMER_FIRED")) == (2, 2)
+
+    asyncio.run(play())
+
+
+def test_a_call_that_fails_for_good_fails_the_run_with_its_status_and_code(temporal_address: str) -> None:
+    def work() -> None:
+        raise Broken("broken", "it is in two", retryable=False)
+
+    async def play() -> None:
+        async with stage(temporal_address, work=work) as here:
+            made = await here.start(graph(FAIL))
+            with pytest.raises(WorkflowFailureError) as caught:
+                await made.handle.result()
+            cause = caught.value.cause
+            assert isinstance(cause, ApplicationError)
+            assert (cause.type, cause.message, cause.non_retryable) == ("failed", "broken: it is in two", True)
+            error: dict[str, Any] = {"code": "broken", "message": "it is in two", "node": "work", "attempt": 1}
+            assert detail(cause, Ended) == Ended("failed", error=error, visited=["work"])
+
+    asyncio.run(play())
+
+
+def test_signals_of_both_kinds_are_taken_and_one_that_nothing_takes_is_refused(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(ASK))
+            code, message, _ = await _refused(made, "signal", Signal("stopp"))
+            assert (code, message) == ("unknown_signal", "no signal named 'stopp'; did you mean 'stop'?")
+            await made.handle.signal("nonsense", "no map")
+            await made.handle.signal("stop")
+            assert (await made.ended()).result == "stopped"
+            other = await here.start(graph(ASK))
+            assert await other.tell("signal", Signal("stop")) == {"status": "cancelled"}
+            assert (await other.ended()).visited == ["ask", "stopped"]
+
+    asyncio.run(play())
+
+
+def test_a_cancelled_run_says_why_and_one_cancelled_through_temporal_is_cancelled_there(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(ASK))
+            assert await made.tell("cancel", CancelRun("no more", terminate=True)) == {"status": "cancelled"}
+            ended = await made.ended()
+            assert (ended.status, ended.error and ended.error["code"]) == ("cancelled", "terminated")
+            other = await here.start(graph(ASK))
+            await other.view()
+            await other.handle.cancel()
+            with pytest.raises(WorkflowFailureError) as caught:
+                await other.handle.result()
+            assert isinstance(caught.value.cause, CancelledError)
+            view = await other.view()
+            assert (view.status, view.error and view.error["code"]) == ("cancelled", "cancelled")
+
+    asyncio.run(play())
+
+
+def test_start_values_that_do_not_do_fail_the_run_with_the_reason(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(SUM), a="two", b=3)
+            with pytest.raises(WorkflowFailureError) as caught:
+                await made.handle.result()
+            cause = caught.value.cause
+            assert isinstance(cause, ApplicationError)
+            assert (cause.type, cause.message) == ("InvalidField", "field 'a': expected integer, found string 'two'")
+
+    asyncio.run(play())

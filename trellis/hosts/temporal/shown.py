@@ -1,0 +1,75 @@
+"""What a run in a workflow shows of itself: how it stands, what has happened, how it ended. Secrets are masked."""
+
+from __future__ import annotations
+
+import msgspec
+from temporalio import workflow
+
+from trellis.engine.program import program_of
+from trellis.engine.snapshot import encode_state
+from trellis.engine.state import shown_states
+from trellis.hosts.lines import error_facts, public_fields, waits_of
+from trellis.hosts.temporal.interpreter import Interpreter
+from trellis.hosts.temporal.messages import Ended, Journal, View
+from trellis.model.actions import CallTool, Emit, RequestInput, StartChild
+from trellis.model.secrets import mask
+
+
+def view(live: Interpreter) -> View:
+    """How the run stands now."""
+    state, graph = live.state, live.graph
+    program = program_of(graph)
+    pending = list(state.open.values())
+    return View(
+        graph.hash,
+        graph.name,
+        state.status,
+        state.seq,
+        state.at,
+        public_fields(program, state),
+        state.position,
+        shown_states(program, state),
+        [each.request for each in pending if isinstance(each.request, RequestInput)],
+        [_masked(each.request) for each in pending],
+        [each.request.node for each in pending if each.uncertain],
+        waits_of(graph, state),
+        error_facts(state) or None,
+    )
+
+
+def journal(live: Interpreter, after: int) -> Journal:
+    """What has happened in this execution after event number `after`."""
+    origin = live.origin
+    base = origin.seq if origin is not None else 0
+    return Journal(
+        live.graph.hash,
+        live.source,
+        base,
+        workflow.info().continued_run_id or "",
+        msgspec.Raw(encode_state(origin)) if origin is not None else None,
+        live.visited_before,
+        live.events[max(after - base, 0) :],
+        live.state.closed,
+    )
+
+
+def ended(live: Interpreter) -> Ended:
+    """How the run ended."""
+    state, program = live.state, program_of(live.graph)
+    return Ended(
+        state.status,
+        mask(state.result),
+        public_fields(program, state),
+        error_facts(state) or None,
+        live.visited,
+        shown_states(program, state),
+        list(state.undo_failures),
+    )
+
+
+def _masked(request: CallTool | Emit | StartChild | RequestInput) -> CallTool | Emit | StartChild | RequestInput:
+    """The request with what it carries as people may see it."""
+    what = {CallTool: "args", Emit: "data", StartChild: "fields"}.get(type(request))
+    if what is None or not getattr(request, what):
+        return request
+    return msgspec.structs.replace(request, **{what: mask(getattr(request, what))})
