@@ -5,6 +5,7 @@ since 1970, UTC.
 
     crons      `cron`: five fields to wall times
     calendars  `calendar`: lists of numbers to wall times
+    patterns   either as lists of numbers alone, for a clock that is not ours
     zones      wall times of a zone to instants
     facts      what is known of one firing: its id, the request that starts it, its jitter
 """

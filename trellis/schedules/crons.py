@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
+
+from trellis.schedules.calendars import LAST
 
 LONGEST = 200
 FIELDS = (
@@ -14,7 +17,24 @@ SHORT = {
     "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
     "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
 }  # fmt: skip
+LAST_WEEKDAY = 0
+"""The last day of a month that is none of a weekend, among days."""
 _ANY_TIME = datetime(2000, 1, 1)  # noqa: DTZ001 - a wall time
+
+
+class Cron(NamedTuple):
+    """The parts of an expression, as they fit. Days from the end and weekdays that count are told apart."""
+
+    minute: tuple[int, ...]
+    hour: tuple[int, ...]
+    month: tuple[int, ...]
+    day: tuple[int, ...]
+    """With LAST and LAST_WEEKDAY."""
+    weekday: tuple[int, ...]
+    counted: tuple[tuple[int, int], ...]
+    """Weekday and which one of the month: 1 to 5, or LAST."""
+    both: bool
+    """Whether both the day of the month and of the week must fit; else either will do."""
 
 
 def check(text: str) -> tuple[str, str] | None:
@@ -52,6 +72,25 @@ def walls(text: str, after: datetime) -> Iterator[datetime]:
     from cronsim import CronSim  # 20 ms, for those who have schedules
 
     return CronSim(text, after)
+
+
+def parts(text: str) -> Cron:
+    """What fits in each field. Only for an expression that `check` found right."""
+    from cronsim import CronSim
+
+    read = CronSim(text, _ANY_TIME)
+    named = {CronSim.LAST: LAST, CronSim.LAST_WEEKDAY: LAST_WEEKDAY}
+    plain = {(day - 1) % 7 for day in read.weekdays if isinstance(day, int)}
+    counted = {((day[0] - 1) % 7, named.get(day[1], day[1])) for day in read.weekdays if not isinstance(day, int)}
+    return Cron(
+        minute=tuple(sorted(read.minutes)),
+        hour=tuple(sorted(read.hours)),
+        month=tuple(sorted(read.months)),
+        day=tuple(sorted(named.get(day, day) for day in read.days)),
+        weekday=tuple(sorted(plain)),
+        counted=tuple(sorted(counted)),
+        both=read.day_and,
+    )
 
 
 def _first(text: str) -> datetime | None:

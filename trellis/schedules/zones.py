@@ -8,6 +8,7 @@ from functools import cache
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
 _DAY = 86_400
+_YEARS = range(2020, 2101)
 Walls = Callable[[datetime], Iterator[datetime]]
 """The wall times after a wall time."""
 
@@ -50,6 +51,14 @@ def instants(walls: Walls, name: str, after: float, *, hourly: bool) -> Iterator
         yield from (_passing if hourly else _named)(walls, zone, after)
     except (OverflowError, ValueError):
         return  # the years of a datetime are over
+
+
+def past_the_hour(name: str) -> int | None:
+    """Seconds past the full hour of UTC at which a clock of the zone shows a full hour; None where that changes."""
+    zone = zone_of(name)
+    days = (datetime(year, month, 15) for year in _YEARS for month in (1, 7))  # noqa: DTZ001 - any time of two seasons
+    found = {-_delta(day.replace(tzinfo=zone)) % 3600 for day in days}
+    return found.pop() if len(found) == 1 else None
 
 
 def _named(walls: Walls, zone: tzinfo, after: float) -> Iterator[float]:
