@@ -56,6 +56,8 @@ class Activities:
         self._dispatcher, self._allow, self._root = dispatcher, frozenset(allow), os.path.abspath(root)
         self._vault, self._clock = vault, clock if clock is not None else SystemClock()
         self._routers: dict[tuple[str, str, bytes], Router] = {}
+        self.under_way = 0
+        """How many attempts are being made."""
 
     @activity.defn(dynamic=True)
     async def call(self, given: Sequence[RawValue]) -> Done:
@@ -116,6 +118,7 @@ class Activities:
         if refused:
             return _unreadable(refused), secrets
         beats = _Beats(number)
+        self.under_way += 1
         try:
             return await attempt(router, request, self._clock, secrets or None), secrets
         except asyncio.CancelledError:
@@ -126,6 +129,7 @@ class Activities:
                 ) from None
             raise
         finally:
+            self.under_way -= 1
             beats.stop()
 
 

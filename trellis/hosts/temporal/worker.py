@@ -6,29 +6,34 @@ Runs are folded beside the calls, in a sandbox that passes trellis through: its 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from trellis.dispatch import Dispatcher
 from trellis.errors import TrellisError
+from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
-from trellis.hosts.temporal.messages import SEMANTICS
 from trellis.hosts.vault import Vault
 
 AT_ONCE = 100
 """How many calls a worker makes at a time, unless it is told."""
 DRAIN_S = 10.0
 """How long calls may go on once the worker is to stop."""
-BUILD = f"trellis-{SEMANTICS}"
-"""The build id of a worker that belongs to a deployment: who speaks the same semantics is the same build."""
 PASSED = ("trellis", "msgspec", "temporalio")
 """Modules that the sandbox of workflows takes as they are."""
 
@@ -57,7 +62,8 @@ class TemporalWorker:
         workflows: Sequence[type] = (),
         activities: Sequence[Callable[..., Any]] = (),
     ) -> None:
-        calls = Activities(
+        self._client, self._deployment = client, deployment
+        self._calls = calls = Activities(
             dispatcher if dispatcher is not None else Dispatcher(),
             allow=allow,
             root=root,
@@ -76,10 +82,12 @@ class TemporalWorker:
             max_heartbeat_throttle_interval=beat,
             default_heartbeat_throttle_interval=beat,
             graceful_shutdown_timeout=timedelta(seconds=drain_s),
-            deployment_config=_deployment(deployment) if deployment else None,
+            deployment_config=deployments.config(deployment) if deployment else None,
         )
 
     async def __aenter__(self) -> Self:
+        if self._deployment:
+            await deployments.take_over(self._client, self._deployment)
         await self._worker.__aenter__()
         return self
 
@@ -88,25 +96,22 @@ class TemporalWorker:
     ) -> None:
         await self._worker.__aexit__(kind, error, trace)
 
+    @property
+    def under_way(self) -> int:
+        """How many calls it makes now."""
+        return self._calls.under_way
+
     async def stop(self) -> None:
         """Take nothing more, and wait until what is under way has ended, or was stopped."""
         await self._worker.shutdown()
 
 
-def _deployment(name: str) -> WorkerDeploymentConfig:
-    """A run stays with the build that began it, until it continues as new."""
-    return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(name, BUILD),
-        use_worker_versioning=True,
-        default_versioning_behavior=VersioningBehavior.PINNED,
+def runtime(metrics: str = "") -> Runtime:
+    """What a client is connected with whose worker tells the log `temporalio` what its core has to say, and Prometheus, at
+    the address `metrics` (HOST:PORT; empty: nowhere), how it does. Raises ValueError for no such address, RuntimeError
+    where it is taken."""
+    heard = LoggingConfig(
+        TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
     )
-
-
-def measured(address: str) -> Runtime:
-    """What a client is connected with so that its worker tells Prometheus, at HOST:PORT, how it does."""
-    return Runtime(
-        telemetry=TelemetryConfig(
-            metrics=PrometheusConfig(address),
-            logging=LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR")),
-        )
-    )
+    return Runtime(telemetry=TelemetryConfig(logging=heard, metrics=PrometheusConfig(metrics) if metrics else None))
