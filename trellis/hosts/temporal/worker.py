@@ -28,6 +28,7 @@ from trellis.dispatch import Dispatcher
 from trellis.errors import TrellisError
 from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
+from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
 
 AT_ONCE = 100
@@ -59,7 +60,7 @@ class TemporalWorker:
         deployment: str = "",
         at_once: int = AT_ONCE,
         drain_s: float = DRAIN_S,
-        workflows: Sequence[type] = (),
+        workflows: Sequence[type] = WORKFLOWS,
         activities: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self._client, self._deployment = client, deployment
