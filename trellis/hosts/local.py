@@ -398,7 +398,7 @@ class Host:
 
     async def _adopt(self, live: LiveRun, command: Adopt) -> Reply:
         try:
-            graph = decoded(live.row, command)
+            graph = decoded(live.id, live.row.source, command)
         except Refused as error:
             return Reply(live.state.status, error.code, error.message)
         return await self._movers.change(live, graph, command.by)

@@ -128,7 +128,7 @@ async def _deliver(store: Store, run: str, command: Command, clock: Clock, vault
     graph = found.graph
     event: Event
     if isinstance(command, Adopt):
-        graph = decoded(row, command)
+        graph = decoded(row.run, row.source, command)
         event, step = adoption(found, graph, command, clock)
     else:
         judged = judge(command, graph, found.state, clock, vault)
@@ -204,10 +204,10 @@ def adoption(found: Loaded, graph: Graph, command: Adopt, clock: Clock) -> tuple
     return event, adopt(found.graph, graph, found.state, event)
 
 
-def decoded(row: RunRow, command: Adopt) -> Graph:
+def decoded(run: str, source: str, command: Adopt) -> Graph:
     """The graph that an Adopt brings. Raises Refused."""
     try:
-        return received(command.definition, command.graph, row.source)
+        return received(command.definition, command.graph, source)
     except ValueError as error:
-        told = f"run '{row.run}' adopts nothing: {error}; send the `hash` and the `data` of one graph"
+        told = f"run '{run}' adopts nothing: {error}; send the `hash` and the `data` of one graph"
         raise Refused("definition", told) from error

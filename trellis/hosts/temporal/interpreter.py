@@ -19,11 +19,12 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 from trellis.engine import State, Step, apply, start
 from trellis.engine.snapshot import decode_state
+from trellis.engine.versions.moving import move as adopt  # at once: nothing may be imported while a workflow runs
 from trellis.hosts.lines import entered
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Call, Done, Fault
 from trellis.hosts.temporal.payloads import detail
 from trellis.model.actions import ActionRequest, CallTool, Cancel, StartTimer
-from trellis.model.events import ActionCompleted, ActionFailed, Event, TimerFired
+from trellis.model.events import ActionCompleted, ActionFailed, Adopted, Event, TimerFired
 from trellis.model.graph import Graph
 
 
@@ -61,6 +62,8 @@ class Interpreter:
         self.graph, self.source, self.clock = graph, begin.source, WorkflowClock()
         self.events: list[Event] = []
         """Those of this execution, in order."""
+        self.earlier: dict[str, Graph] = {}
+        """The definitions that the run has left in this execution, by hash."""
         self.origin: State | None = None
         """The state that this execution went on from."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -112,12 +115,23 @@ class Interpreter:
         """Apply an event and ask for what it comes to; one that is refused changes nothing."""
         step = apply(self.graph, self.state, event)
         if step.refusal is None:
-            self.state = step.state
-            self.events.append(event)
-            self.visited += entered(step)
-            self._perform(step.requests)
-            self._settle()
+            self._took(event, step)
         return step
+
+    def adopt(self, graph: Graph, event: Adopted) -> Step:
+        """Go on with another definition, where the engine finds that safe."""
+        step = adopt(self.graph, graph, self.state, event)
+        if step.refusal is None:
+            self.earlier[self.graph.hash], self.graph = self.graph, graph
+            self._took(event, step)
+        return step
+
+    def _took(self, event: Event, step: Step) -> None:
+        self.state = step.state
+        self.events.append(event)
+        self.visited += entered(step)
+        self._perform(step.requests)
+        self._settle()
 
     def fail(self, error: Exception) -> None:
         """Something went wrong where nobody waits for it: the execution ends with it."""

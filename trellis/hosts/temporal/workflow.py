@@ -15,11 +15,12 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from trellis.engine import apply
+from trellis.engine import Step, apply
 from trellis.engine.answers import ASKED_AGAIN
-from trellis.errors import TrellisError
-from trellis.hosts.commands import DUPLICATE, CancelRun, Judged, Reply, Signal, judge
-from trellis.hosts.sending import closed, replied
+from trellis.errors import Refused, TrellisError
+from trellis.hosts.commands import DUPLICATE, Adopt, CancelRun, Judged, Reply, Signal, judge
+from trellis.hosts.journal import Loaded
+from trellis.hosts.sending import adoption, closed, decoded, replied
 from trellis.hosts.temporal.interpreter import Interpreter, OtherSemantics
 from trellis.hosts.temporal.messages import (
     DEFINITION,
@@ -36,7 +37,7 @@ from trellis.hosts.temporal.messages import (
 from trellis.hosts.temporal.payloads import PayloadUnreadable
 from trellis.hosts.temporal.shown import ended, journal, view
 from trellis.hosts.vault import VARIABLE
-from trellis.model.events import ActionCompleted, AnswerGiven, CancelRequested
+from trellis.model.events import ActionCompleted, Adopted, AnswerGiven, CancelRequested
 from trellis.model.graph import Graph
 from trellis.model.secrets import MASK
 
@@ -135,6 +136,24 @@ class RunWorkflow:
     def _may_resolve(self, command: SealedResolve) -> None:
         self._judge(command)
 
+    @workflow.update(name="adopt")
+    def adopt(self, command: Adopt) -> Reply:
+        live = self.live
+        live.begin()
+        if live.state.closed:
+            return closed(live.state, command)
+        graph = _adopted(live, command)
+        return replied(live.adopt(graph, _adoption(live, graph, command)[0]))
+
+    @adopt.validator
+    def _may_adopt(self, command: Adopt) -> None:
+        live = self.live
+        reply = closed(live.state, command)
+        if not live.state.closed:
+            reply = replied(_adoption(live, _adopted(live, command), command)[1])
+        if reply.code:
+            raise ApplicationError(reply.message, type=reply.code, non_retryable=True)
+
     @workflow.signal(dynamic=True)
     def hear(self, name: str, args: Sequence[RawValue]) -> None:
         """A signal of Temporal's own is one of the run. Nobody waits for it: one that is refused is logged."""
@@ -156,9 +175,9 @@ class RunWorkflow:
         return journal(self.live, after)
 
     @workflow.query(name=DEFINITION)
-    def definition(self) -> msgspec.Raw:
-        """The compiled graph that the run goes by now."""
-        return msgspec.Raw(self.live.graph.data)
+    def definition(self, hash: str = "") -> msgspec.Raw:
+        """The compiled graph that the run goes by now, or by which it went before in this execution."""
+        return msgspec.Raw(self.live.earlier.get(hash, self.live.graph).data)
 
     def _judge(self, command: Told) -> None:
         """Raises ApplicationError, whose type is the code, where the run would not take the command. Changes nothing."""
@@ -211,6 +230,18 @@ def _judged(live: Interpreter, command: Told) -> Judged:
     if not isinstance(judged.event, AnswerGiven | ActionCompleted) or list(envelopes) != [field]:
         return Judged(code="invalid", message=f"node '{command.node}' takes no secret '{min(envelopes)}' now")
     return Judged(replace(judged.event, secrets=envelopes))
+
+
+def _adoption(live: Interpreter, graph: Graph, command: Adopt) -> tuple[Adopted, Step]:
+    return adoption(Loaded(live.graph, live.state, 0), graph, command, live.clock)
+
+
+def _adopted(live: Interpreter, command: Adopt) -> Graph:
+    """The graph that the command brings. Raises ApplicationError."""
+    try:
+        return decoded(live.run, live.source, command)
+    except Refused as error:
+        raise ApplicationError(error.message, type=error.code, non_retryable=True) from error
 
 
 def _begun(args: Sequence[RawValue]) -> Interpreter:
