@@ -17,8 +17,9 @@ from trellis.hosts import serving
 from trellis.hosts.clock import LONGEST_ALARM_S
 from trellis.hosts.commands import Answer
 from trellis.hosts.driver import SNAPSHOT_EVERY
-from trellis.hosts.local import WORTH_A_SNAPSHOT, Host
+from trellis.hosts.local import Host
 from trellis.hosts.operations import fork
+from trellis.hosts.releasing import WORTH_A_SNAPSHOT
 from trellis.hosts.sending import send
 from trellis.model.secrets import seal
 from trellis.model.values import Value

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from contextlib import asynccontextmanager, suppress
 from itertools import takewhile
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from trellis.dispatch import Dispatcher, Router
 from trellis.engine import State, Step, start
-from trellis.engine.snapshot import encode_state
 from trellis.engine.state import Refusal
 from trellis.errors import (
     HostClosed,
@@ -37,6 +36,7 @@ from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun, Rested, heed
 from trellis.hosts.moving import Movers, OnChange
 from trellis.hosts.recovery import end_unwanted, is_wanted, must_drive, take_up_whole
+from trellis.hosts.releasing import Releasing
 from trellis.hosts.routing import router_of
 from trellis.hosts.rows import checked_id, checked_request, first_row, new_id
 from trellis.hosts.run import Outcome as Outcome
@@ -53,22 +53,19 @@ from trellis.model.graph import Graph
 from trellis.model.redaction import Redactor
 from trellis.model.saying import read_locale
 from trellis.model.values import Value
-from trellis.stores import open_store
-from trellis.stores.base import RunRow, Snapshot, Store
+from trellis.stores import open_store, unloaded
+from trellis.stores.base import RunRow, Store
 
 if TYPE_CHECKING:
     from trellis.hosts.reloading import Reloaded, Reloading
     from trellis.project.loaders import Loader
-
-WORTH_A_SNAPSHOT = 50
-"""Events since the last snapshot for which a run that rests leaves another: folding fewer costs less."""
 
 
 class Host:
     """Drives runs over a store. Use it as an async context manager.
 
     `store` is a URL (memory://, file:DIR, sqlite:///FILE, postgresql://…, redis://…), or an open Store that stays its
-    opener's to close; `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in
+    opener's to close; temporal://HOST:PORT/NAMESPACE?queue=Q gives a TemporalHost, which has most of this one's methods; `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in
     YAML ("process"); `at_most` how many runs may be open in the store at once. `vault` keeps secrets under encryption:
     by default that of the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept. `redactor` hides
     from people what its patterns and names say: by default those of TRELLIS_REDACT, one a line. `approve` is asked before
@@ -78,6 +75,15 @@ class Host:
     runs "keep" their version or "adopt" a new one where that is proved safe; `reloaded` hears what each change came to,
     by default the log does.
     """
+
+    def __new__(cls, store: str | Store = "memory://", *rest: Any, **options: Any) -> Self:
+        if not isinstance(store, str) or not store.startswith("temporal:"):
+            return super().__new__(cls)
+        try:
+            from trellis.hosts.temporal.host import TemporalHost
+        except ImportError as error:
+            raise unloaded("temporal", "temporal", error) from error
+        return TemporalHost(store, *rest, **options)  # type: ignore[return-value]
 
     def __init__(
         self,
@@ -102,7 +108,6 @@ class Host:
         self._vault = vault if vault is not None else Vault.from_environment()
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
         self._gate = Gate(approve, self.redactor) if approve is not None else None
-        self._releasing: dict[str, asyncio.Task[None]] = {}
         self._hearing = Hearing(self)
         self._admission = Admission()
         self._serving: Serving | None = None
@@ -111,6 +116,7 @@ class Host:
         self._reloading: Reloading | None = None
         self._store: Store
         self._driver: Driver
+        self._releasing: Releasing
         self._graphs: Definitions
         self._movers: Movers
 
@@ -118,6 +124,7 @@ class Host:
         self._store = open_store(self._url, root=self._root) if isinstance(self._url, str) else self._url
         emitting = Emitting(self, self._store, self._clock, self._vault)
         self._driver = Driver(self._store, self._clock, self._vault, emitting.deliver, self._gate)
+        self._releasing = Releasing(self._store, self._admission, self._driver.runs)
         self._graphs = Definitions(self._store)
         self._driver.children = Children(
             self, self._store, self._admission, self._graphs, self._clock, self._vault, self._driver.post
@@ -143,8 +150,7 @@ class Host:
                     await part.stop()
             await self._driver.stop()
             await self._hearing.finish()
-            if self._releasing:
-                await asyncio.wait(list(self._releasing.values()))
+            await self._releasing.all()
             if not isinstance(self._url, str):  # closing its own store frees all that it owns
                 with suppress(StoreError):
                     await self.let_go()
@@ -266,7 +272,7 @@ class Host:
         """
         if self._serving is not None:
             raise UsageError("this host serves already; open another one to serve other graphs")
-        self._serving = Serving(self, self._store, self._clock, names, at_once)
+        self._serving = self._releasing.serving = Serving(self, self._store, self._clock, names, at_once)
         self._driver.rested = self._serving.rested
         self._serving.start()
         await self.schedule(schedules)
@@ -325,8 +331,7 @@ class Host:
     async def apart(self, run: str) -> AsyncIterator[bool]:
         """While the block runs, nobody here takes the run up. Gives whether nobody has."""
         async with self._admission.of(run):
-            if run in self._releasing:
-                await asyncio.wait([self._releasing[run]])
+            await self._releasing.of(run)
             yield run not in self._driver.runs
 
     async def present(self, run: str) -> LiveRun:
@@ -410,8 +415,7 @@ class Host:
             return live
         if row.status != "running":
             return self._ended(row, await load(self._graphs, self._store, row))
-        if row.run in self._releasing:
-            await asyncio.wait([self._releasing[row.run]])
+        await self._releasing.of(row.run)
         self._must_serve(row.run)
         async with self._owning(row.run):
             epoch = await self._store.claim(row.run)
@@ -451,7 +455,7 @@ class Host:
         try:
             yield
         except BaseException:
-            await asyncio.shield(self._release(run, [], None))
+            await asyncio.shield(self._releasing.release(run))
             raise
 
     def _must_serve(self, run: str) -> None:
@@ -460,37 +464,11 @@ class Host:
 
     def _admit(self, live: LiveRun) -> None:
         self._driver.runs[live.id] = live
-        live.forget = self._forget
-
-    def _forget(self, live: LiveRun) -> None:
-        if self._driver.runs.pop(live.id, None) is None or live.state.closed:
-            return  # one that has ended was freed with its last event
-        if self._serving is not None and live.failure is not None:
-            self._serving.failed(live.id, live.failure)
-        worth = isinstance(live.failure, Rested) and live.state.seq - live.kept >= WORTH_A_SNAPSHOT
-        snapshot = Snapshot(live.state.seq, encode_state(live.state)) if worth else None
-        task = asyncio.get_running_loop().create_task(self._release(live.id, list(live.tasks.values()), snapshot))
-        self._releasing[live.id] = task
-        task.add_done_callback(lambda _: self._releasing.pop(live.id, None))
-
-    async def _release(self, run: str, under_way: list[asyncio.Task[None]], snapshot: Snapshot | None) -> None:
-        """Free a run that has not ended, once nothing of it is under way here, so that another host may go on."""
-        if under_way:
-            await asyncio.wait(under_way)
-        try:
-            await self._store.release(run, snapshot)
-        except StoreError:  # closing the store frees the run, if nobody does before
-            if self._serving is not None:
-                self._serving.doubt()
+        live.forget = self._releasing.forget
 
     async def let_go(self) -> None:
         """Free the runs that the store owns and nobody here drives. Raises StoreError."""
-        if self._releasing:
-            await asyncio.wait(list(self._releasing.values()))
-        for run in await self._store.owned():
-            async with self._admission.of(run):
-                if run not in self._driver.runs:
-                    await self._store.release(run)
+        await self._releasing.let_go()
 
     def _router(self, graph: Graph) -> Router:
         return router_of(graph, self._dispatcher, self._allow, self._store)

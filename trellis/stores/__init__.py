@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trellis.stores.base import Store
 
-_LIBRARIES = {"postgres": "psycopg", "redis": "redis"}
+_LIBRARIES = {"postgres": "psycopg", "redis": "redis", "temporal": "temporalio"}
 _KNOWN = "memory://, file:DIR, sqlite:///FILE, postgresql://HOST/DATABASE, redis://HOST/NUMBER"
 
 

@@ -95,9 +95,10 @@ async def connect(
     from temporalio.service import RPCError
 
     from trellis.hosts.temporal.payloads import data_converter
+    from trellis.hosts.vault import Vault
 
     settings = _configured(address)
-    settings["data_converter"] = converter if converter is not None else data_converter()
+    settings["data_converter"] = converter if converter is not None else data_converter(Vault.from_environment())
     where = f"{SCHEME}://{settings['target_host']}/{settings['namespace']}"
     await _must_be_known(where, settings["target_host"])
     try:

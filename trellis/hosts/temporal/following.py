@@ -1,0 +1,252 @@
+"""A run on Temporal as its client knows it: its journal folded by the client's own engine, as far as it was told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar, cast
+
+import msgspec
+
+from trellis.engine import State, Step, fold, fold_from
+from trellis.engine.answers import INVALID_ANSWER
+from trellis.engine.snapshot import decode_state
+from trellis.engine.state import ErrorFacts, Refusal, Status
+from trellis.errors import HostClosed, StoreCorrupt, StoreUnavailable, TrellisError
+from trellis.hosts.clock import Clock, pause
+from trellis.hosts.live import LiveRun
+from trellis.hosts.temporal.messages import Ended, Journal
+from trellis.hosts.temporal.wire import LOOK_S, Hindered, NotPolled, Wire
+from trellis.model.actions import RequestInput
+from trellis.model.events import Adopted, Event, RunStarted
+from trellis.model.graph import Graph
+
+log = logging.getLogger("trellis")
+
+PATIENCE_S = 60.0
+"""How long a server may be away before a client that follows a run gives up."""
+AGAIN_S = 1.0
+_Given = TypeVar("_Given")
+_events = msgspec.json.Decoder(list[Event]).decode
+
+
+class Chapter(msgspec.Struct, frozen=True):
+    """A part of a run's journal: the state that it goes on from, the nodes that were entered before, and its events."""
+
+    state: State | None
+    visited: list[str]
+    events: list[Event]
+
+    @property
+    def base(self) -> int:
+        return self.state.seq if self.state is not None else 0
+
+
+class Graphs:
+    """The definitions of runs on Temporal, each decoded and linked once."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._known: dict[tuple[str, str], Graph] = {}
+
+    def add(self, graph: Graph) -> Graph:
+        """The graph by which all runs of this definition and source are followed here."""
+        return self._known.setdefault((graph.hash, graph.source), graph)
+
+    async def of(self, run: str) -> Graph:
+        """The definition that the last execution of the run began with. Raises UnknownRun, StoreUnavailable."""
+        return self.add((await self.wire.begun(run))[1])
+
+    async def get(self, run: str, digest: str, source: str) -> Graph:
+        """A definition of the run. Raises UnknownRun, StoreUnavailable."""
+        known = self._known.get((digest, source))
+        if known is not None:
+            return known
+        graph = await self.of(run)
+        return graph if graph.hash == digest else self.add(await self.wire.definition(run, digest, source))
+
+
+async def chapters(wire: Wire, run: str, after: int) -> tuple[Journal, list[Chapter]]:
+    """What happened to a run after `after`: how it stands now, and the parts of its journal, oldest first.
+
+    Executions that the server keeps no more are left out; then the first chapter has a state to go on from. Raises
+    UnknownRun, NotPolled, StoreUnavailable.
+    """
+    now = journal = await wire.journal(run, after)
+    found = [_chapter(journal)]
+    while journal.base > after and journal.before:
+        try:
+            journal = await wire.journal(run, after, journal.before)
+        except StoreUnavailable as error:
+            log.info("run '%s': what was before event %d is not kept any more: %s", run, journal.base, error)
+            break
+        found.insert(0, _chapter(journal))
+    return now, found
+
+
+def _chapter(journal: Journal) -> Chapter:
+    state = decode_state(bytes(journal.state)) if journal.state is not None and journal.base else None
+    return Chapter(state, journal.visited, _events(msgspec.json.encode(journal.events)))
+
+
+async def steps(graphs: Graphs, run: str, source: str, told: list[Chapter], since: State | None) -> Iterator[Step]:
+    """The steps after the state `since` that these chapters come to. Raises StoreCorrupt, ReplayError."""
+    state = since
+    events: list[Event] = []
+    for chapter in told:
+        if chapter.state is not None and chapter.base > (state.seq if state is not None else 0) + len(events):
+            state, events = chapter.state, []  # what was before is not kept any more
+        events += chapter.events
+    later = {event.graph: await graphs.get(run, event.graph, source) for event in events if isinstance(event, Adopted)}
+    if state is not None:
+        return fold_from(await graphs.get(run, state.graph, source), state, events, later.__getitem__)
+    if not events:
+        return iter(())
+    if not isinstance(events[0], RunStarted):
+        raise StoreCorrupt(graphs.wire.url, f"the journal of run '{run}' does not begin with its start")
+    return fold(await graphs.get(run, events[0].graph, source), events, later.__getitem__)
+
+
+class Following:
+    """A run, and whoever asks the server what happens to it. Nothing is asked before somebody wants to know."""
+
+    def __init__(self, wire: Wire, graphs: Graphs, clock: Clock, live: LiveRun, tell: Callable[[str], None]) -> None:
+        self.live = live
+        self._tell, self._said = tell, set[str]()
+        self._wire, self._graphs, self._clock = wire, graphs, clock
+        self.before: list[str] = []
+        """The nodes that were entered when it was found."""
+        self._task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self.known = live.origin is not None
+        """Whether the state is what the journal says; else it is what the start comes to."""
+
+    def follow(self) -> None:
+        """From now on ask what happens, until the run has ended. Said again, nothing changes."""
+        if self._task is None and not self.live.closed.done():
+            self._task = asyncio.get_running_loop().create_task(self._follow(), name=f"trellis follow {self.live.id}")
+
+    @property
+    def following(self) -> bool:
+        return self._task is not None
+
+    async def stop(self) -> None:
+        """Ask no more; who waits is told HostClosed."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self.live.end(HostClosed(self.live.id))
+
+    async def catch_up(self) -> None:
+        """Take in what has happened. Raises UnknownRun, NotPolled, StoreUnavailable, StoreCorrupt, ReplayError."""
+        async with self._lock:
+            live = self.live
+            if live.closed.done():
+                return
+            after = live.state.seq if self.known else 0
+            now, told = await chapters(self._wire, live.id, after)
+            since = live.state if self.known else None
+            if since is not None and told[0].base > since.seq:
+                live.visited += told[0].visited[len(live.visited) :]
+            for step in await steps(self._graphs, live.id, live.row.source, told, since):
+                if step.state.graph != live.graph.hash:
+                    live.become(await self._graphs.get(live.id, step.state.graph, live.row.source), live.router)
+                if self.known or step.state.seq > live.state.seq:
+                    live.advance(step)
+                else:  # what the start came to was reckoned before
+                    live.state = step.state
+            self.known = True
+            if live.state.closed or now.closed:
+                live.end()
+
+    async def _follow(self) -> None:
+        live, execution, token, over = self.live, "", b"", False
+        try:
+            while not live.closed.done():
+                if over:
+                    await self._end()
+                    return
+                news = await self.patiently(lambda: self._wire.news(live.id, execution, token))  # noqa: B023 - awaited here
+                token, over = news.token, news.over
+                if news.then:
+                    execution, token = news.then, b""
+                if news.moved and not over:
+                    await self.patiently(self.catch_up)
+                elif not news.moved and not await self.patiently(self._wire.polled):
+                    self._say(str(self._wire.not_polled()))
+        except TrellisError as error:
+            live.end(error)
+        except Exception as error:
+            log.exception("a fault while run '%s' was followed", live.id)
+            live.end(error)
+
+    async def _end(self) -> None:
+        """The workflow is over: take in the rest, or, where no worker tells it or somebody ended it past them, its end."""
+        live = self.live
+        try:
+            await self.catch_up()
+        except StoreUnavailable as error:
+            log.info("the last events of run '%s' cannot be had: %s", live.id, error)
+        if live.closed.done():
+            return
+        ended = await self.patiently(lambda: self._wire.ended(live.id))
+        live.advance(last_step(live.state, ended))
+        live.end()
+
+    async def patiently(self, ask: Callable[[], Awaitable[_Given]]) -> _Given:
+        """What `ask` gives, asked again while the server is away for a while, or no worker does what it is to do.
+
+        Raises UnknownRun, StoreError; StoreUnavailable where the server is away for longer.
+        """
+        since: float | None = None
+        while True:
+            try:
+                return await ask()
+            except (NotPolled, Hindered) as error:
+                self._say(str(error))
+                since = None
+            except StoreUnavailable:
+                since = since if since is not None else self._clock.now()
+                if self._clock.now() - since > PATIENCE_S:
+                    raise
+            await pause(self._clock, AGAIN_S)
+
+    async def watch_workers(self) -> None:
+        """Look from time to time whether anybody works on the queue, and say where nobody does."""
+        while True:
+            await pause(self._clock, LOOK_S)
+            if not await self.patiently(self._wire.polled):
+                self._say(str(self._wire.not_polled()))
+            elif why := await self._wire.why_stuck(self.live.id):
+                self._say(why)
+
+    def ask_again(self, question: RequestInput) -> None:
+        """Let whoever listens know of a question that was answered wrongly."""
+        refusal = Refusal(INVALID_ANSWER, question.reason)
+        self.live.tell(Step(self.live.state, (question,), refusal=refusal))
+
+    def _say(self, what: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            self._tell(f"run '{self.live.id}' waits: {what}")
+
+
+def last_step(state: State, ended: Ended, at: float | None = None) -> Step:
+    """The end of a run as its workflow has it, for whoever knows the run only up to `state`."""
+    facts = ended.error
+    error = msgspec.convert(facts, ErrorFacts) if facts is not None else None
+    over = msgspec.structs.replace(
+        state,
+        seq=state.seq + 1,
+        at=state.at if at is None else at,
+        status=cast("Status", ended.status),
+        result=ended.result,
+        fields={**state.fields, **ended.fields},
+        error=error,
+        tokens={},
+        open={},
+        timers={},
+        undo_failures=tuple(ended.undo_failures),
+    )
+    return Step(over, (), (("run.finished", {"status": ended.status, "result": ended.result}),))
