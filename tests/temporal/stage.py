@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from trellis.engine.program import program_of
+from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.messages import JOURNAL, VIEW, Begin, Call, Done, Ended, Fault, Journal, View
 from trellis.hosts.temporal.payloads import data_converter, detail
 from trellis.hosts.temporal.workflow import RunWorkflow
@@ -97,6 +98,7 @@ async def stage(address: str, **tools: Callable[..., Any]) -> AsyncIterator[Stag
         return Done(value, activity.info().attempt)
 
     client = await Client.connect(address, data_converter=data_converter())
+    await register(client)
     queue = f"flow-{secrets.token_hex(6)}"
     async with Worker(
         client,

@@ -21,6 +21,7 @@ from trellis.engine import State, Step, apply, start
 from trellis.engine.snapshot import decode_state
 from trellis.engine.versions.moving import move as adopt  # at once: nothing may be imported while a workflow runs
 from trellis.hosts.lines import entered
+from trellis.hosts.temporal.attributes import Shown
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Call, Done, Fault
 from trellis.hosts.temporal.payloads import detail
 from trellis.model.actions import ActionRequest, CallTool, Cancel, StartTimer
@@ -77,6 +78,8 @@ class Interpreter:
         """The timers that may be waited for, the earliest first; one that is gone is dropped when it comes up."""
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_due = 0.0
+        self._attributes = Shown(workflow.info().typed_search_attributes)
+        self._shows = False
         self._first: tuple[ActionRequest, ...] | None
         carried = begin.carried
         self.visited_before = list(carried.visited) if carried is not None else []
@@ -141,13 +144,25 @@ class Interpreter:
 
     def _settle(self) -> None:
         if self.state.closed:
+            self._show()
             if self._alarm is not None:
                 self._alarm.cancel()
                 self._alarm = None
             if not self.over.done():
                 self.over.set_result(None)
-        elif self._due or self._alarm is not None:
+            return
+        if not self._shows:  # what happens at once is shown at once
+            self._shows = True
+            asyncio.get_running_loop().call_soon(self._show)
+        if self._due or self._alarm is not None:
             self._watch()
+
+    def _show(self) -> None:
+        """Have the run found by what it is now. Each change is an event of the history."""
+        self._shows = False
+        changes = self._attributes.changes(self.graph, self.state)
+        if changes:
+            workflow.upsert_search_attributes(changes)
 
     def _perform(self, requests: tuple[ActionRequest, ...]) -> None:
         for request in requests:

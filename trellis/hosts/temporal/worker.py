@@ -28,6 +28,7 @@ from trellis.dispatch import Dispatcher
 from trellis.errors import TrellisError
 from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
+from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
 
@@ -87,6 +88,7 @@ class TemporalWorker:
         )
 
     async def __aenter__(self) -> Self:
+        await register(self._client)
         if self._deployment:
             await deployments.take_over(self._client, self._deployment)
         await self._worker.__aenter__()
