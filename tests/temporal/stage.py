@@ -10,17 +10,21 @@ from typing import Any
 
 import msgspec
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from trellis.engine.program import program_of
 from trellis.hosts.temporal.attributes import register
+from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.messages import JOURNAL, VIEW, Begin, Call, Done, Ended, Fault, Journal, View
+from trellis.hosts.temporal.passing import Passing
 from trellis.hosts.temporal.payloads import data_converter, detail
-from trellis.hosts.temporal.workflow import RunWorkflow
+from trellis.hosts.temporal.workflow import WORKFLOWS
+from trellis.hosts.values import start_values
+from trellis.hosts.vault import Vault, sealed
 from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
 
@@ -62,26 +66,51 @@ class Made:
                 raise
             return found
 
+    async def events(self) -> list[tuple[str, Any]]:
+        """The events of its history, each with its name."""
+        found = (await self.handle.fetch_history()).events
+        return [(EventType.Name(event.event_type).removeprefix("EVENT_TYPE_"), event) for event in found]
+
     async def history(self) -> list[str]:
         """The names of the events of its history."""
-        events = (await self.handle.fetch_history()).events
-        return [type_.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in events for type_ in [_TYPES]]
+        return [name for name, _ in await self.events()]
 
 
 class Stage:
-    def __init__(self, client: Client, queue: str) -> None:
-        self.client, self.queue = client, queue
+    """A client and its task queue. Whatever was started here is gone through again from its history in the end."""
+
+    def __init__(self, client: Client, queue: str, vault: Vault | None) -> None:
+        self.client, self.queue, self.vault = client, queue, vault
+        self.made: list[Made] = []
+
+    def get(self, run: str) -> Made:
+        """A run that another one started."""
+        made = Made(self.client.get_workflow_handle(run))
+        self.made.append(made)
+        return made
+
+    async def replay(self) -> None:
+        """Raises where a history does not come to the same commands."""
+        replayer = Replayer(
+            workflows=WORKFLOWS,
+            data_converter=self.client.data_converter,
+            workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
+        )
+        for made in self.made:
+            await replayer.replay_workflow(await made.handle.fetch_history())
 
     async def start(self, graph: Graph, run: str = "", **fields: Any) -> Made:
         name = run or f"flow-{secrets.token_hex(6)}"
-        started = RunStarted(0.0, name, graph.hash, fields)
-        program_of(graph)
+        given, hidden = start_values(graph, fields)
+        started = RunStarted(0.0, name, graph.hash, given, secrets=sealed(self.vault, name, hidden))
         args = [Begin(graph.hash, graph.source, started=started), msgspec.Raw(graph.data)]
-        return Made(await self.client.start_workflow(graph.name, args=args, id=name, task_queue=self.queue))
+        made = Made(await self.client.start_workflow(graph.name, args=args, id=name, task_queue=self.queue))
+        self.made.append(made)
+        return made
 
 
 @asynccontextmanager
-async def stage(address: str, **tools: Callable[..., Any]) -> AsyncIterator[Stage]:
+async def stage(address: str, vault: Vault | None = None, **tools: Callable[..., Any]) -> AsyncIterator[Stage]:
     """A client and a worker whose tools are these functions, each called with the arguments by name."""
 
     @activity.defn(dynamic=True)
@@ -97,23 +126,17 @@ async def stage(address: str, **tools: Callable[..., Any]) -> AsyncIterator[Stag
             raise ApplicationError(error.message, fault, type=error.code, non_retryable=not error.retryable) from None
         return Done(value, activity.info().attempt)
 
+    passing = Passing(vault)
     client = await Client.connect(address, data_converter=data_converter())
     await register(client)
     queue = f"flow-{secrets.token_hex(6)}"
     async with Worker(
         client,
         task_queue=queue,
-        workflows=[RunWorkflow],
-        activities=[perform],
+        workflows=WORKFLOWS,
+        activities=[perform, Emitting(client).emit, passing.begin, passing.take],
         workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
     ):
-        yield Stage(client, queue)
-
-
-def _types() -> Any:
-    from temporalio.api.enums.v1 import EventType
-
-    return EventType
-
-
-_TYPES = _types()
+        here = Stage(client, queue, vault)
+        yield here
+        await here.replay()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from trellis.engine import State
@@ -240,12 +240,16 @@ def outcome(state: State, run: LiveRun, request: StartChild, secrets: dict[str, 
             except KeyError:
                 return Failed("invalid", "its result is a secret that is not known any more", retryable=False)
         return Completed(result)
-    code, message = "failed", f"run '{request.child}' has ended: {state.status.replace('_', ' ')}"
-    if state.error is not None:
-        code, message = state.error.code, state.error.message
-    if state.status == "rollback_failed":
-        lost = ", ".join(failure.node for failure in state.undo_failures)
-        return Failed("rollback_failed", f"{code}: {message}; could not undo {lost}", retryable=False)
-    if code in ("cancelled", "terminated") or state.status == "cancelled":
+    error = None if state.error is None else (state.error.code, state.error.message)
+    return failure(request.child, state.status, error, [failed.node for failed in state.undo_failures])
+
+
+def failure(child: str, status: str, error: tuple[str, str] | None, lost: Sequence[str]) -> Failed:
+    """How the node that uses a child run fails that did not complete: by its error, code and message. `lost`: the nodes
+    that could not be undone."""
+    code, message = error or ("failed", f"run '{child}' has ended: {status.replace('_', ' ')}")
+    if status == "rollback_failed":
+        return Failed("rollback_failed", f"{code}: {message}; could not undo {', '.join(lost)}", retryable=False)
+    if code in ("cancelled", "terminated") or status == "cancelled":
         return Failed("cancelled", message, retryable=False)
     return Failed(code, message, retryable=code != "denied")

@@ -7,26 +7,43 @@ comes next; so the same history comes to the same commands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from heapq import heappop, heappush
+from typing import Any
 
 from msgspec.structs import replace
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from trellis.engine import State, Step, apply, start
 from trellis.engine.snapshot import decode_state
 from trellis.engine.versions.moving import move as adopt  # at once: nothing may be imported while a workflow runs
+from trellis.hosts.commands import Reply
+from trellis.hosts.emitting import LATER
 from trellis.hosts.lines import entered
 from trellis.hosts.temporal.attributes import Shown
-from trellis.hosts.temporal.messages import SEMANTICS, Begin, Call, Done, Fault
-from trellis.hosts.temporal.payloads import detail
-from trellis.model.actions import ActionRequest, CallTool, Cancel, StartTimer
+from trellis.hosts.temporal.calls import ended, made, options
+from trellis.hosts.temporal.children import Children, Sealed
+from trellis.hosts.temporal.messages import EMIT, SEMANTICS, Begin, Done
+from trellis.model.actions import (
+    ActionRequest,
+    Attempted,
+    CallTool,
+    Cancel,
+    Completed,
+    Emit,
+    Failed,
+    StartChild,
+    StartTimer,
+)
 from trellis.model.events import ActionCompleted, ActionFailed, Adopted, Event, TimerFired
 from trellis.model.graph import Graph
+from trellis.model.secrets import seal, unsealed
+
+EMIT_S, AGAIN_S = timedelta(seconds=10), timedelta(milliseconds=200)
+"""How long one try may take to bring a signal to another run, and the wait before the next."""
 
 
 class OtherSemantics(RuntimeError):
@@ -72,8 +89,13 @@ class Interpreter:
         self.failure: Exception | None = None
         self.cancelled = False
         """Whether the workflow itself was cancelled."""
-        self._tasks: dict[str, asyncio.Task[Done]] = {}
-        """What performs the calls that are open, by request."""
+        self.suspended = False
+        """Whether nothing new is asked for any more: what is under way ends, and the run goes on in another execution."""
+        self.made: dict[str, int] = {}
+        """Attempts that were made of open calls which no activity makes now, by request."""
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        """What performs the calls and signals that are open, by request."""
+        self._children = Children(self)
         self._due: list[tuple[float, str]] = []
         """The timers that may be waited for, the earliest first; one that is gone is dropped when it comes up."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -89,7 +111,11 @@ class Interpreter:
             if state is None:
                 raise OtherSemantics(run, begin.semantics)
             self.state, self.origin, self.visited = state, state, list(self.visited_before)
-            self._first = ()
+            self.made = dict(carried.calls)
+            self._due = sorted((timer.due, name) for name, timer in state.timers.items())
+            self._first = tuple(
+                pending.request for pending in state.open.values() if not (pending.uncertain or pending.cancelling)
+            )
         else:
             assert begin.started is not None
             event = replace(begin.started, at=self.clock.now(), run=run, graph=graph.hash)
@@ -164,66 +190,115 @@ class Interpreter:
         if changes:
             workflow.upsert_search_attributes(changes)
 
-    def _perform(self, requests: tuple[ActionRequest, ...]) -> None:
+    def _perform(self, requests: Iterable[ActionRequest]) -> None:
         for request in requests:
-            if isinstance(request, CallTool):
-                self._call(request)
-            elif isinstance(request, StartTimer):
+            if isinstance(request, StartTimer):
                 if request.id in self.state.timers:
                     heappush(self._due, (request.due, request.id))
             elif isinstance(request, Cancel):
                 self._cancel(request)
+            elif self.suspended:
+                continue  # it is open, and the next execution asks for it
+            elif isinstance(request, CallTool):
+                self._call(request, self.made.get(request.id, request.attempt - 1))
+            elif isinstance(request, StartChild):
+                self._children.begin(request)
+            elif isinstance(request, Emit):
+                self._emit(request)
 
-    def _call(self, request: CallTool) -> None:
-        tool = self.graph.definition.tools.get(request.tool)
+    def _call(self, request: CallTool, before: int, *, again: bool = False) -> None:
+        chosen = options(self.graph, self.source, self.state, request, before, self.clock.now(), again=again)
+        task = workflow.start_activity(request.tool, **chosen)
+        self._tasks[request.id] = task
+        task.add_done_callback(partial(self._over, partial(self._returned, request, before)))
+
+    def _emit(self, request: Emit) -> None:
         task = workflow.start_activity(
-            request.tool,
-            args=[Call(request.node, request.idempotency_key, tool, self.source), request.args],
+            EMIT,
+            args=[request, self.run],
             activity_id=request.id,
-            result_type=Done,
-            start_to_close_timeout=timedelta(days=1),
-            heartbeat_timeout=timedelta(seconds=10),
-            retry_policy=RetryPolicy(maximum_attempts=1),
-            cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+            result_type=Reply,
+            start_to_close_timeout=EMIT_S,
+            retry_policy=RetryPolicy(initial_interval=AGAIN_S, maximum_interval=EMIT_S),
+            summary=request.node,
         )
         self._tasks[request.id] = task
-        task.add_done_callback(partial(self._returned, request))
+        task.add_done_callback(partial(self._over, partial(self._brought, request)))
 
-    def _returned(self, request: CallTool, task: asyncio.Task[Done]) -> None:
-        """A call has ended."""
+    def _over(self, told: Callable[[Any], None], task: asyncio.Task[Any]) -> None:
+        """What an activity was asked for has ended: tell what with, its result or an error."""
         if self.evicted:
             return
-        self._tasks.pop(request.id, None)
         try:
-            self.take(self._outcome(request, task))
+            told(asyncio.CancelledError() if task.cancelled() else task.exception() or task.result())
         except Exception as error:  # noqa: BLE001 - nobody waits for a callback: whoever runs the workflow raises it
             self.fail(error)
 
-    def _outcome(self, request: CallTool, task: asyncio.Task[Done]) -> Event:
+    def _returned(self, request: CallTool, before: int, outcome: Done | BaseException) -> None:
+        """The activity of a call has ended."""
+        del self._tasks[request.id]
+        if request.id not in self.state.open:
+            return  # it was cancelled, and nobody needs to know
+        now, noise = self.clock.now(), self.clock.noise()
+        events = ended(self.graph, self.state, request, before, outcome, now, noise)
+        number = made(self.graph, self.state, request, before, outcome)
+        if events is None:
+            self.made[request.id] = number
+            if not self.suspended:
+                self._call(request, number, again=True)
+            return
+        for event in events:
+            self.take(event)
+        self._wait_itself(request, number)
+
+    def _wait_itself(self, request: CallTool, number: int) -> None:
+        """A call that is open though nobody makes it: its deadline is for the workflow to wait for."""
+        pending = self.state.open.get(request.id)
+        token = self.state.tokens.get(request.node)
+        if pending is None or token is None or token.request != request.id:
+            self.made.pop(request.id, None)
+            return
+        self.made[request.id] = number
+        for name in token.timers:
+            heappush(self._due, (self.state.timers[name].due, name))
+        self._settle()
+
+    def _brought(self, request: Emit, outcome: Reply | BaseException) -> None:
+        """A signal to another run has arrived, or never will."""
+        del self._tasks[request.id]
+        if isinstance(outcome, BaseException):
+            reply = Reply("", "failed", f"signal '{request.name}' was not brought to run '{request.run}': {outcome}")
+        else:
+            reply = outcome
+        if reply.code:
+            self.answer(request, Failed(reply.code, reply.message, reply.code in LATER))
+        else:
+            self.answer(request, Completed())
+
+    def answer(self, request: Attempted, response: Completed | Failed | Sealed) -> None:
+        """An attempt whose next one is the engine's to ask for has ended so."""
         now = self.clock.now()
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if error is None:
-            done = task.result()
-            return ActionCompleted(now, request.id, done.value, done.secrets)
-        if not isinstance(error, ActivityError) or is_cancelled_exception(error):
-            return ActionFailed(now, request.id, "cancelled", "the attempt was cancelled", retryable=False)
-        cause = error.cause
-        if isinstance(cause, ApplicationError):
-            fault = detail(cause, Fault) or Fault()
-            return ActionFailed(
-                now, request.id, cause.type or "failed", cause.message, fault.retryable, self.clock.noise()
-            )
-        return ActionFailed(now, request.id, "failed", str(cause), noise=self.clock.noise())
+        if isinstance(response, Completed):
+            self.take(ActionCompleted(now, request.id, response.value))
+        elif isinstance(response, Sealed):
+            secrets = {response.field: response.envelope}
+            self.take(ActionCompleted(now, request.id, seal(response.field), secrets))
+        else:
+            noise, message = self.clock.noise(), unsealed(response.message)
+            self.take(ActionFailed(now, request.id, response.code, message, response.retryable, noise))
 
     def _cancel(self, request: Cancel) -> None:
+        left = self.state.open.get(request.target)
         task = self._tasks.get(request.target)
-        if task is not None:
+        if self._children.told(request) or task is None:
+            return
+        if left is None or not isinstance(left.request, Emit):  # a signal may be taken by now
             task.cancel()
 
     def _watch(self) -> None:
         """One timer of Temporal at a time, for the earliest of ours."""
-        due, timers = self._due, self.state.timers
-        while due and due[0][1] not in timers:
+        due = self._due
+        while due and self._idle(due[0][1]):
             heappop(due)
         first = due[0][0] if due else None
         if self._alarm is not None:
@@ -235,13 +310,30 @@ class Interpreter:
             self._alarm_due = first
             self._alarm = self.clock.alarm(first - self.clock.now(), self._ring)
 
+    def _idle(self, name: str) -> bool:
+        """Whether nobody needs to wait for this timer: it is gone, or an activity of a call stands for it."""
+        timer = self.state.timers.get(name)
+        if timer is None:
+            return True
+        if timer.purpose not in ("timeout", "deadline"):
+            return False
+        if timer.entry == 0:
+            return True  # the time of one attempt of an undo
+        token = self.state.tokens[timer.path]
+        pending = self.state.open.get(token.request)
+        if pending is None or not isinstance(pending.request, CallTool):
+            return False
+        return timer.purpose == "timeout" or token.request in self._tasks
+
     def _ring(self) -> None:
         self._alarm = None
         try:
             while self._due and self._due[0][0] <= self.clock.now() and not self.state.closed:
                 _, name = heappop(self._due)
-                if name in self.state.timers:
-                    self.take(TimerFired(self.clock.now(), name, self.clock.noise()))
+                if not self._idle(name):
+                    token = self.state.tokens.get(self.state.timers[name].path)
+                    number = self.made.get(token.request, 0) if token is not None else 0
+                    self.take(TimerFired(self.clock.now(), name, self.clock.noise(), number))
             self._settle()
-        except Exception as error:  # noqa: BLE001 - as where a call has ended
+        except Exception as error:  # noqa: BLE001 - as where an activity has ended
             self.fail(error)

@@ -24,6 +24,11 @@ VIEW, JOURNAL, DEFINITION = "view", "journal", "definition"
 """Queries. Updates are named as their commands are tagged: answer, signal, cancel, resolve, adopt."""
 
 
+EMIT, BEGIN, PASS = "trellis.emit", "trellis.begin", "trellis.pass"
+"""Activities of ours: a signal to another run; the start values of a child run that need the environment or keys; the
+secret that one gave."""
+CANCEL = "trellis.cancel"
+"""The signal by which a run tells a child run to end; it carries a CancelRun."""
 STOPPED = "trellis.stopped"
 """The type of the failure of an attempt that ended because its worker did: nobody knows how far it had come, and it is
 made again where its effect allows it. It counts for no attempt of the policy."""
@@ -124,6 +129,10 @@ class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
     visited: list[str] = []
     states: list[str] = []
     undo_failures: list[UndoFailure] = []
+    sealed: Value = None
+    """The result of a child run as it is, where that holds seals of secrets; not for people."""
+    secrets: dict[str, str] = {}
+    """What these stand for, under encryption, by field."""
 
 
 class View(msgspec.Struct, frozen=True, omit_defaults=True):

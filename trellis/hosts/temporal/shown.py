@@ -12,7 +12,7 @@ from trellis.hosts.lines import error_facts, public_fields, waits_of
 from trellis.hosts.temporal.interpreter import Interpreter
 from trellis.hosts.temporal.messages import Ended, Journal, View
 from trellis.model.actions import CallTool, Emit, RequestInput, StartChild
-from trellis.model.secrets import mask
+from trellis.model.secrets import mask, sealed_names
 
 
 def view(live: Interpreter) -> View:
@@ -56,6 +56,7 @@ def journal(live: Interpreter, after: int) -> Journal:
 def ended(live: Interpreter) -> Ended:
     """How the run ended."""
     state, program = live.state, program_of(live.graph)
+    names = sorted(sealed_names(state.result)) if state.parent else []
     return Ended(
         state.status,
         mask(state.result),
@@ -64,6 +65,8 @@ def ended(live: Interpreter) -> Ended:
         live.visited,
         shown_states(program, state),
         list(state.undo_failures),
+        state.result if names else None,
+        {name: state.secrets[name] for name in names if name in state.secrets},
     )
 
 

@@ -23,6 +23,7 @@ from trellis.hosts.journal import Loaded
 from trellis.hosts.sending import adoption, closed, decoded, replied
 from trellis.hosts.temporal.interpreter import Interpreter, OtherSemantics
 from trellis.hosts.temporal.messages import (
+    CANCEL,
     DEFINITION,
     JOURNAL,
     SEMANTICS,
@@ -158,7 +159,10 @@ class RunWorkflow:
     def hear(self, name: str, args: Sequence[RawValue]) -> None:
         """A signal of Temporal's own is one of the run. Nobody waits for it: one that is refused is logged."""
         try:
-            reply = self._obey(Signal(name, _read(args[0], dict[str, Any]) if args else {}))
+            if name == CANCEL:
+                reply = self._obey(_read(args[0], CancelRun))
+            else:
+                reply = self._obey(Signal(name, _read(args[0], dict[str, Any]) if args else {}))
             why = reply.message if reply.code else ""
         except PayloadUnreadable as error:  # whoever sends what is no map does not end the run by it
             why = str(error)
