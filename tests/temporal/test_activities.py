@@ -76,15 +76,31 @@ def test_a_declared_tool_is_found_beside_the_graph(tmp_path: Path) -> None:
     (tmp_path / "graphs").mkdir()
     (tmp_path / "graphs" / "shop_tools.py").write_text("def price(item):\n    return len(item)\n")
     call = Call(node="n", key="k", tool=Tool("python", python="shop_tools:price"), source="graphs/shop.yaml")
-    done = asyncio.run(perform(Activities(Dispatcher(), root=str(tmp_path)), "price", call, {"item": "tea"}))
+    done = asyncio.run(perform(Activities(Dispatcher(), roots=[str(tmp_path)]), "price", call, {"item": "tea"}))
     assert done == Done(3, 1)
+
+
+def test_a_graph_is_looked_for_in_every_project_that_is_known(tmp_path: Path) -> None:
+    for name, cost in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.yaml").touch()
+        (tmp_path / name / "prices.py").write_text(f"def price():\n    return {cost}\n")
+    activities = Activities(Dispatcher(), roots=[str(tmp_path / "one")])
+
+    def price(source: str) -> Done:
+        call = Call(node="n", key="k", tool=Tool("python", python="prices:price"), source=source)
+        return asyncio.run(perform(activities, "price", call))
+
+    assert price("two.yaml") == Done(1)  # nobody has it, so it may be beside the others
+    activities.know(str(tmp_path / "two"))
+    assert [price("one.yaml"), price("two.yaml")] == [Done(1), Done(2)]
 
 
 def test_a_process_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
     call = Call(node="n", key="k", tool=Tool("process", process=("echo", "7")))
-    error = failure(Activities(Dispatcher(), root=str(tmp_path)), "seven", call)
+    error = failure(Activities(Dispatcher(), roots=[str(tmp_path)]), "seven", call)
     assert (error.type, error.message, error.non_retryable) == ("denied", "process tools need --allow process", True)
-    allowed = Activities(Dispatcher(), root=str(tmp_path), allow=["process"])
+    allowed = Activities(Dispatcher(), roots=[str(tmp_path)], allow=["process"])
     assert asyncio.run(perform(allowed, "seven", call)) == Done(7, 1)
 
 

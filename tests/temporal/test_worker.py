@@ -67,7 +67,7 @@ CALL = Call(node="n", key="k")
 
 
 def test_a_call_that_counts_once_is_tried_again_by_the_server_under_its_key_where_it_failed_and_said_so(
-    temporal_address: str,
+    temporal_address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene(client: Client, queue: str) -> None:
         tools = Dispatcher()
@@ -83,6 +83,7 @@ def test_a_call_that_counts_once_is_tried_again_by_the_server_under_its_key_wher
         async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
             assert await one_call(client, queue, "send", CALL) == Done("sent", 3)
         assert calls == [("k", 1), ("k", 2), ("k", 3)]
+        assert caplog.messages == []
 
     on(temporal_address, scene)
 
@@ -127,6 +128,6 @@ def test_a_call_that_does_not_end_in_time_is_stopped_and_says_so(temporal_addres
         async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
             error = await its_failure(client, queue)
         assert (error.type, error.non_retryable) == (STOPPED, True)
-        assert detail(error, Fault) is None
+        assert detail(error, Fault) == Fault(1)
 
     on(temporal_address, scene)

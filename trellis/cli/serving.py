@@ -47,7 +47,7 @@ def serve(
         raise UsageError(
             "a worker needs a store that other processes reach, and memory:// is its own; name another --store"
         )
-    graphs = _graphs(files, allow)
+    graphs = graphs_in(files, allow)
     watched = _watched(files) if watch else None
     return asyncio.run(_serve(store, graphs, allow, at_once, watched, on_change, as_json=output == "json"))
 
@@ -66,7 +66,7 @@ def _watched(files: Sequence[str]) -> tuple[FileLoader, Sequence[str]]:
     return loader, [loader.name(file) for file in files]
 
 
-def _graphs(files: Sequence[str], allow: Collection[str]) -> list[Graph]:
+def graphs_in(files: Sequence[str], allow: Collection[str]) -> list[Graph]:
     """The graphs in these files. Raises InvalidGraph, PermissionNeeded."""
     from trellis.project import load
 
@@ -118,7 +118,7 @@ class Told:
             tell(one_line(text))
 
 
-class _Warnings(logging.Handler):
+class Warnings(logging.Handler):
     """Hands on what the host warns of: a run that is put off, a store that cannot be asked."""
 
     def __init__(self, told: Told) -> None:
@@ -150,11 +150,11 @@ async def _serve(
     names = sorted({graph.name for graph in graphs}) if graphs else None
     stop = asyncio.Event()
     told = Told(stop.set, as_json=as_json)
-    warnings = _Warnings(told)
+    warnings = Warnings(told)
     log = logging.getLogger("trellis")
     kept = open_kept(store, root)
     log.addHandler(warnings)
-    before = _on_stop(stop.set)
+    before = on_stop(stop.set)
     try:
         loader, names_watched = watched if watched is not None else (None, ())
         reloaded = None if loader is None else partial(told.reloaded, files=loader)
@@ -184,10 +184,10 @@ async def _serve(
         log.removeHandler(warnings)
         await kept.close()
     told("worker.stopped", "stopped")
-    return 0 if told.lost is None else _unread(told.lost)
+    return 0 if told.lost is None else unread(told.lost)
 
 
-def _unread(error: OSError) -> int:
+def unread(error: OSError) -> int:
     """The exit code where stdout took nothing more."""
     discard_output()
     if isinstance(error, BrokenPipeError):
@@ -196,7 +196,7 @@ def _unread(error: OSError) -> int:
     return UNWRITABLE
 
 
-def _on_stop(stop: Callable[[], None]) -> dict[int, Any]:
+def on_stop(stop: Callable[[], None]) -> dict[int, Any]:
     """Let the first signal stop the worker, and the second end the process; what handled them before."""
     loop = asyncio.get_running_loop()
     asked = False

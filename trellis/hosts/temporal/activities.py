@@ -39,9 +39,9 @@ to the attempt, so that whoever hears of a silence knows whose it was."""
 
 
 class Activities:
-    """Performs calls with the tools of a program, and those that graphs declare beside themselves under `root`.
+    """Performs calls with the tools of a program, and those that graphs declare beside themselves.
 
-    `allow` names the kinds of declared tools that may run ("process"); `vault` opens and seals secrets.
+    A graph is in the first of the projects at `roots` that has its file; where none has, in the first of all. `allow` names the kinds of declared tools that may run ("process"); `vault` opens and seals secrets.
     """
 
     def __init__(
@@ -49,11 +49,12 @@ class Activities:
         dispatcher: Dispatcher,
         *,
         allow: Collection[str] = (),
-        root: str = ".",
+        roots: Sequence[str] = (".",),
         vault: Vault | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._dispatcher, self._allow, self._root = dispatcher, frozenset(allow), os.path.abspath(root)
+        self._dispatcher, self._allow = dispatcher, frozenset(allow)
+        self._roots = [os.path.abspath(root) for root in roots]
         self._vault, self._clock = vault, clock if clock is not None else SystemClock()
         self._routers: dict[tuple[str, str, bytes], Router] = {}
         self.under_way = 0
@@ -99,16 +100,29 @@ class Activities:
         field, value = secret
         return Done(kept.value, number, {field: self._vault.seal(request.run, field, value)})
 
+    def know(self, root: str) -> None:
+        """Graphs are in the project at `root` too."""
+        place = os.path.abspath(root)
+        if place not in self._roots:
+            self._roots.append(place)
+            self._routers.clear()
+
     def _router(self, call: Call, name: str) -> Router:
-        folder = os.path.join(self._root, os.path.dirname(call.source))
-        key = folder, name, msgspec.json.encode(call.tool)
+        key = call.source, name, msgspec.json.encode(call.tool)
         router = self._routers.get(key)
         if router is None:
             if len(self._routers) >= ROUTERS:
                 del self._routers[next(iter(self._routers))]
             tools: Mapping[str, Tool] = {} if call.tool is None else {name: call.tool}
-            router = self._routers[key] = self._dispatcher.bind(tools, base=folder, allow=self._allow)
+            router = self._routers[key] = self._dispatcher.bind(
+                tools, base=self._folder(call.source), allow=self._allow
+            )
         return router
+
+    def _folder(self, source: str) -> str:
+        """Where the graph is whose tools are looked up beside it."""
+        there = (root for root in self._roots if source and os.path.exists(os.path.join(root, source)))
+        return os.path.join(next(there, self._roots[0]), os.path.dirname(source))
 
     async def _perform(
         self, router: Router, request: CallTool, call: Call, number: int
@@ -125,7 +139,10 @@ class Activities:
             why = activity.cancellation_details()
             if why is None or (why.worker_shutdown and not why.cancel_requested):
                 raise ApplicationError(
-                    f"the worker stopped while it made the call of '{request.node}'", type=STOPPED, non_retryable=True
+                    f"the worker stopped while it made the call of '{request.node}'",
+                    Fault(request.attempt),
+                    type=STOPPED,
+                    non_retryable=True,
                 ) from None
             raise
         finally:

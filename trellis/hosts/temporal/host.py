@@ -126,7 +126,7 @@ class TemporalHost:
                 self.address.queue,
                 self._dispatcher,
                 allow=self._allow,
-                root=self._root,
+                roots=[self._root],
                 vault=self._vault,
             )
             await self._worker.__aenter__()

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -29,6 +30,7 @@ from trellis.errors import TrellisError
 from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
 from trellis.hosts.temporal.attributes import register
+from trellis.hosts.temporal.messages import Fault
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
 
@@ -44,7 +46,7 @@ class TemporalWorker:
     """Performs the runs and the calls of a task queue. Use it as an async context manager.
 
     `dispatcher` holds the registered actions, `allow` the kinds of tools that graphs may name in YAML ("process"); what a
-    graph declares is looked up under `root`. `vault` opens and seals secrets, by default that of TRELLIS_SECRET_KEYS.
+    graph declares is looked up beside it, in the projects at `roots`. `vault` opens and seals secrets, by default that of TRELLIS_SECRET_KEYS.
     `deployment`: the worker deployment of Temporal that it is a version of (empty: of none); runs then stay with workers
     of their own build.
     """
@@ -56,7 +58,7 @@ class TemporalWorker:
         dispatcher: Dispatcher | None = None,
         *,
         allow: Collection[str] = (),
-        root: str = ".",
+        roots: Sequence[str] = (".",),
         vault: Vault | None = None,
         deployment: str = "",
         at_once: int = AT_ONCE,
@@ -68,7 +70,7 @@ class TemporalWorker:
         self._calls = calls = Activities(
             dispatcher if dispatcher is not None else Dispatcher(),
             allow=allow,
-            root=root,
+            roots=roots,
             vault=vault if vault is not None else Vault.from_environment(),
         )
         restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
@@ -88,6 +90,7 @@ class TemporalWorker:
         )
 
     async def __aenter__(self) -> Self:
+        logging.getLogger("temporalio.activity").addFilter(_is_news)
         await register(self._client)
         if self._deployment:
             await deployments.take_over(self._client, self._deployment)
@@ -104,9 +107,19 @@ class TemporalWorker:
         """How many calls it makes now."""
         return self._calls.under_way
 
+    def know(self, root: str) -> None:
+        """Look up what graphs declare in the project at `root` too."""
+        self._calls.know(root)
+
     async def stop(self) -> None:
         """Take nothing more, and wait until what is under way has ended, or was stopped."""
         await self._worker.shutdown()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that a tool failed: the run tells it, and the library would with a traceback of ours for each attempt."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, ApplicationError) and any(isinstance(about, Fault) for about in error.details))
 
 
 def runtime(metrics: str = "") -> Runtime:

@@ -1,0 +1,143 @@
+"""`trellis worker --temporal` in a process of its own, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from temporalio.client import Client
+
+from tests.cli.console import LIMIT_S, environment, trellis
+from tests.cli.test_runs import validator
+from trellis.hosts.temporal.messages import Begin, Ended
+from trellis.hosts.temporal.payloads import data_converter
+from trellis.model.events import RunStarted
+from trellis.project import load
+
+SHOP = """\
+trellis: 1
+name: shop
+start: price
+fields:
+  cost: {type: integer, optional: true}
+tools:
+  price: {python: "shop_tools:price", effect: pure}
+nodes:
+  price: {do: price, with: {item: tea}, save: cost, to: end}
+  end: {end: {status: ok, result: cost}}
+"""
+PROCESS = """\
+trellis: 1
+name: shout
+start: shout
+tools:
+  shout: {process: [echo, "1"]}
+nodes:
+  shout: {do: shout, to: $end}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "trellis.toml").touch()
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "shop.yaml").write_text(SHOP)
+    (tmp_path / "graphs" / "shop_tools.py").write_text("def price(item):\n    return len(item)\n")
+    (tmp_path / "shout.yaml").write_text(PROCESS)
+    return tmp_path
+
+
+async def result(address: str, queue: str, project: Path) -> Ended:
+    """What a run of the shop comes to that somebody starts on this queue."""
+    graph = load(str(project / "graphs" / "shop.yaml"))
+    client = await Client.connect(address, data_converter=data_converter())
+    begin = Begin(graph.hash, "graphs/shop.yaml", started=RunStarted(0.0, queue, graph.hash))
+    started = client.execute_workflow(
+        graph.name, args=[begin, msgspec.Raw(graph.data)], id=queue, task_queue=queue, result_type=Ended
+    )
+    return await asyncio.wait_for(started, LIMIT_S)
+
+
+def test_a_worker_serves_a_queue_until_it_is_told_to_stop(temporal_address: str, project: Path) -> None:
+    queue = f"work-{secrets.token_hex(6)}"
+    command = ["worker", "--output", "json", "--temporal", temporal_address, "--queue", queue, "graphs/shop.yaml"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trellis", *command],
+        cwd=project, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        ended = asyncio.run(result(temporal_address, queue, project))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()
+        process.communicate()
+    lines: list[dict[str, Any]] = [first, *map(json.loads, out.splitlines())]
+    for line in lines:
+        validator("worker").validate(line)
+    assert (ended.status, ended.result) == ("completed", 3)
+    told = [{name: value for name, value in line.items() if name not in {"v", "at"}} for line in lines]
+    assert told == [
+        {
+            "type": "worker.started",
+            "pid": process.pid,
+            "store": f"temporal://{temporal_address}/default?queue={queue}",
+        },
+        {"type": "worker.stopping", "calls": 0},
+        {"type": "worker.stopped"},
+    ]
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--queue", "q"], r"error: --queue is for workers on Temporal; say which: --temporal HOST:PORT"),
+        (
+            ["--temporal", "127.0.0.1:1", "--store", "file:here"],
+            r"error: --store is for runs of a store; with --temporal the server keeps them",
+        ),
+        (
+            ["--store", "temporal://127.0.0.1:1/default", "--watch"],
+            r"error: --watch is for runs of a store; with --temporal the server keeps them",
+        ),
+        (
+            ["--temporal", "127.0.0.1:1", "--store", "temporal://127.0.0.1:1/default"],
+            r"error: --temporal and --store name two places; leave one of them out",
+        ),
+        (
+            ["--temporal", "127.0.0.1:1"],
+            r"error: store temporal://127\.0\.0\.1:1/default: no Temporal server answers there: connection refused",
+        ),
+        (
+            ["--temporal", "127.0.0.1:1", "--metrics", "localhost"],
+            r"error: --metrics localhost: Invalid Prometheus address: .*; expected IP:PORT, such as 127\.0\.0\.1:9464",
+        ),
+        (
+            ["--temporal", "127.0.0.1:1", "shout.yaml"],
+            r"error: process tools need permission: 'shout'; run again with --allow process",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_served_is_said(words: list[str], told: str, project: Path) -> None:
+    done = trellis("worker", *words, cwd=project)
+    assert (done.code, done.out) == (2, "")
+    assert re.match(f"{told}$", done.err, re.MULTILINE), done.err
+
+
+def test_a_namespace_that_is_not_there_is_said(temporal_address: str, project: Path) -> None:
+    done = trellis("worker", "--temporal", temporal_address, "--namespace", "nope", cwd=project)
+    told = f"store temporal://{temporal_address}/nope: the server has no namespace 'nope'; register it, or name another"
+    assert (done.code, done.err) == (2, f"error: {told}\n")
