@@ -29,7 +29,8 @@ from trellis.errors import FieldsNeeded, InvalidField, RunTaken
 from trellis.hosts.children import failure
 from trellis.hosts.commands import CancelRun
 from trellis.hosts.sending import ENDS, LEFT
-from trellis.hosts.temporal.messages import BEGIN, CANCEL, PASS, Begin, Ended
+from trellis.hosts.temporal.attributes import first
+from trellis.hosts.temporal.messages import BEGIN, CANCEL, PASS, Begin, Ended, memo_of
 from trellis.hosts.temporal.passing import Passed, Start, Values
 from trellis.hosts.temporal.payloads import detail
 from trellis.hosts.values import start_values, used_by
@@ -149,6 +150,8 @@ class Children:
                 id=request.child,
                 result_type=Ended,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                memo=memo_of(graph, request.id),
+                search_attributes=first(graph, given.fields),
                 static_summary=request.node,
             )
         except WorkflowAlreadyStartedError:

@@ -29,6 +29,7 @@ from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Following, Graphs, chapters, last_step, steps
 from trellis.hosts.temporal.messages import Begin, Ended
+from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
 from trellis.hosts.temporal.sending import send
@@ -323,12 +324,6 @@ _NOT_HERE = {
 def id_for(name: str, request: str) -> str:
     """The id of a run that was given none; of a request the same each time, so that the server begins one run of it."""
     return f"{name}-{hashlib.sha256(request.encode()).hexdigest()[:16]}" if request else new_id(name)
-
-
-def memo_of(graph: Graph, request: str) -> dict[str, str]:
-    """What the server tells of a run without a worker. Nothing in it is secret."""
-    memo = {"graph": graph.hash, "source": graph.source, "request": request}
-    return {name: value for name, value in memo.items() if value}
 
 
 def kept_secrets(vault: Vault | None, run: str, secrets: Mapping[str, str]) -> dict[str, str]:

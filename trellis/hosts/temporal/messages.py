@@ -13,7 +13,7 @@ from trellis.engine.state import UndoFailure
 from trellis.hosts.commands import Answer, Resolve
 from trellis.model.actions import ActionRequest, RequestInput
 from trellis.model.events import RunStarted
-from trellis.model.graph import Retry, Tool
+from trellis.model.graph import Graph, Retry, Tool
 from trellis.model.values import Value
 
 SEMANTICS = 1
@@ -170,3 +170,9 @@ class Journal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The nodes that were entered up to `base`."""
     events: list[Any] = []
     closed: bool = False
+
+
+def memo_of(graph: Graph, request: str) -> dict[str, str]:
+    """What the server tells of a run without a worker. Nothing in it is secret."""
+    memo = {"graph": graph.hash, "source": graph.source, "request": request}
+    return {name: value for name, value in memo.items() if value}
