@@ -136,8 +136,9 @@ def _perform(arguments: Sequence[str] | None) -> int:
     try:
         code = trellis.main(arguments, prog_name="trellis", standalone_mode=False)
     except click.UsageError as error:
-        tell(f"error: {_sentence(error)}")
-        if getattr(error, "option_name", None) == "--version":
+        version = getattr(error, "option_name", None) == "--version"  # what looks like it means something else
+        tell(f"error: {_NO_VERSION if version else _sentence(error)}")
+        if version:
             tell("try: trellis version")
         elif error.ctx is not None:
             tell(f"try: {error.ctx.command_path} --help")
@@ -175,6 +176,9 @@ def counted(number: int, word: str) -> str:
 def discard_output() -> None:
     """Nobody reads stdout any more: what is still to come goes nowhere, and says nothing about it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+_NO_VERSION = "no such option '--version'"
 
 
 def _sentence(error: click.UsageError) -> str:

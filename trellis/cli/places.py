@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trellis.errors import StoreUnavailable, UnknownRun, UsageError
 
 if TYPE_CHECKING:
+    from trellis.hosts.local import Host
     from trellis.stores.base import Store
 
 STORE = "sqlite:///.trellis/runs.db"
@@ -23,10 +24,41 @@ def open_kept(store: str | None, root: str, existing: str | None = None) -> Stor
     from trellis.stores import open_store
 
     url, folder = (STORE, root) if store is None else (store, ".")
+    if on_temporal(url):
+        return runs_on_temporal(url)
     if existing is not None and not there(store, root):
         raise not_kept(UnknownRun(existing), store, root)
     must_be_folder(url, folder)
     return open_store(url, root=folder)
+
+
+def on_temporal(store: str | None) -> bool:
+    """Whether the runs are on a Temporal server."""
+    return store is not None and store.startswith("temporal:")
+
+
+def runs_on_temporal(url: str) -> Store:
+    """The runs of a queue of a Temporal server, to look at and to speak to. Raises StoreUnavailable."""
+    try:
+        from trellis.hosts.temporal.kept import TemporalRuns
+    except ImportError as error:
+        from trellis.stores import unloaded
+
+        raise unloaded("temporal", "temporal", error) from error
+    return TemporalRuns(url)
+
+
+def host_on_temporal(url: str, allow: Sequence[str], root: str) -> Host:
+    """A host of runs on a Temporal server, which works there too where it may use tools. Raises StoreUnavailable."""
+    from trellis.cli import tell
+
+    try:
+        from trellis.hosts.temporal.host import TemporalHost
+    except ImportError as error:
+        from trellis.stores import unloaded
+
+        raise unloaded("temporal", "temporal", error) from error
+    return TemporalHost(url, allow=allow, root=root, hindered=tell)  # type: ignore[return-value]
 
 
 def must_be_folder(url: str, root: str) -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     "--watch", is_flag=True, help="Stay: each good save is taken up by the run, or by a new one once it has ended."
 )
 @on_change_option("adopt")
+@click.option(
+    "--on", metavar="URL", help="A Temporal server, which keeps the run: temporal://HOST:PORT/NAMESPACE?queue=Q."
+)
 @session_options
 def command(
     file: str,
@@ -38,6 +41,7 @@ def command(
     locale: str,
     watch: bool,
     on_change: OnChange,
+    on: str | None,
     store: str | None,
     answers: str | None,
     output: str,
@@ -55,6 +59,7 @@ def command(
 
     given = {setting.partition("=")[0] for setting in settings if not setting.endswith("=null")}
     root = root_of(file)
+    store = _place(store, on, watch=watch)
     options = Options(store, answers, output, allow, root, by=by, headless=headless, ask_tools=ask_tools)
     if watch:
         from trellis.cli.rerunning import hold_watched
@@ -70,3 +75,19 @@ def command(
     graph = load(file, tools=(), given=given)
     fields = read_settings(settings, graph.definition.fields, graph.name)
     return hold(lambda host, secrets: host.start(graph, {**fields, **secrets}, id=run_id, locale=locale), options)
+
+
+def _place(store: str | None, on: str | None, *, watch: bool) -> str | None:
+    """Where the run is to be kept. Raises UsageError."""
+    from trellis.cli.places import on_temporal
+    from trellis.errors import UsageError
+
+    if on is not None and store is not None:
+        raise UsageError("--on and --store both say where the run is kept; give one")
+    if on is not None and not on_temporal(on):
+        raise UsageError("--on takes temporal://HOST:PORT/NAMESPACE?queue=Q; any other URL is for --store")
+    if watch and on_temporal(on or store):
+        raise UsageError(
+            "--watch is for runs that are driven here; `trellis runs adopt` moves one on Temporal to a new version"
+        )
+    return on or store

@@ -12,14 +12,24 @@ from trellis.cli import INTERRUPTED, UNWRITABLE, discard_output, tell
 from trellis.cli.keys import Keys
 from trellis.cli.options import Options
 from trellis.cli.output import harmless
-from trellis.cli.places import command_line, not_kept, open_kept
+from trellis.cli.places import command_line, host_on_temporal, not_kept, on_temporal, open_kept
 from trellis.cli.screen import OutputLost, TextScreen
 from trellis.cli.screens import screen_for
 from trellis.cli.sources import Answers, answers_for
 from trellis.cli.terminal import TerminalAnswers
 from trellis.cli.typed import Unfit
 from trellis.cli.words import Line, hindrance, once_more, wanted
-from trellis.errors import Refused, RunClosed, RunOwned, SecretsNeeded, SignalNeeded, StoreError, StoreFull, UnknownRun
+from trellis.errors import (
+    Refused,
+    RunClosed,
+    RunOwned,
+    SecretsNeeded,
+    SignalNeeded,
+    StoreError,
+    StoreFull,
+    UnknownRun,
+    UsageError,
+)
 from trellis.hosts.approving import ask_always
 from trellis.hosts.family import Family
 from trellis.hosts.local import Host, Run, inspect_run
@@ -113,6 +123,8 @@ class WayBack:
 
 async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Answers, way: WayBack) -> int:
     with Keys(lambda: again(screen, answers)) as keys:
+        if on_temporal(options.store):
+            return await _hold_afar(begin, options, screen, answers, way, keys)
         store = open_kept(options.store, options.root, options.existing)
         try:
             async with Host(store, allow=options.allow, approve=ask_always if options.ask_tools else None) as host:
@@ -134,6 +146,23 @@ async def _hold(begin: Begin, options: Options, screen: TextScreen, answers: Ans
                 return await stay(Session(run, screen, answers, way, options.by), run, keys)
         finally:
             await store.close()
+
+
+async def _hold_afar(
+    begin: Begin, options: Options, screen: TextScreen, answers: Answers, way: WayBack, keys: Keys
+) -> int:
+    """The same of a run on a Temporal server: its workers drive it, and this process too where tools are allowed."""
+    assert options.store is not None
+    if options.ask_tools:
+        raise UsageError(
+            "--ask-tools asks where calls are made, and on Temporal workers make them; use `ask:` in the graph"
+        )
+    async with host_on_temporal(options.store, options.allow, options.root) as host:
+        try:
+            run = await begin(host, {})
+        except UnknownRun as error:
+            raise not_kept(error, options.store, options.root) from None
+        return await stay(Session(run, screen, answers, way, options.by), run, keys)
 
 
 async def stay(session: Session, run: Run, keys: Keys) -> int:

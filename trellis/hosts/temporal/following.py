@@ -174,7 +174,7 @@ class Following:
                 if news.moved and not over:
                     await self.patiently(self.catch_up)
                 elif not news.moved and not await self.patiently(self._wire.polled):
-                    self._say(str(self._wire.not_polled()))
+                    self.say(str(self._wire.not_polled()))
         except TrellisError as error:
             live.end(error)
         except Exception as error:
@@ -204,7 +204,7 @@ class Following:
             try:
                 return await ask()
             except (NotPolled, Hindered) as error:
-                self._say(str(error))
+                self.say(str(error))
                 since = None
             except StoreUnavailable:
                 since = since if since is not None else self._clock.now()
@@ -217,16 +217,17 @@ class Following:
         while True:
             await pause(self._clock, LOOK_S)
             if not await self.patiently(self._wire.polled):
-                self._say(str(self._wire.not_polled()))
+                self.say(str(self._wire.not_polled()))
             elif why := await self._wire.why_stuck(self.live.id):
-                self._say(why)
+                self.say(why)
 
     def ask_again(self, question: RequestInput) -> None:
         """Let whoever listens know of a question that was answered wrongly."""
         refusal = Refusal(INVALID_ANSWER, question.reason)
         self.live.tell(Step(self.live.state, (question,), refusal=refusal))
 
-    def _say(self, what: str) -> None:
+    def say(self, what: str) -> None:
+        """Tell what the run waits for that is amiss; the same is told once."""
         if what not in self._said:
             self._said.add(what)
             self._tell(f"run '{self.live.id}' waits: {what}")

@@ -24,8 +24,9 @@ from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun
-from trellis.hosts.rows import checked_id, checked_request, first_row, new_id
+from trellis.hosts.rows import checked_id, checked_request, first_row, indexed, new_id
 from trellis.hosts.temporal.address import connect, read_address
+from trellis.hosts.temporal.attributes import first, register
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Following, Graphs, chapters, last_step, steps
 from trellis.hosts.temporal.messages import Begin, Ended
@@ -33,7 +34,7 @@ from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
 from trellis.hosts.temporal.sending import send
-from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
+from trellis.hosts.temporal.wire import LOOK_S, Described, Hindered, NotPolled, Wire
 from trellis.hosts.values import same_start, start_values
 from trellis.hosts.vault import VARIABLE, Vault, sealed
 from trellis.model.events import RunStarted
@@ -56,7 +57,8 @@ class TemporalHost:
 
     `store` is `temporal://HOST:PORT/NAMESPACE?queue=Q&claims=STORE_URL`. With a `dispatcher`, or kinds of tools to
     `allow`, it is a worker of that queue too, as long as it is open; else the workers are elsewhere. `vault` and
-    `redactor` as for `Host`. What a host does to runs that it drives itself is refused: `at_most`, `approve`, `watch`.
+    `redactor` as for `Host`. `hindered` is told why a run waits for what is amiss: no worker, or one that cannot go on.
+    What a host does to runs that it drives itself is refused: `at_most`, `approve`, `watch`.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class TemporalHost:
         redactor: Redactor | None = None,
         clock: Clock | None = None,
         root: str = ".",
+        hindered: Callable[[str], None] = log.warning,
         **others: Any,
     ) -> None:
         refused = [name for name, value in others.items() if value is not None and name in _NOT_HERE]
@@ -83,8 +86,8 @@ class TemporalHost:
         claims = self.address.claims
         self._claims = Claims(claims, vault=self._vault, root=root) if claims else None
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
-        self.tell: Callable[[str], None] = log.warning
-        """Told why a run waits for something that is amiss: no worker, or one that cannot go on."""
+        self._hindered = hindered
+        self._registered, self._seen = False, 0.0
         self._followed: dict[str, Following] = {}
         self._wire: Wire
         self._graphs: Graphs
@@ -168,9 +171,10 @@ class TemporalHost:
             name, self._graphs.add(graph), self._bound, step.state, 0, first_row(graph, step.state, request_id)
         )
         live.visited = entered(step)
-        if not self._works and not await self._wire.polled():
-            self.tell(f"run '{name}' waits: {self._wire.not_polled()}")
-        return self._handle(live)
+        following = self._follow(live, list(live.visited))
+        if not self._works and not await self._polled():
+            following.say(str(self._wire.not_polled()))
+        return TemporalRun(following, self)
 
     async def resume(self, run: str, *, secrets: Mapping[str, str] | None = None) -> TemporalRun:
         """A run that is there already. Raises UnknownRun, StoreUnavailable; UsageError where `secrets` are given."""
@@ -230,6 +234,9 @@ class TemporalHost:
     async def _begin(self, graph: Graph, event: RunStarted) -> None:
         """Let the server record the start. Raises WorkflowAlreadyStartedError, StoreUnavailable."""
         begin = Begin(graph.hash, graph.source, started=event)
+        if indexed(graph) and not self._registered:
+            await register(self._wire.client)
+            self._registered = True
         try:
             await self._wire.client.start_workflow(
                 graph.name,
@@ -237,6 +244,7 @@ class TemporalHost:
                 id=event.run,
                 task_queue=self.address.queue,
                 memo=memo_of(graph, event.request),
+                search_attributes=first(graph, event.fields),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             )
@@ -295,17 +303,17 @@ class TemporalHost:
             return last_step(state, ended, found.ended).state, ended.visited or visited
         return state, visited
 
-    def _handle(self, live: LiveRun) -> TemporalRun:
-        return TemporalRun(self._follow(live, list(live.visited)), self)
-
     def _follow(self, live: LiveRun, before: list[str]) -> Following:
-        following = Following(self._wire, self._graphs, self._clock, live, self._say)
+        following = Following(self._wire, self._graphs, self._clock, live, self._hindered)
         following.before = before
         self._followed[live.id] = following
         return following
 
-    def _say(self, what: str) -> None:
-        self.tell(what)
+    async def _polled(self) -> bool:
+        """Whether some worker lives; where one did a moment ago, it does."""
+        if self._clock.now() - self._seen > LOOK_S and await self._wire.polled():
+            self._seen = self._clock.now()
+        return self._clock.now() - self._seen <= LOOK_S
 
     @property
     def _bound(self) -> Router:

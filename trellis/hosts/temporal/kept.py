@@ -1,0 +1,247 @@
+"""The runs of a task queue, read as those of a store are: their index rows, journals and definitions; nothing is written so.
+
+Whoever looks at runs, or speaks to one, does it as with any store; what would write a journal is refused with a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import msgspec
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import RPCError, WorkflowExecutionStatus
+
+from trellis.errors import StoreCorrupt, UnknownRun, UsageError
+from trellis.hosts.clock import SystemClock
+from trellis.hosts.commands import Command, Reply
+from trellis.hosts.rows import NOW
+from trellis.hosts.temporal import attributes
+from trellis.hosts.temporal.address import connect, read_address
+from trellis.hosts.temporal.claims import Claims
+from trellis.hosts.temporal.following import Graphs, chapters
+from trellis.hosts.temporal.payloads import data_converter
+from trellis.hosts.temporal.sending import send
+from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
+from trellis.hosts.vault import Vault
+from trellis.model.actions import CallTool, Emit, StartChild
+from trellis.model.codec import encode_event
+from trellis.model.values import Value
+from trellis.stores.base import Hear, RunRow, Snapshot
+from trellis.stores.matching import wanted
+from trellis.stores.urls import masked
+
+AT_ONCE = 20
+LOOKED_AT = 200
+"""Of how many open runs at most it is asked where they are; of more, their ids and statuses must do."""
+
+
+class TemporalRuns:
+    """A `Store` to look into. The server is reached at the first use."""
+
+    def __init__(self, url: str, *, root: str = ".") -> None:
+        self.url = masked(url)
+        self._address = read_address(url)
+        self._vault = Vault.from_environment()
+        claims = self._address.claims
+        self._claims = Claims(claims, vault=self._vault, root=root) if claims else None
+        self._opening: asyncio.Task[Wire] | None = None
+        self._graphs: Graphs
+        self._runs_of: dict[str, str] = {}
+        """The hash of a definition -> a run that has it."""
+        self._asking = asyncio.Semaphore(AT_ONCE)
+
+    async def tell(self, run: str, command: Command) -> Reply:
+        """Deliver a command to the run. Raises UnknownRun, Refused, StoreUnavailable."""
+        wire = await self._wire()
+        return (await send(wire, self._graphs, self._vault, run, command)).reply
+
+    async def definition(self, digest: str) -> bytes | None:
+        """The definition of a run that was looked at before."""
+        await self._wire()
+        run = self._runs_of.get(digest)
+        return None if run is None else (await self._graphs.get(run, digest, "")).data
+
+    async def snapshot(self, run: str) -> Snapshot | None:
+        """The state from which the oldest execution goes on that the server still keeps; None where it has the first."""
+        _, told = await chapters(await self._wire(), run, 0)
+        state = told[0].state
+        if state is None:
+            return None
+        self._runs_of[state.graph] = run
+        from trellis.engine.snapshot import encode_state
+
+        return Snapshot(state.seq, encode_state(state))
+
+    async def read(self, run: str, after: int = 0) -> list[bytes]:
+        """The events with `seq` > `after`. Raises UnknownRun, NotPolled, StoreCorrupt where older ones are kept no more."""
+        _, told = await chapters(await self._wire(), run, after)
+        if told[0].base > after:
+            what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"
+            raise StoreCorrupt(self.url, what)
+        return [encode_event(event) for chapter in told for event in chapter.events]
+
+    async def row(self, run: str) -> RunRow | None:
+        """What the server, and where there is one a worker, tells of the run; None where there is none."""
+        wire = await self._wire()
+        try:
+            found = await wire.describe(run)
+        except UnknownRun:
+            return None
+        return await self._row(found, look=True)
+
+    async def rows(
+        self,
+        *,
+        status: str | None = None,
+        name: str | None = None,
+        graph: str | None = None,
+        match: Mapping[str, Value] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRow]:
+        """The runs of the queue, the newest first, as `Store.rows` has them. A server lists what is new a moment later."""
+        wire = await self._wire()
+        found = [
+            each
+            for each in await self._listed(status, name, match or {})
+            if each.graph and (graph is None or each.graph == graph)
+        ]
+        found.sort(key=lambda each: each.began, reverse=True)
+        look = sum(each.ended is None for each in found[:limit]) <= LOOKED_AT and await wire.polled()
+        rows: list[RunRow] = []
+        for start in range(0, len(found), 10 * AT_ONCE):
+            part = found[start : start + 10 * AT_ONCE]
+            made = await asyncio.gather(*(self._row(each, look=look, whole=bool(match)) for each in part))
+            rows += [row for row in made if wanted(row, status, name, graph, match)]
+            if limit is not None and len(rows) >= limit:
+                break
+        return rows[:limit]
+
+    async def delete(self, run: str) -> None:
+        """Let the server remove a run that has ended. Raises UnknownRun, UsageError, StoreUnavailable."""
+        wire = await self._wire()
+        if (await wire.describe(run)).ended is None:
+            raise UsageError(f"run '{run}' is open, and open runs are not removed")
+        request = DeleteWorkflowExecutionRequest(
+            namespace=wire.client.namespace, workflow_execution=WorkflowExecution(workflow_id=run)
+        )
+        try:
+            await wire.client.workflow_service.delete_workflow_execution(request)
+        except RPCError as error:
+            raise wire.told(run, error) from error
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+        self._opening = None
+        if self._claims is not None:
+            await self._claims.close()
+
+    async def release(self, run: str, snapshot: Snapshot | None = None) -> None:
+        """Nothing is owned here."""
+
+    async def owned(self) -> list[str]:
+        """Nothing is."""
+        return []
+
+    def hear(self, answer: Hear) -> None:
+        """Nobody asks here: a run answers for itself."""
+
+    async def ask(self, *_: Any, **__: Any) -> bytes | None:
+        """Nobody owns a run but its workflow; see `tell`."""
+        return None
+
+    async def _refused(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(
+            f"the journals at {self.url} are histories that a Temporal server writes: runs begin there by "
+            "`trellis run FILE --on URL`, and their workers go on with them"
+        )
+
+    create = claim = claim_due = append = _refused
+
+    async def _wire(self) -> Wire:
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Wire:
+        client = await connect(self._address, converter=data_converter(self._vault, self._claims))
+        wire = Wire(client, self._address, SystemClock())
+        self._graphs = Graphs(wire)
+        return wire
+
+    async def _listed(self, status: str | None, name: str | None, match: Mapping[str, Value]) -> list[Described]:
+        wire = await self._wire()
+        parts = [f"TaskQueue = {_quoted(self._address.queue)}"]
+        if name is not None:
+            parts.append(f"WorkflowType = {_quoted(name)}")
+        if condition := attributes.wanted(match):
+            parts.append(condition)
+        if status is not None:
+            parts.append(f"ExecutionStatus {'=' if status == 'running' else '!='} 'Running'")
+        with wire.said(""):
+            return [
+                wire.described(each, await each.memo())
+                async for each in wire.client.list_workflows(" AND ".join(parts), rpc_timeout=timedelta(seconds=30))
+                if each.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW
+            ]
+
+    async def _row(self, found: Described, *, look: bool, whole: bool = False) -> RunRow:
+        """The row of a run; `look`: with what its worker tells, `whole`: with the whole of fields that are cut elsewhere."""
+        self._runs_of[found.graph] = found.run
+        words: list[str] = found.seen.get(attributes.FIELDS.name, [])
+        row = RunRow(
+            run=found.run,
+            graph=found.graph,
+            name=found.name,
+            source=found.source,
+            status=_status(found),
+            revision=0,
+            position=(),
+            fields=attributes.read(words),
+            wake=NOW if found.ended is None else None,
+            created=found.began,
+            updated=found.ended if found.ended is not None else found.began,
+            request=found.request,
+        )
+        cut = whole and any("…" in word for word in words)
+        async with self._asking:
+            if found.ended is None:
+                return await self._open_now(row, cut=cut) if look or cut else row
+            if not cut:
+                return row
+            fields = (await (await self._wire()).ended(row.run)).fields
+            return msgspec.structs.replace(row, fields={name: fields.get(name) for name in row.fields})
+
+    async def _open_now(self, row: RunRow, *, cut: bool) -> RunRow:
+        """The row with what its worker tells; without one, or with one that cannot, what the server knows."""
+        try:
+            view = await (await self._wire()).view(row.run)
+        except (NotPolled, Hindered, UnknownRun):
+            return row
+        self._runs_of[view.graph] = row.run
+        busy = any(isinstance(request, CallTool | Emit | StartChild) for request in view.open)
+        return msgspec.structs.replace(
+            row,
+            graph=view.graph,
+            revision=view.seq,
+            position=tuple(view.position),
+            fields={name: view.fields.get(name) for name in row.fields} if cut else row.fields,
+            updated=view.at,
+            wake=NOW if busy else None,
+        )
+
+
+def _status(found: Described) -> str:
+    """The status of the run: Temporal tells that it failed, and the run itself how."""
+    told = found.seen.get(attributes.STATUS.name)
+    return str(told) if found.status == "failed" and told not in (None, attributes.ASKING, "running") else found.status
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
