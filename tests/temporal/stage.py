@@ -13,6 +13,7 @@ from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -110,7 +111,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(address: str, vault: Vault | None = None, **tools: Callable[..., Any]) -> AsyncIterator[Stage]:
+async def stage(
+    address: str,
+    vault: Vault | None = None,
+    *,
+    converter: DataConverter | None = None,
+    queue: str = "",
+    **tools: Callable[..., Any],
+) -> AsyncIterator[Stage]:
     """A client and a worker whose tools are these functions, each called with the arguments by name."""
 
     @activity.defn(dynamic=True)
@@ -127,9 +135,9 @@ async def stage(address: str, vault: Vault | None = None, **tools: Callable[...,
         return Done(value, activity.info().attempt)
 
     passing = Passing(vault)
-    client = await Client.connect(address, data_converter=data_converter())
+    client = await Client.connect(address, data_converter=converter or data_converter())
     await register(client)
-    queue = f"flow-{secrets.token_hex(6)}"
+    queue = queue or f"flow-{secrets.token_hex(6)}"
     async with Worker(
         client,
         task_queue=queue,

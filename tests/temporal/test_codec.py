@@ -16,9 +16,9 @@ from temporalio.exceptions import ApplicationError
 
 from tests.stores.redis_places import redis_place as redis_place
 from trellis.errors import TrellisError
-from trellis.hosts.temporal.claims import Claim, ClaimLost, Claims, PayloadLocked
-from trellis.hosts.temporal.codec import CLAIM, LARGEST, ClaimsNeeded, Codec, PayloadDamaged, PayloadTooLarge
-from trellis.hosts.temporal.payloads import data_converter
+from trellis.hosts.temporal.claims import Claim, Claims
+from trellis.hosts.temporal.codec import CLAIM, LARGEST, Codec, PayloadTooLarge
+from trellis.hosts.temporal.payloads import PayloadUnopened, data_converter
 from trellis.hosts.vault import Vault
 
 OLD, NEW = Vault.generate(), Vault.generate()
@@ -81,7 +81,7 @@ def test_what_was_sent_before_there_were_keys_can_still_be_read() -> None:
 
 @pytest.mark.parametrize("vault", [None, Vault.from_text(NEW)])
 def test_without_its_key_a_payload_says_which_one_is_needed(vault: Vault | None) -> None:
-    with pytest.raises(PayloadLocked) as caught:
+    with pytest.raises(PayloadUnopened) as caught:
         decoded(vault, None, encoded(VAULT, None, SECRET))
     advice = (
         f"no key is given; set TRELLIS_SECRET_KEYS to {VAULT.key}=…"
@@ -96,7 +96,7 @@ def test_a_payload_of_which_a_byte_was_changed_does_not_open(place: int) -> None
     [payload] = encoded(VAULT, None, SECRET)
     data = bytearray(payload.data)
     data[place] ^= 1
-    with pytest.raises(PayloadDamaged) as caught:
+    with pytest.raises(PayloadUnopened) as caught:
         decoded(VAULT, None, [Payload(metadata=payload.metadata, data=bytes(data))])
     assert str(caught.value) == (
         "a payload cannot be read: it was changed since it was encrypted, or the key "
@@ -107,7 +107,7 @@ def test_a_payload_of_which_a_byte_was_changed_does_not_open(place: int) -> None
 @pytest.mark.parametrize("data", [b"", b"x", b"x" * 47, b"x" * 48])
 def test_a_payload_that_was_cut_short_does_not_open(data: bytes) -> None:
     payload = Payload(metadata={"encoding": b"binary/trellis-v1", "key": VAULT.key.encode()}, data=data)
-    with pytest.raises(PayloadDamaged):
+    with pytest.raises(PayloadUnopened):
         decoded(VAULT, None, [payload])
 
 
@@ -140,7 +140,7 @@ def test_a_failure_with_too_large_a_detail_is_refused() -> None:
 def test_a_claim_without_a_store_says_what_is_missing() -> None:
     claim = Claim("ab" * 32, 70_000)
     payload = Payload(metadata={"encoding": CLAIM}, data=b'{"claim":"%s","size":70000}' % claim.claim.encode())
-    with pytest.raises(ClaimsNeeded) as caught:
+    with pytest.raises(PayloadUnopened) as caught:
         decoded(None, None, [payload])
     assert str(caught.value) == (
         "payload abababababab… of 70,000 bytes is in a store of claims, and none is given: name it with claims=STORE "
@@ -149,7 +149,7 @@ def test_a_claim_without_a_store_says_what_is_missing() -> None:
 
 
 def test_a_text_that_says_it_is_a_claim_and_is_none_is_refused() -> None:
-    with pytest.raises(PayloadDamaged) as caught:
+    with pytest.raises(PayloadUnopened) as caught:
         decoded(None, None, [Payload(metadata={"encoding": CLAIM}, data=b'{"size":1}')])
     assert str(caught.value) == "a payload cannot be read: it is no claim: Object missing required field `claim`"
 
@@ -211,8 +211,8 @@ def test_who_asks_for_the_same_at_once_asks_the_store_once_and_a_deleted_one_say
         claims._known.clear()
         [row] = await store.rows()
         await store.delete(row.run)
-        with pytest.raises(ClaimLost) as caught:
-            await Codec(None, claims).decode([payload])
+        with pytest.raises(PayloadUnopened) as caught:
+            await data_converter(None, claims).decode([payload])
         assert str(caught.value) == (
             f"payload {row.graph[:12]}… cannot be read from memory://: the store does not have it; was it deleted, or is "
             "it another store?"
@@ -230,8 +230,8 @@ def test_what_was_changed_in_the_store_is_not_taken(vault: Vault | None) -> None
         kept = claims._opened()._definitions  # type: ignore[attr-defined]
         first, second = kept
         kept[first] = kept[second]
-        with pytest.raises(ClaimLost, match="it is not as it was written; restore the store"):
-            await Codec(vault, claims).decode([one])
+        with pytest.raises(PayloadUnopened, match="it is not as it was written; restore the store"):
+            await data_converter(vault, claims).decode([one])
         assert await data_converter(vault, claims).decode([two]) == ["y" * 50_000]
 
     asyncio.run(changed())

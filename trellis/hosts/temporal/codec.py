@@ -11,7 +11,7 @@ from temporalio.converter import PayloadCodec
 from temporalio.exceptions import ApplicationError
 
 from trellis.errors import TrellisError, UsageError
-from trellis.hosts.temporal.claims import Claim, Claims, PayloadLocked
+from trellis.hosts.temporal.claims import Claim, ClaimLost, Claims, PayloadLocked
 from trellis.hosts.vault import Vault
 
 ENCRYPTED, CLAIM = b"binary/trellis-v1", b"json/trellis-claim-v1"
@@ -20,6 +20,8 @@ LARGEST = 2_000_000
 """Bytes that the payloads of one call, answer or result may have in a history. The server itself refuses 2 MiB."""
 LARGEST_KEPT = 64 * 1024 * 1024
 """Bytes of a payload that a store takes."""
+UNOPENED, WHY = b"trellis/unopened", "why"
+"""What stands for a payload that cannot be opened here, until it is read: the encoding, and the reason."""
 _KEY = "key"
 
 
@@ -48,10 +50,10 @@ class PayloadDamaged(TrellisError):
 
 
 class Codec(PayloadCodec):
-    """Encrypts by a vault, and keeps in a store what is large; without both it refuses what is too large, or theirs.
+    """Encrypts by a vault, and keeps in a store what is large; without both it refuses what is too large.
 
-    It is always there: what a worker cannot open is then a fault of the worker, whose task is tried again with the
-    reason shown, and no fault of the run's.
+    What cannot be opened here is handed on with the reason, which whoever reads it gets: so it spoils what it belongs to,
+    such as one update, and not all else that came with it.
     """
 
     def __init__(self, vault: Vault | None = None, claims: Claims | None = None) -> None:
@@ -70,7 +72,7 @@ class Codec(PayloadCodec):
         return coded
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """As they were. Raises PayloadLocked, PayloadDamaged, ClaimLost, StoreError."""
+        """As they were, or as UNOPENED. Raises StoreError."""
         return [await self._decoded(payload) for payload in payloads]
 
     async def _encoded(self, payload: Payload) -> Payload:
@@ -86,10 +88,13 @@ class Codec(PayloadCodec):
 
     async def _decoded(self, payload: Payload) -> Payload:
         encoding = payload.metadata.get("encoding")
-        if encoding == ENCRYPTED:
-            return _parsed(self._opened(payload))
-        if encoding == CLAIM:
-            return await self._fetched(payload)
+        try:
+            if encoding == ENCRYPTED:
+                return _parsed(self._opened(payload))
+            if encoding == CLAIM:
+                return await self._fetched(payload)
+        except (PayloadLocked, PayloadDamaged, ClaimsNeeded, ClaimLost) as error:
+            return Payload(metadata={"encoding": UNOPENED, WHY: str(error).encode()})
         return payload
 
     def _opened(self, payload: Payload) -> bytes:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
+from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
@@ -14,7 +15,7 @@ from temporalio.exceptions import FailureError
 
 from trellis.errors import TrellisError
 from trellis.hosts.temporal.claims import Claims
-from trellis.hosts.temporal.codec import Codec
+from trellis.hosts.temporal.codec import UNOPENED, WHY, Codec
 from trellis.hosts.vault import Vault
 
 _JSON, _NULL, _BINARY = b"json/plain", b"binary/null", b"binary/plain"
@@ -31,6 +32,15 @@ class PayloadUnreadable(TrellisError):
         super().__init__(f"a payload cannot be read: {found}{wanted}")
 
 
+class PayloadUnopened(TrellisError):
+    """A payload that cannot be opened here: a key or a store lacks, or what it says of itself is not so."""
+
+
+class NotOpenedHere(RuntimeError):
+    """The same inside a workflow. It is no TrellisError, so that it fails the task and not the run: the task is tried again,
+    with the reason shown, by a worker that can open it once there is one."""
+
+
 class JsonPayloads(PayloadConverter):
     """Values, structs and `msgspec.Raw` (JSON that is already text) as `json/plain`, None as `binary/null`.
 
@@ -42,7 +52,7 @@ class JsonPayloads(PayloadConverter):
         return [_payload(value) for value in values]
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """The value of each payload. Raises PayloadUnreadable."""
+        """The value of each payload. Raises PayloadUnreadable; PayloadUnopened, in a workflow NotOpenedHere."""
         hints: Sequence[Any] = type_hints or ()
         return [_value(payload, hints[at] if at < len(hints) else None) for at, payload in enumerate(payloads)]
 
@@ -106,6 +116,9 @@ def _value(payload: Payload, hint: Any) -> Any:
         raise PayloadUnreadable(str(error), _named(hint)) from error
     except RecursionError as error:
         raise PayloadUnreadable("it is nested too deep", _named(hint)) from error
+    if encoding == UNOPENED:
+        why = payload.metadata[WHY].decode()
+        raise (NotOpenedHere if workflow.in_workflow() else PayloadUnopened)(why)
     raise PayloadUnreadable(_other(encoding), _named(hint))
 
 

@@ -249,6 +249,9 @@ def _adopted(live: Interpreter, command: Adopt) -> Graph:
 
 
 def _begun(args: Sequence[RawValue]) -> Interpreter:
+    """Raises what `Interpreter` does; PayloadUnreadable where the workflow was not started as ours are."""
+    if len(args) != 2:
+        raise PayloadUnreadable(f"there are {len(args)}", "Begin, and a compiled graph")
     begin = _read(args[0], Begin)
     run = workflow.info().workflow_id
     if begin.semantics != SEMANTICS:
@@ -259,7 +262,10 @@ def _begun(args: Sequence[RawValue]) -> Interpreter:
 def _graph(begin: Begin, data: bytes) -> Graph:
     """The graph of the run, decoded once for all runs of it in this process."""
     key = data, begin.graph, begin.source
-    graph = _graphs.pop(key, None) or Graph.decode(data, begin.graph, source=begin.source)
+    try:
+        graph = _graphs.pop(key, None) or Graph.decode(data, begin.graph, source=begin.source)
+    except ValueError as error:
+        raise PayloadUnreadable(str(error), "a compiled graph") from error
     _graphs[key] = graph
     if len(_graphs) > MOST:
         del _graphs[next(iter(_graphs))]
