@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -91,7 +91,7 @@ def test_a_call_without_policy_is_one_attempt_without_a_limit() -> None:
     assert chosen() == {
         "args": [Call("a", "r/a/1", source="calling.yaml"), {}],
         "activity_id": "r:1:0",
-        "result_type": Done,
+        "result_type": RawValue,
         "start_to_close_timeout": LONGEST,
         "heartbeat_timeout": timedelta(seconds=10),
         "retry_policy": RetryPolicy(maximum_attempts=1, non_retryable_error_types=[DIED]),

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.converter import PayloadConverter
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -28,7 +29,7 @@ from trellis.engine.retries import delay_before
 from trellis.engine.state import Open, State
 from trellis.errors import TrellisError
 from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault
-from trellis.hosts.temporal.payloads import detail
+from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import Attempted, CallTool
 from trellis.model.events import ActionCompleted, ActionFailed, Event, TimerFired
 from trellis.model.graph import Graph, Retry
@@ -86,7 +87,7 @@ def own_timers(graph: Graph, state: State, running: frozenset[str] | set[str] | 
 def options(
     graph: Graph, source: str, state: State, request: CallTool, before: int, now: float, *, again: bool = False
 ) -> dict[str, Any]:
-    """All that `workflow.start_activity` takes beside the tool.
+    """All that `workflow.start_activity` takes beside the tool. What comes back is for `done` to read.
 
     `before`: attempts that were made of the call before, `request.attempt - 1` where nobody knows better. `again`: the
     call was handed out before, and nobody knows how that ended.
@@ -111,7 +112,7 @@ def options(
     chosen: dict[str, Any] = {
         "args": [call, request.args],
         "activity_id": request.id,
-        "result_type": Done,
+        "result_type": RawValue,
         "start_to_close_timeout": LONGEST if allowed.timeout is None else _span(allowed.timeout),
         "heartbeat_timeout": timedelta(seconds=HEARTBEAT_S),
         "retry_policy": _policy(retry, before, once=_once(graph, request)),
@@ -121,6 +122,16 @@ def options(
     if allowed.deadline:
         chosen["schedule_to_close_timeout"] = _span(state.timers[allowed.deadline].due - now)
     return chosen
+
+
+def done(outcome: RawValue | BaseException, converter: PayloadConverter) -> Done | BaseException:
+    """What an activity has given back; or that it is none of ours, which the author may catch: anybody may complete one."""
+    if isinstance(outcome, BaseException):
+        return outcome
+    try:
+        return converter.from_payload(outcome.payload, Done)
+    except PayloadUnreadable as error:
+        return error
 
 
 def ended(

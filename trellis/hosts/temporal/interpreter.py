@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 
 from trellis.engine import State, Step, apply, start
 from trellis.engine.snapshot import decode_state
@@ -24,9 +24,9 @@ from trellis.hosts.commands import Reply
 from trellis.hosts.emitting import LATER
 from trellis.hosts.lines import entered
 from trellis.hosts.temporal.attributes import Shown
-from trellis.hosts.temporal.calls import ended, made, options
+from trellis.hosts.temporal.calls import done, ended, made, options
 from trellis.hosts.temporal.children import Children, Sealed
-from trellis.hosts.temporal.messages import EMIT, SEMANTICS, Begin, Done
+from trellis.hosts.temporal.messages import EMIT, SEMANTICS, Begin
 from trellis.model.actions import (
     ActionRequest,
     Attempted,
@@ -234,8 +234,9 @@ class Interpreter:
         except Exception as error:  # noqa: BLE001 - nobody waits for a callback: whoever runs the workflow raises it
             self.fail(error)
 
-    def _returned(self, request: CallTool, before: int, outcome: Done | BaseException) -> None:
+    def _returned(self, request: CallTool, before: int, result: RawValue | BaseException) -> None:
         """The activity of a call has ended."""
+        outcome = done(result, workflow.payload_converter())
         del self._tasks[request.id]
         if request.id not in self.state.open:
             return  # it was cancelled, and nobody needs to know

@@ -48,6 +48,14 @@ POLL_S = 65.0
 LOOK_S = 20.0
 """How long the server is asked to wait for what happens next, at a time."""
 
+_UNREAD = "Failed decoding arguments"
+"""What the library says of an argument that a worker could not open; why, the cause of it says."""
+_CONCEALED = "Encoded failure"
+"""What the library says where it cannot open why something failed."""
+_WHY_CONCEALED = (
+    "why is encrypted under a key that is not given here; TRELLIS_SECRET_KEYS has to hold the same keys as the workers'"
+)
+
 _Found = TypeVar("_Found")
 _ENDS = {
     WorkflowExecutionStatus.RUNNING: "running",
@@ -196,6 +204,10 @@ class Wire:
                 raise StoreUnavailable(self.url, f"run '{run}' did not answer: {cause}") from failed
             if cause.type == "AcceptedUpdateCompletedWorkflow":
                 return None
+            if cause.message == _UNREAD and isinstance(cause.cause, ApplicationError):
+                cause = cause.cause  # the worker has not the key that this client has
+            if cause.message == _CONCEALED:
+                return Asked(Reply("running", "refused", _WHY_CONCEALED))
             return Asked(Reply("running", cause.type or "failed", cause.message), detail(cause, RequestInput))
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:

@@ -35,7 +35,7 @@ from trellis.hosts.temporal.messages import (
     SealedResolve,
     View,
 )
-from trellis.hosts.temporal.payloads import PayloadUnreadable
+from trellis.hosts.temporal.payloads import NotOpenedHere, PayloadUnreadable
 from trellis.hosts.temporal.shown import ended, journal, view
 from trellis.hosts.vault import VARIABLE
 from trellis.model.events import ActionCompleted, Adopted, AnswerGiven, CancelRequested
@@ -61,7 +61,7 @@ class RunWorkflow:
         self._live: Interpreter | None = None
         try:
             self._live = _begun(args)
-        except TrellisError as error:
+        except (TrellisError, NotOpenedHere, OtherSemantics) as error:
             self._refused = error
 
     @workflow.dynamic_config
