@@ -34,6 +34,11 @@ STOPPED = "trellis.stopped"
 made again where its effect allows it. It counts for no attempt of the policy."""
 
 
+BATCH, TOLD, LEAVE = "trellis.batch", "trellis.told", "trellis.leave"
+"""The workflow that makes the calls of a large `each`; the signal by which it tells how some ended, and the one by which it is
+told that some are needed no more."""
+
+
 class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a run that continues as new goes on from."""
 
@@ -43,6 +48,8 @@ class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: int = 0
     calls: dict[str, int] = {}
     """Attempts that were made of the calls that are open, by request."""
+    lapsed: list[str] = []
+    """Calls of which no attempt is made any more, whose deadline is waited for."""
 
 
 class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
