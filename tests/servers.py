@@ -11,9 +11,10 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,13 +144,16 @@ def private_postgres() -> Iterator[Cluster]:
 
 
 @contextmanager
-def private_temporal() -> Iterator[TemporalServer]:
-    """A running Temporal server that the test may stop, kill and start again. Skips where its program is missing."""
+def private_temporal(dynamic: Mapping[str, Any] | None = None) -> Iterator[TemporalServer]:
+    """A running Temporal server that the test may stop, kill and start again. Skips where its program is missing.
+
+    `dynamic`: names of its dynamic configuration -> values.
+    """
     program = temporal_server.program()
     if program is None:
         pytest.skip("no program of the Temporal server, which .ci/run builds")
     folder = Path(tempfile.mkdtemp(prefix="trellis-temporal-"))
-    server = TemporalServer(program, folder)
+    server = TemporalServer(program, folder, dynamic)
     try:
         server.start()
         yield server

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,15 @@ def program() -> Path | None:
 class TemporalServer:
     """A server whose ports and data stay, however often it is stopped and started."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, dynamic: Mapping[str, Any] | None = None) -> None:
+        """`dynamic`: names of the server's dynamic configuration -> values."""
         self._program, self._folder = program, folder
         self._process: subprocess.Popen[bytes] | None = None
         ports = free_ports(2 * len(SERVICES))
         self.address = f"127.0.0.1:{ports[0]}"
-        (folder / "dynamic.json").write_text(json.dumps(DYNAMIC), "utf-8")
+        (folder / "dynamic.json").write_text(
+            json.dumps(DYNAMIC | {name: [{"value": value}] for name, value in (dynamic or {}).items()}), "utf-8"
+        )
         (folder / "config.json").write_text(json.dumps(config(folder, ports)), "utf-8")
 
     def start(self) -> None:

@@ -57,7 +57,7 @@ def test_calls_go_in_batches_where_one_each_wants_many_at_once(
 )
 def test_a_batch_makes_a_call_as_it_would_be_made_alone(more: str) -> None:
     alone = {"schedule_to_close_timeout": None, **asked(more)}
-    again = chosen(item("t", alone))
+    again = chosen(item("", "t", alone))
     policy: RetryPolicy = alone["retry_policy"]
     assert again | {"retry_policy": policy} == alone
     assert again["retry_policy"].__dict__ == policy.__dict__ | {

@@ -15,14 +15,14 @@ import msgspec
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio import workflow
 from temporalio.api.failure.v1 import Failure
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.converter import DefaultFailureConverter
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from trellis.engine.program import program_of
 from trellis.engine.state import State
 from trellis.errors import TrellisError
-from trellis.hosts.temporal.calls import HEARTBEAT_S
+from trellis.hosts.temporal.calls import HEARTBEAT_S, done
 from trellis.hosts.temporal.messages import BATCH, LEAVE, STOPPED, TOLD, Call, Done
 from trellis.hosts.temporal.payloads import JsonPayloads
 from trellis.model.actions import CallTool
@@ -69,15 +69,15 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     failure: dict[str, Any] = {}
 
 
-def item(tool: str, chosen: dict[str, Any]) -> Item:
-    """What `calls.options` chose, as data."""
+def item(run: str, tool: str, chosen: dict[str, Any]) -> Item:
+    """What `calls.options` chose for a call of a run, as data."""
     call, args = chosen["args"]
     policy: RetryPolicy = chosen["retry_policy"]
     longest, whole = policy.maximum_interval, chosen.get("schedule_to_close_timeout")
     return Item(
         chosen["activity_id"],
         tool,
-        call,
+        msgspec.structs.replace(call, run=run),
         args,
         chosen["start_to_close_timeout"].total_seconds(),
         policy.initial_interval.total_seconds(),
@@ -96,7 +96,7 @@ def chosen(one: Item) -> dict[str, Any]:
     return {
         "args": [one.call, one.args],
         "activity_id": one.id,
-        "result_type": Done,
+        "result_type": RawValue,
         "start_to_close_timeout": timedelta(seconds=one.attempt_s),
         "schedule_to_close_timeout": None if one.all_s is None else timedelta(seconds=one.all_s),
         "heartbeat_timeout": timedelta(seconds=HEARTBEAT_S),
@@ -181,11 +181,8 @@ class Batches:
         """What is to come of the start of the batch of each open call, by request."""
         self._leaving: dict[str, asyncio.Future[Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def running(self) -> bool:
-        """Whether some call of a batch is not over."""
-        return bool(self._begun)
+        self.running = 0
+        """How many batches are not over."""
 
     def __contains__(self, request: str) -> bool:
         return request in self._begun
@@ -195,6 +192,7 @@ class Batches:
         begun = asyncio.get_running_loop().create_future()
         for one in items:
             self._begun[one.id] = begun
+        self.running += 1
         self._do(self._follow(items, begun))
 
     def told(self, outcomes: list[Outcome]) -> None:
@@ -245,8 +243,8 @@ class Batches:
         rest = [one.id for one in items if self._begun.get(one.id) is begun]
         for request in rest:
             del self._begun[request]
-        if rest:
-            self._live.returned([(request, lost) for request in rest])
+        self.running -= 1
+        self._live.returned([(request, lost) for request in rest])
 
     def _do(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -265,10 +263,12 @@ class BatchWorkflow:
     """Performs activities, and nothing else."""
 
     def __init__(self) -> None:
-        self._handles: dict[str, workflow.ActivityHandle[Done]] = {}
+        self._handles: dict[str, workflow.ActivityHandle[RawValue]] = {}
         self._over: list[Outcome] = []
         self._size = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        """What is a fault of ours, or of the keys of this worker: the task fails with it, and is tried again."""
 
     @workflow.run
     async def run(self, items: list[Item]) -> list[Outcome]:
@@ -278,11 +278,13 @@ class BatchWorkflow:
         for one in items:
             self._do(self._make(one.id))
         try:
-            await workflow.wait_condition(lambda: not (self._handles or self._tasks))
+            await workflow.wait_condition(lambda: self._failure is not None or not (self._handles or self._tasks))
         except asyncio.CancelledError:  # the run above has ended
             for handle in self._handles.values():
                 handle.cancel()
             raise
+        if self._failure is not None:
+            raise self._failure
         return self._over
 
     @workflow.signal(name=LEAVE)
@@ -293,13 +295,13 @@ class BatchWorkflow:
                 self._handles[request].cancel()
 
     async def _make(self, request: str) -> None:
-        outcome: Done | BaseException
+        result: RawValue | BaseException
         try:
-            outcome = await self._handles[request]
-        except (ActivityError, TrellisError) as error:
-            outcome = error
+            result = await self._handles[request]
+        except ActivityError as error:
+            result = error
+        told = packed(request, done(result, workflow.payload_converter()))
         del self._handles[request]
-        told = packed(request, outcome)
         self._over.append(told)
         self._size += len(msgspec.json.encode(told))
         if self._handles and (told.done is None or self._size >= BYTES):
@@ -321,4 +323,9 @@ class BatchWorkflow:
     def _do(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and self._failure is None:
+            self._failure = task.exception()

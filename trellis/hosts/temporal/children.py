@@ -80,6 +80,9 @@ class Children:
         """Whether some child is not over."""
         return bool(self._begun)
 
+    def __contains__(self, request: str) -> bool:
+        return request in self._begun
+
     def begin(self, request: StartChild) -> None:
         """Start the child, and tell its end to the run."""
         self._begun[request.id] = asyncio.get_running_loop().create_future()

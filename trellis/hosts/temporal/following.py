@@ -86,7 +86,7 @@ async def chapters(wire: Wire, run: str, after: int) -> tuple[Journal, list[Chap
 
 
 def _chapter(journal: Journal) -> Chapter:
-    state = decode_state(bytes(journal.state)) if journal.state is not None and journal.base else None
+    state = decode_state(bytes(journal.state)) if journal.base else None
     return Chapter(state, journal.visited, _events(msgspec.json.encode(journal.events)))
 
 

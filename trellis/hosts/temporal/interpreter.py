@@ -7,26 +7,30 @@ comes next; so the same history comes to the same commands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 
 from trellis.engine import State, Step, apply, start
-from trellis.engine.snapshot import decode_state
+from trellis.engine.attempts import UNCERTAIN
+from trellis.engine.snapshot import decode_state, encode_state
 from trellis.engine.versions.moving import move as adopt  # at once: nothing may be imported while a workflow runs
 from trellis.hosts.commands import Reply
 from trellis.hosts.emitting import LATER
 from trellis.hosts.lines import entered
 from trellis.hosts.temporal.attributes import Shown
+from trellis.hosts.temporal.batches import FROM, Batches, Outcome, item, large, parts
 from trellis.hosts.temporal.calls import done, ended, made, options
 from trellis.hosts.temporal.children import Children, Sealed
-from trellis.hosts.temporal.messages import EMIT, SEMANTICS, Begin
+from trellis.hosts.temporal.continuing import Continuing
+from trellis.hosts.temporal.messages import EMIT, SEMANTICS, Begin, Carried, Done
 from trellis.model.actions import (
     ActionRequest,
     Attempted,
@@ -35,6 +39,7 @@ from trellis.model.actions import (
     Completed,
     Emit,
     Failed,
+    RequestInput,
     StartChild,
     StartTimer,
 )
@@ -96,6 +101,16 @@ class Interpreter:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         """What performs the calls and signals that are open, by request."""
         self._children = Children(self)
+        self._batches = Batches(self)
+        self._continuing = Continuing(self)
+        self._lapsed: set[str] = set()
+        """Open calls of which no attempt is made any more, since their deadline leaves no time for one."""
+        self._again: set[str] = set()
+        """Open calls that were handed out before, and nobody knows how that ended; they are not handed out now."""
+        self._given_up: set[str] = set()
+        """Open calls that nobody makes, and whose end is about to be told."""
+        self._gathered: list[ActionRequest] | None = None
+        """What is asked for while the ends of several calls are taken, to be asked for together."""
         self._due: list[tuple[float, str]] = []
         """The timers that may be waited for, the earliest first; one that is gone is dropped when it comes up."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -111,11 +126,9 @@ class Interpreter:
             if state is None:
                 raise OtherSemantics(run, begin.semantics)
             self.state, self.origin, self.visited = state, state, list(self.visited_before)
-            self.made = dict(carried.calls)
+            self.made, self._lapsed, self._again = dict(carried.calls), set(carried.lapsed), set(carried.again)
             self._due = sorted((timer.due, name) for name, timer in state.timers.items())
-            self._first = tuple(
-                pending.request for pending in state.open.values() if not (pending.uncertain or pending.cancelling)
-            )
+            self._first = tuple(self._waiting())
         else:
             assert begin.started is not None
             event = replace(begin.started, at=self.clock.now(), run=run, graph=graph.hash)
@@ -132,6 +145,47 @@ class Interpreter:
     def evicted(self) -> bool:
         """Whether the worker forgets this execution just now: then nothing may be asked for any more."""
         return self.over.cancelled() and (self.cancelled or workflow.cancellation_reason() is None)
+
+    @property
+    def due(self) -> bool:
+        """Whether the run goes on in another execution now."""
+        return self._continuing.due and self.quiet and not self.state.closed
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is under way."""
+        return not (self._tasks or self._children.running or self._batches.running or self._given_up)
+
+    def _waiting(self) -> list[ActionRequest]:
+        """What is open, and nobody does it."""
+        waiting: list[ActionRequest] = []
+        for name, pending in self.state.open.items():
+            under_way = name in self._tasks or name in self._batches or name in self._children
+            parked = pending.uncertain or pending.cancelling or name in self._lapsed
+            if not (under_way or parked or isinstance(pending.request, RequestInput)):
+                waiting.append(pending.request)
+        return waiting
+
+    def carried(self) -> Carried:
+        """What the next execution of the run goes on from."""
+        state = self.state
+        return Carried(
+            msgspec.Raw(encode_state(state)),
+            self.visited,
+            {name: number for name, number in self.made.items() if name in state.open},
+            sorted(self._lapsed & state.open.keys()),
+            sorted(self._again & state.open.keys()),
+        )
+
+    def resume(self) -> None:
+        """Ask for all that was not asked for while the run was suspended."""
+        self._perform(self._waiting())
+        self._settle()
+
+    def stop(self) -> None:
+        """Wait for nothing more in this execution."""
+        if not self.over.done():
+            self.over.set_result(None)
 
     def begin(self) -> None:
         """Ask for what the start wants. Said again, nothing happens: whatever comes first in an execution says it."""
@@ -159,24 +213,27 @@ class Interpreter:
         self.state = step.state
         self.events.append(event)
         self.visited += entered(step)
+        self._continuing.suspend()
         self._perform(step.requests)
         self._settle()
 
     def fail(self, error: Exception) -> None:
         """Something went wrong where nobody waits for it: the execution ends with it."""
         self.failure = self.failure or error
-        if not self.over.done():
-            self.over.set_result(None)
+        self.stop()
 
     def _settle(self) -> None:
+        if self._gathered is not None:
+            return
         if self.state.closed:
             self._show()
             if self._alarm is not None:
                 self._alarm.cancel()
                 self._alarm = None
-            if not self.over.done():
-                self.over.set_result(None)
+            self.stop()
             return
+        self._continuing.suspend()
+        self._continuing.look()
         if not self._shows:  # what happens at once is shown at once
             self._shows = True
             asyncio.get_running_loop().call_soon(self._show)
@@ -190,27 +247,52 @@ class Interpreter:
         if changes:
             workflow.upsert_search_attributes(changes)
 
-    def _perform(self, requests: Iterable[ActionRequest]) -> None:
+    def _perform(self, requests: Sequence[ActionRequest]) -> None:
+        if self._gathered is not None:
+            self._gathered += requests
+            return
+        batched = self._batch(requests) if len(requests) >= FROM and not self.suspended else ()
         for request in requests:
             if isinstance(request, StartTimer):
                 if request.id in self.state.timers:
                     heappush(self._due, (request.due, request.id))
             elif isinstance(request, Cancel):
                 self._cancel(request)
-            elif self.suspended:
-                continue  # it is open, and the next execution asks for it
+            elif self.suspended or request.id in batched or not self._wanted(request.id):
+                continue  # it stays open, and the next execution asks for it; or it is under way, or was taken back since
             elif isinstance(request, CallTool):
-                self._call(request, self.made.get(request.id, request.attempt - 1))
+                self._call(request)
             elif isinstance(request, StartChild):
                 self._children.begin(request)
             elif isinstance(request, Emit):
                 self._emit(request)
 
-    def _call(self, request: CallTool, before: int, *, again: bool = False) -> None:
-        chosen = options(self.graph, self.source, self.state, request, before, self.clock.now(), again=again)
-        task = workflow.start_activity(request.tool, **chosen)
+    def _wanted(self, name: str) -> bool:
+        pending = self.state.open.get(name)
+        return pending is not None and not pending.cancelling
+
+    def _before(self, request: CallTool) -> int:
+        """How many attempts were made of the call that no activity makes now."""
+        return self.made.get(request.id, request.attempt - 1)
+
+    def _options(self, request: CallTool) -> dict[str, Any]:
+        before, again = self._before(request), request.id in self._again
+        self._again.discard(request.id)
+        return options(self.graph, self.source, self.state, request, before, self.clock.now(), again=again)
+
+    def _call(self, request: CallTool) -> None:
+        task = workflow.start_activity(request.tool, **self._options(request))
         self._tasks[request.id] = task
-        task.add_done_callback(partial(self._over, partial(self._returned, request, before)))
+        task.add_done_callback(partial(self._over, partial(self._made, request)))
+
+    def _batch(self, requests: Sequence[ActionRequest]) -> set[str]:
+        """Make the calls that are better made together; which these are."""
+        calls = [request for request in requests if isinstance(request, CallTool) and self._wanted(request.id)]
+        groups = large(self.graph, self.state, calls)
+        for group in groups:
+            for part in parts(item(self.run, request.tool, self._options(request)) for request in group):
+                self._batches.begin(part)
+        return {request.id for group in groups for request in group}
 
     def _emit(self, request: Emit) -> None:
         task = workflow.start_activity(
@@ -234,19 +316,38 @@ class Interpreter:
         except Exception as error:  # noqa: BLE001 - nobody waits for a callback: whoever runs the workflow raises it
             self.fail(error)
 
-    def _returned(self, request: CallTool, before: int, result: RawValue | BaseException) -> None:
-        """The activity of a call has ended."""
+    def _made(self, request: CallTool, result: RawValue | BaseException) -> None:
         outcome = done(result, workflow.payload_converter())
         del self._tasks[request.id]
-        if request.id not in self.state.open:
+        self._ended(request.id, outcome)
+        self._settle()
+
+    def batched(self, outcomes: list[Outcome]) -> None:
+        """A batch tells how some of its calls ended."""
+        self._batches.told(outcomes)
+
+    def returned(self, outcomes: list[tuple[str, Done | BaseException]]) -> None:
+        """These calls of a batch have ended so. What follows from all of them is asked for together."""
+        gathered = self._gathered = []
+        for request, outcome in outcomes:
+            self._ended(request, outcome)
+        self._gathered = None
+        self._perform(gathered)
+        self._settle()
+
+    def _ended(self, name: str, outcome: Done | BaseException) -> None:
+        """The activity of a call has ended."""
+        pending = self.state.open.get(name)
+        if pending is None or not isinstance(pending.request, CallTool):
             return  # it was cancelled, and nobody needs to know
-        now, noise = self.clock.now(), self.clock.noise()
+        request = pending.request
+        before, now, noise = self._before(request), self.clock.now(), self.clock.noise()
         events = ended(self.graph, self.state, request, before, outcome, now, noise)
         number = made(self.graph, self.state, request, before, outcome)
         if events is None:
-            self.made[request.id] = number
-            if not self.suspended:
-                self._call(request, number, again=True)
+            self.made[name] = number
+            self._again.add(name)
+            self._perform((request,))
             return
         for event in events:
             self.take(event)
@@ -260,9 +361,9 @@ class Interpreter:
             self.made.pop(request.id, None)
             return
         self.made[request.id] = number
+        (self._again if pending.uncertain else self._lapsed).add(request.id)
         for name in token.timers:
             heappush(self._due, (self.state.timers[name].due, name))
-        self._settle()
 
     def _brought(self, request: Emit, outcome: Reply | BaseException) -> None:
         """A signal to another run has arrived, or never will."""
@@ -289,12 +390,30 @@ class Interpreter:
             self.take(ActionFailed(now, request.id, response.code, message, response.retryable, noise))
 
     def _cancel(self, request: Cancel) -> None:
-        left = self.state.open.get(request.target)
-        task = self._tasks.get(request.target)
-        if self._children.told(request) or task is None:
+        left, task = self.state.open.get(request.target), self._tasks.get(request.target)
+        if self._children.told(request):
             return
-        if left is None or not isinstance(left.request, Emit):  # a signal may be taken by now
-            task.cancel()
+        if request.target in self._batches:
+            self._batches.leave(request.target)
+        elif task is not None:
+            if left is None or not isinstance(left.request, Emit):  # a signal may be taken by now
+                task.cancel()
+        elif left is not None:
+            self._given_up.add(request.target)
+            asyncio.get_running_loop().call_soon(self._give_up, request.target)
+
+    def _give_up(self, name: str) -> None:
+        """Nobody makes a call whose outcome the run still waits for. It was not begun, or has failed, or nobody knows."""
+        self._given_up.discard(name)
+        code, why = "cancelled", "it was not begun"
+        if name in self._lapsed:
+            why = "there was no time for another attempt"
+        elif name in self._again:
+            code, why = UNCERTAIN, "nobody knows how far it had come"
+        try:
+            self.take(ActionFailed(self.clock.now(), name, code, why, retryable=False))
+        except Exception as error:  # noqa: BLE001 - as where an activity has ended
+            self.fail(error)
 
     def _watch(self) -> None:
         """One timer of Temporal at a time, for the earliest of ours."""

@@ -45,11 +45,12 @@ class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
     state: msgspec.Raw
     """The snapshot of its state, as `engine.snapshot` writes it."""
     visited: list[str] = []
-    lines: int = 0
     calls: dict[str, int] = {}
     """Attempts that were made of the calls that are open, by request."""
     lapsed: list[str] = []
     """Calls of which no attempt is made any more, whose deadline is waited for."""
+    again: list[str] = []
+    """Calls that were handed out before, and nobody knows how that ended."""
 
 
 class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -171,8 +172,8 @@ class Journal(msgspec.Struct, frozen=True, omit_defaults=True):
     base: int = 0
     """The `seq` that this execution went on from; what was before, the execution `before` tells, as long as it is kept."""
     before: str = ""
-    state: msgspec.Raw | None = None
-    """The snapshot at `base`; None where that is 0."""
+    state: msgspec.Raw = msgspec.Raw(b"null")
+    """The snapshot at `base`; null where that is 0."""
     visited: list[str] = []
     """The nodes that were entered up to `base`."""
     events: list[Any] = []

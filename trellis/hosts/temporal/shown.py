@@ -46,7 +46,7 @@ def journal(live: Interpreter, after: int) -> Journal:
         live.source,
         base,
         workflow.info().continued_run_id or "",
-        msgspec.Raw(encode_state(origin)) if origin is not None else None,
+        msgspec.Raw(encode_state(origin)) if origin is not None else msgspec.Raw(b"null"),
         live.visited_before,
         live.events[max(after - base, 0) :],
         live.state.closed,

@@ -21,12 +21,15 @@ from trellis.errors import Refused, TrellisError
 from trellis.hosts.commands import DUPLICATE, Adopt, CancelRun, Judged, Reply, Signal, judge
 from trellis.hosts.journal import Loaded
 from trellis.hosts.sending import adoption, closed, decoded, replied
+from trellis.hosts.temporal.batches import BatchWorkflow, Outcome
+from trellis.hosts.temporal.continuing import go_on
 from trellis.hosts.temporal.interpreter import Interpreter, OtherSemantics
 from trellis.hosts.temporal.messages import (
     CANCEL,
     DEFINITION,
     JOURNAL,
     SEMANTICS,
+    TOLD,
     VIEW,
     Begin,
     Ended,
@@ -76,6 +79,8 @@ class RunWorkflow:
         await self._end(live)
         if live.failure is not None:
             raise live.failure
+        if live.due:
+            go_on(live)
         outcome = ended(live)
         if outcome.status == "completed":
             return outcome
@@ -85,8 +90,10 @@ class RunWorkflow:
 
     async def _end(self, live: Interpreter) -> None:
         """Wait until nothing more happens here. A cancellation of the workflow is an event of the run."""
-        while live.failure is None and not live.state.closed:
+        while live.failure is None and not live.state.closed and not live.due:
             try:
+                if live.over.done():
+                    live.over = asyncio.get_running_loop().create_future()
                 await live.over
             except asyncio.CancelledError:
                 if live.evicted:
@@ -155,6 +162,12 @@ class RunWorkflow:
         if reply.code:
             raise ApplicationError(reply.message, type=reply.code, non_retryable=True)
 
+    @workflow.signal(name=TOLD)
+    def told(self, outcomes: list[Outcome]) -> None:
+        """Calls of a batch have ended."""
+        self.live.begin()
+        self.live.batched(outcomes)
+
     @workflow.signal(dynamic=True)
     def hear(self, name: str, args: Sequence[RawValue]) -> None:
         """A signal of Temporal's own is one of the run. Nobody waits for it: one that is refused is logged."""
@@ -213,7 +226,7 @@ class RunWorkflow:
         return replied(live.take(judged.event))
 
 
-WORKFLOWS = (RunWorkflow,)
+WORKFLOWS = (RunWorkflow, BatchWorkflow)
 """What a worker runs."""
 
 

@@ -1,0 +1,99 @@
+"""A run on Temporal outlives its history: it goes on in another execution, and nothing is lost and nothing made twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from temporalio.client import Client
+
+from tests.hosts.authored import graph
+from tests.servers import private_temporal
+from tests.temporal.stage import GENEROUS_S, Made, Stage, stage
+
+SUGGESTED = 40
+"""From so many events of a history on, the server of these tests suggests a new one."""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with private_temporal({"limit.historyCount.suggestContinueAsNew": SUGGESTED}) as server:
+        yield server.address
+
+
+def on(address: str, scene: Callable[[Stage], Awaitable[None]], **tools: Callable[..., object]) -> None:
+    async def main() -> None:
+        async with stage(address, **tools) as here:
+            await scene(here)
+
+    asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))
+
+
+async def executions(client: Client, made: Made) -> list[int]:
+    """How many events the history of each execution has, the newest first."""
+    found, run = list[int](), ""
+    while True:
+        events = (await client.get_workflow_handle(made.id, run_id=run or None).fetch_history()).events
+        found.append(len(events))
+        run = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        if not run:
+            return found
+
+
+LOOP = graph("""
+    trellis: 1
+    name: loop
+    start: step
+    fields: {n: {type: integer, default: 0}, most: {type: integer}}
+    nodes:
+      step: {do: count, with: {n: "{{ n }}"}, save: n, to: [{if: n < most, to: step}, {to: $end}]}
+""")
+
+
+def test_a_run_of_many_steps_goes_on_in_one_execution_after_the_other(address: str) -> None:
+    made_of = Counter[int]()
+
+    def count(n: int) -> int:
+        made_of[n] += 1
+        return n + 1
+
+    async def scene(here: Stage) -> None:
+        made = await here.start(LOOP, most=30)
+        ended = await made.ended()
+        assert (ended.status, ended.fields["n"], ended.visited) == ("completed", 30, ["step"] * 30)
+        sizes = await executions(here.client, made)
+        assert len(sizes) > 2
+        assert max(sizes) < 2 * SUGGESTED
+        journal = await made.journal()
+        assert (journal.base > 0, journal.before != "", journal.closed) == (True, True, True)
+
+    on(address, scene, count=count)
+    assert made_of == Counter(range(30))
+
+
+WIDE = graph("""
+    trellis: 1
+    name: wide
+    start: fan
+    fields: {count: {type: integer}}
+    nodes:
+      fan: {each: {in: range(count), do: mark, with: {n: "{{ item }}"}, max: 4}, to: $end}
+""")
+
+
+def test_a_run_that_has_always_something_under_way_begins_nothing_new_until_that_has_ended(address: str) -> None:
+    seen = Counter[int]()
+
+    def mark(n: int) -> int:
+        seen[n] += 1
+        return n
+
+    async def scene(here: Stage) -> None:
+        made = await here.start(WIDE, count=60)
+        assert (await made.ended()).status == "completed"
+        assert len(await executions(here.client, made)) > 1
+
+    on(address, scene, mark=mark)
+    assert seen == Counter(range(60))
