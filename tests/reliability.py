@@ -289,6 +289,7 @@ ROWS: dict[str, str] = {
     "kills file": "files: `kill -9` at random moments",
     "kills postgresql": "PostgreSQL: `kill -9` of one of several hosts at random moments",
     "kills redis": "Redis: `kill -9` of one of several hosts at random moments",
+    "kills temporal": "Temporal: `kill -9` of one of two workers at random moments",
     "steps": "SQLite: `kill -9` of `trellis run` at random moments",
     "simulation": "hosts that crash, stop and wake over one store, whose answers are late, lost or refused; "
     "actions that hang, fail, are had twice; results that come twice, late, forged; clocks that jump",

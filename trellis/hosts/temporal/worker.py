@@ -7,10 +7,10 @@ Runs are folded beside the calls, in a sandbox that passes trellis through: its 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -30,7 +30,9 @@ from trellis.errors import TrellisError
 from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
 from trellis.hosts.temporal.attributes import register
+from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.messages import Fault
+from trellis.hosts.temporal.passing import Passing
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
 
@@ -38,6 +40,8 @@ AT_ONCE = 100
 """How many calls a worker makes at a time, unless it is told."""
 DRAIN_S = 10.0
 """How long calls may go on once the worker is to stop."""
+STICKY_S = 5.0
+"""How long a run waits for the worker that has it in its memory, before another one takes it up from its history."""
 PASSED = ("trellis", "msgspec", "temporalio")
 """Modules that the sandbox of workflows takes as they are."""
 
@@ -64,14 +68,15 @@ class TemporalWorker:
         at_once: int = AT_ONCE,
         drain_s: float = DRAIN_S,
         workflows: Sequence[type] = WORKFLOWS,
-        activities: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self._client, self._deployment = client, deployment
+        vault = vault if vault is not None else Vault.from_environment()
+        passing = Passing(vault)
         self._calls = calls = Activities(
             dispatcher if dispatcher is not None else Dispatcher(),
             allow=allow,
             roots=roots,
-            vault=vault if vault is not None else Vault.from_environment(),
+            vault=vault,
         )
         restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
         beat = timedelta(seconds=BEAT_S)
@@ -79,12 +84,13 @@ class TemporalWorker:
             client,
             task_queue=queue,
             workflows=workflows,
-            activities=[calls.call, *activities],
+            activities=[calls.call, passing.begin, passing.take, Emitting(client).emit],
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             workflow_failure_exception_types=[TrellisError],
             max_concurrent_activities=at_once,
             max_heartbeat_throttle_interval=beat,
             default_heartbeat_throttle_interval=beat,
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_S),
             graceful_shutdown_timeout=timedelta(seconds=drain_s),
             deployment_config=deployments.config(deployment) if deployment else None,
         )
