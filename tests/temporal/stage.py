@@ -20,7 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.emitting import Emitting
-from trellis.hosts.temporal.messages import JOURNAL, VIEW, Begin, Call, Done, Ended, Fault, Journal, View
+from trellis.hosts.temporal.messages import JOURNAL, SEMANTICS, VIEW, Begin, Call, Done, Ended, Fault, Journal, View
 from trellis.hosts.temporal.passing import Passing
 from trellis.hosts.temporal.payloads import data_converter, detail
 from trellis.hosts.temporal.workflow import WORKFLOWS
@@ -72,6 +72,14 @@ class Made:
         found = (await self.handle.fetch_history()).events
         return [(EventType.Name(event.event_type).removeprefix("EVENT_TYPE_"), event) for event in found]
 
+    async def happened(self, name: str) -> Any:
+        """Wait until its history has an event of this name."""
+        async with asyncio.timeout(GENEROUS_S):
+            async for event in self.handle.fetch_history_events(wait_new_event=True):
+                if EventType.Name(event.event_type) == f"EVENT_TYPE_{name}":
+                    return event
+        raise AssertionError(f"{self.id} ended without {name}")
+
     async def history(self) -> list[str]:
         """The names of the events of its history."""
         return [name for name, _ in await self.events()]
@@ -100,11 +108,11 @@ class Stage:
         for made in self.made:
             await replayer.replay_workflow(await made.handle.fetch_history())
 
-    async def start(self, graph: Graph, run: str = "", **fields: Any) -> Made:
+    async def start(self, graph: Graph, run: str = "", semantics: int = SEMANTICS, **fields: Any) -> Made:
         name = run or f"flow-{secrets.token_hex(6)}"
         given, hidden = start_values(graph, fields)
         started = RunStarted(0.0, name, graph.hash, given, secrets=sealed(self.vault, name, hidden))
-        args = [Begin(graph.hash, graph.source, started=started), msgspec.Raw(graph.data)]
+        args = [Begin(graph.hash, graph.source, semantics, started), msgspec.Raw(graph.data)]
         made = Made(await self.client.start_workflow(graph.name, args=args, id=name, task_queue=self.queue))
         self.made.append(made)
         return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -23,7 +24,7 @@ def address() -> Iterator[str]:
         yield server.address
 
 
-def on(address: str, scene: Callable[[Stage], Awaitable[None]], **tools: Callable[..., object]) -> None:
+def on(address: str, scene: Callable[[Stage], Awaitable[None]], **tools: Any) -> None:
     async def main() -> None:
         async with stage(address, **tools) as here:
             await scene(here)

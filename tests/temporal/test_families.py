@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.hosts.authored import graph
-from tests.temporal.stage import Broken, stage
+from tests.temporal.stage import Broken, Made, stage
 from trellis.hosts.commands import Answer, CancelRun, Signal
 from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
@@ -46,7 +45,7 @@ def family(folder: Path, above: str = ABOVE, below: str = BELOW) -> Graph:
     return load(folder / "above.yaml", cache=False)
 
 
-async def until(made: Any, node: str) -> None:
+async def until(made: Made, node: str) -> None:
     """Wait until a run asks at this node. Each look is answered by the worker, so no time is told."""
     for _ in range(1000):
         if any(question.node == node for question in (await made.view()).questions):
@@ -54,14 +53,10 @@ async def until(made: Any, node: str) -> None:
     raise AssertionError(f"{made.id} never asked at {node}")
 
 
-async def begun(made: Any) -> str:
+async def begun(made: Made) -> str:
     """The id of the first child of a run, once there is one."""
-    for _ in range(1000):
-        for kind, event in await made.events():
-            if kind == "CHILD_WORKFLOW_EXECUTION_STARTED":
-                found = event.child_workflow_execution_started_event_attributes
-                return str(found.workflow_execution.workflow_id)
-    raise AssertionError(f"{made.id} has no child")
+    event = await made.happened("CHILD_WORKFLOW_EXECUTION_STARTED")
+    return str(event.child_workflow_execution_started_event_attributes.workflow_execution.workflow_id)
 
 
 class Tools:

@@ -11,10 +11,13 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from tests.hosts.authored import graph
 from tests.temporal.stage import Broken, Made, stage
+from trellis.engine import apply
 from trellis.hosts.commands import Answer, CancelRun, Signal
-from trellis.hosts.temporal.messages import Ended
+from trellis.hosts.temporal import interpreter, shown
+from trellis.hosts.temporal.messages import SEMANTICS, Ended
 from trellis.hosts.temporal.payloads import detail
 from trellis.model.actions import RequestInput
+from trellis.model.events import ActionCompleted
 
 SUM = """
 trellis: 1
@@ -190,5 +193,70 @@ def test_start_values_that_do_not_do_fail_the_run_with_the_reason(temporal_addre
             cause = caught.value.cause
             assert isinstance(cause, ApplicationError)
             assert (cause.type, cause.message) == ("InvalidField", "field 'a': expected integer, found string 'two'")
+
+    asyncio.run(play())
+
+
+def test_a_fault_of_ours_keeps_the_run_and_its_reason_until_a_worker_without_it_comes(
+    temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = 1
+
+    def faulty(*given: Any) -> Any:
+        nonlocal faults
+        if isinstance(given[2], ActionCompleted) and faults:
+            faults -= 1
+            raise RuntimeError("out of order")
+        return apply(*given)
+
+    async def play() -> None:
+        monkeypatch.setattr(interpreter, "apply", faulty)
+        async with stage(temporal_address, add=lambda a, b: a + b) as here:
+            made = await here.start(graph(SUM), a=2, b=3)
+            assert (await made.ended()).result == 5
+            (failed,) = [event for name, event in await made.events() if name == "WORKFLOW_TASK_FAILED"]
+            assert failed.workflow_task_failed_event_attributes.failure.message == "out of order"
+
+    asyncio.run(play())
+
+
+def test_a_run_of_other_semantics_waits_for_the_worker_that_speaks_them(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(ASK), semantics=SEMANTICS + 1)
+            failed = await made.happened("WORKFLOW_TASK_FAILED")
+            here.made.clear()  # nothing of it can be gone through again here
+            await made.handle.terminate()
+            assert failed.workflow_task_failed_event_attributes.failure.message == (
+                f"run '{made.id}' needs a worker that speaks semantics {SEMANTICS + 1}, this one speaks "
+                f"{SEMANTICS}; start a worker of the version with the build id 'trellis-{SEMANTICS + 1}' on the same task queue"
+            )
+
+    asyncio.run(play())
+
+
+def test_a_graph_whose_tool_writes_with_the_run_is_refused_at_its_start(temporal_address: str) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            tools = 'tools: {work: {python: "tools:work", effect: transactional}}\nnodes:'
+            made = await here.start(graph(FAIL.replace("nodes:", tools)))
+            with pytest.raises(WorkflowFailureError) as caught:
+                await made.handle.result()
+            assert isinstance(caught.value.cause, ApplicationError)
+            assert caught.value.cause.type == "NoTransactions"
+
+    asyncio.run(play())
+
+
+def test_a_long_journal_is_told_page_by_page(temporal_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        async with stage(temporal_address, add=lambda a, b: a + b) as here:
+            made = await here.start(graph(SUM), a=2, b=3)
+            await made.ended()
+            whole = await made.journal()
+            monkeypatch.setattr(shown, "PAGE", 1)
+            first, last = await made.journal(), await made.journal(1)
+            assert (first.more, last.more, whole.more) == (True, False, False)
+            assert first.events + last.events == whole.events
 
     asyncio.run(play())

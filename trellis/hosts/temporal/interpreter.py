@@ -243,9 +243,12 @@ class Interpreter:
     def _show(self) -> None:
         """Have the run found by what it is now. Each change is an event of the history."""
         self._shows = False
-        changes = self._attributes.changes(self.graph, self.state)
-        if changes:
-            workflow.upsert_search_attributes(changes)
+        try:
+            changes = self._attributes.changes(self.graph, self.state)
+            if changes:
+                workflow.upsert_search_attributes(changes)
+        except Exception as error:  # noqa: BLE001 - as where an activity has ended
+            self.fail(error)
 
     def _perform(self, requests: Sequence[ActionRequest]) -> None:
         if self._gathered is not None:

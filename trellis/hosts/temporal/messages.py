@@ -178,6 +178,8 @@ class Journal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The nodes that were entered up to `base`."""
     events: list[Any] = []
     closed: bool = False
+    more: bool = False
+    """There are more after these: ask again after the last."""
 
 
 def memo_of(graph: Graph, request: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from trellis.hosts.lines import error_facts, public_fields, waits_of
 from trellis.hosts.temporal.interpreter import Interpreter
 from trellis.hosts.temporal.messages import Ended, Journal, View
 from trellis.model.actions import CallTool, Emit, RequestInput, StartChild
+from trellis.model.codec import encode_event
 from trellis.model.secrets import mask, sealed_names
 
 
@@ -37,10 +38,20 @@ def view(live: Interpreter) -> View:
     )
 
 
+PAGE = 1_000_000
+"""About how many bytes of events are told at once: a server takes no more than twice as much."""
+
+
 def journal(live: Interpreter, after: int) -> Journal:
-    """What has happened in this execution after event number `after`."""
+    """What has happened in this execution after event number `after`, or the beginning of it."""
     origin = live.origin
     base = origin.seq if origin is not None else 0
+    rest = live.events[max(after - base, 0) :]
+    told = 0
+    room = PAGE
+    while told < len(rest) and room > 0:
+        room -= len(encode_event(rest[told]))
+        told += 1
     return Journal(
         live.graph.hash,
         live.source,
@@ -48,8 +59,9 @@ def journal(live: Interpreter, after: int) -> Journal:
         workflow.info().continued_run_id or "",
         msgspec.Raw(encode_state(origin)) if origin is not None else msgspec.Raw(b"null"),
         live.visited_before,
-        live.events[max(after - base, 0) :],
+        rest[:told],
         live.state.closed,
+        told < len(rest),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
@@ -176,7 +177,12 @@ class Wire:
 
     async def journal(self, run: str, after: int, execution: str = "") -> Journal:
         """The events of an execution after `after`. Raises UnknownRun, NotPolled, StoreUnavailable."""
-        return await self._query(run, JOURNAL, Journal, [after], execution)
+        journal = page = await self._query(run, JOURNAL, Journal, [after], execution)
+        while page.more:
+            reached = max(after, journal.base) + len(journal.events)
+            page = await self._query(run, JOURNAL, Journal, [reached], execution)
+            journal = replace(page, events=[*journal.events, *page.events])
+        return journal
 
     async def definition(self, run: str, graph: str, source: str) -> Graph:
         """The definition that the run has now, if it is the one with this hash. Raises StoreCorrupt, and as `journal`."""

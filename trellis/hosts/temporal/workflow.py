@@ -17,11 +17,12 @@ from temporalio.exceptions import ApplicationError
 
 from trellis.engine import Step, apply
 from trellis.engine.answers import ASKED_AGAIN
-from trellis.errors import Refused, TrellisError
+from trellis.errors import NoTransactions, Refused, TrellisError
 from trellis.hosts.commands import DUPLICATE, Adopt, CancelRun, Judged, Reply, Signal, judge
 from trellis.hosts.journal import Loaded
 from trellis.hosts.sending import adoption, closed, decoded, replied
 from trellis.hosts.temporal.batches import BatchWorkflow, Outcome
+from trellis.hosts.temporal.calls import unfit
 from trellis.hosts.temporal.continuing import go_on
 from trellis.hosts.temporal.interpreter import Interpreter, OtherSemantics
 from trellis.hosts.temporal.messages import (
@@ -38,7 +39,7 @@ from trellis.hosts.temporal.messages import (
     SealedResolve,
     View,
 )
-from trellis.hosts.temporal.payloads import NotOpenedHere, PayloadUnreadable
+from trellis.hosts.temporal.payloads import PayloadUnreadable
 from trellis.hosts.temporal.shown import ended, journal, view
 from trellis.hosts.vault import VARIABLE
 from trellis.model.events import ActionCompleted, Adopted, AnswerGiven, CancelRequested
@@ -60,11 +61,11 @@ class RunWorkflow:
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         self._refused: Exception | None = None
-        """Why there is no run; told where it fails the workflow, which no constructor can."""
+        """Why there is no run. `run` raises it: what is wrong with the run fails that, what is wrong here the task."""
         self._live: Interpreter | None = None
         try:
             self._live = _begun(args)
-        except (TrellisError, NotOpenedHere, OtherSemantics) as error:
+        except Exception as error:  # noqa: BLE001 - no constructor can say which of both it is
             self._refused = error
 
     @workflow.dynamic_config
@@ -104,7 +105,7 @@ class RunWorkflow:
 
     @property
     def live(self) -> Interpreter:
-        """The run. Raises TrellisError where it could not begin."""
+        """The run. Raises why it could not begin."""
         if self._live is None:
             raise self._refused or RuntimeError("the workflow has not begun")
         return self._live
@@ -269,7 +270,11 @@ def _begun(args: Sequence[RawValue]) -> Interpreter:
     run = workflow.info().workflow_id
     if begin.semantics != SEMANTICS:
         raise OtherSemantics(run, begin.semantics)
-    return Interpreter(_graph(begin, bytes(_read(args[1], msgspec.Raw))), begin, run)
+    graph = _graph(begin, bytes(_read(args[1], msgspec.Raw)))
+    alone = [tool for used in (graph, *graph.all_used()) for tool in unfit(used)]
+    if alone:
+        raise NoTransactions(alone[0], "temporal:")
+    return Interpreter(graph, begin, run)
 
 
 def _graph(begin: Begin, data: bytes) -> Graph:
