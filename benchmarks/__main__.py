@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import table
 
-PARTS = ("startup", "steps", "loading", "folders", "reloading", "stores", "texts", "pictures")
+PARTS = ("startup", "steps", "loading", "folders", "reloading", "stores", "texts", "pictures", "temporal")
 
 
 def main(names: list[str]) -> None:

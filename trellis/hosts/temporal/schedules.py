@@ -30,6 +30,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from trellis.engine import start
 from trellis.errors import TrellisError, UsageError
+from trellis.hosts.rows import indexed
+from trellis.hosts.temporal.attributes import first, register
+from trellis.hosts.temporal.host import memo_of
 from trellis.hosts.temporal.messages import SEMANTICS, Begin
 from trellis.hosts.values import start_values
 from trellis.model.events import RunStarted
@@ -97,11 +100,13 @@ async def keep(client: Client, queue: str, graphs: Sequence[Graph]) -> list[Kept
     """Let the server have the schedules of these graphs, and no others of theirs, with runs for the workers of `queue`.
 
     One that is the same as it was is left alone, so that nothing it missed is forgotten. Schedules of other graphs stay.
-    Raises BadSchedule before anything is changed, where that can be known; RPCError.
+    Raises BadSchedule before anything is changed, where that can be known; StoreUnavailable, RPCError.
     """
     wanted = [
         _wanted(graph, name, each, queue) for graph in graphs for name, each in graph.definition.schedules.items()
     ]
+    if any(indexed(graph) for graph in graphs if graph.definition.schedules):
+        await register(client)
     done = [await _put(client, queue, each) for each in wanted]
     ids = {each.id for each in wanted}
     names = {graph.name for graph in graphs}
@@ -191,7 +196,8 @@ def _wanted(graph: Graph, name: str, schedule: Declared, queue: str) -> _Wanted:
         args=[Begin(graph.hash, graph.source, started=started), msgspec.Raw(graph.data)],
         id=own,
         task_queue=queue,
-        memo={"graph": graph.hash, "source": graph.source, "request": started.request, _MADE: made},
+        memo={**memo_of(graph, started.request), _MADE: made},
+        typed_search_attributes=first(graph, given),
     )
     policy = SchedulePolicy(
         overlap=OVERLAP[schedule.overlap], catchup_window=timedelta(seconds=max(schedule.catch_up, 1))
