@@ -1,6 +1,6 @@
 """Graphs on a Temporal server beside the workflow that somebody would write by hand: time, history, and a large graph's start.
 
-One worker of one process has both, and they take turns. The server is the one that `TRELLIS_TEST_TEMPORAL_ADDRESS` names, or
+One process has a worker for each, and they take turns. The server is the one that `TRELLIS_TEST_TEMPORAL_ADDRESS` names, or
 a private one, made for this and removed.
 """
 
@@ -63,10 +63,11 @@ class History(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A client, and the queue of the worker that runs beside it."""
+    """A client, and the queues of the workers that run beside it: ours, and that of what is written by hand."""
 
     client: Any
     queue: str
+    other: str
 
     async def graph(self, made: Any, **fields: Any) -> Any:
         import msgspec
@@ -79,7 +80,7 @@ class Place(NamedTuple):
         return await self.client.start_workflow(made.name, args=args, id=_id(), task_queue=self.queue)
 
     async def by_hand(self, steps: int) -> Any:
-        return await self.client.start_workflow("by_hand", steps, id=_id(), task_queue=self.queue)
+        return await self.client.start_workflow("by_hand", steps, id=_id(), task_queue=self.other)
 
 
 def _id() -> str:
@@ -88,12 +89,13 @@ def _id() -> str:
 
 @asynccontextmanager
 async def worker(address: str) -> AsyncIterator[Place]:
-    """One worker for both."""
+    """A worker for each."""
+    from temporalio.worker import Worker
+
     from benchmarks.handwritten import ByHand, advance, advanced
     from trellis.dispatch import Dispatcher
     from trellis.hosts.temporal.address import connect, read_address
-    from trellis.hosts.temporal.worker import TemporalWorker
-    from trellis.hosts.temporal.workflow import WORKFLOWS
+    from trellis.hosts.temporal.worker import AT_ONCE, TemporalWorker
 
     tools = Dispatcher()
 
@@ -105,10 +107,13 @@ async def worker(address: str) -> AsyncIterator[Place]:
     async def work(index: int, text: str) -> int:
         return index + 0 * len(text)
 
-    queue = _id()
+    queue, other = _id(), _id()
     client = await connect(read_address(f"temporal://{address}/default?queue={queue}"))
-    async with TemporalWorker(client, queue, tools, workflows=(*WORKFLOWS, ByHand), activities=(advance,)):
-        yield Place(client, queue)
+    by_hand = Worker(
+        client, task_queue=other, workflows=[ByHand], activities=[advance], max_concurrent_activities=AT_ONCE
+    )
+    async with TemporalWorker(client, queue, tools), by_hand:
+        yield Place(client, queue, other)
 
 
 class Spent(NamedTuple):
