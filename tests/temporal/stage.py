@@ -108,12 +108,18 @@ class Stage:
         for made in self.made:
             await replayer.replay_workflow(await made.handle.fetch_history())
 
-    async def start(self, graph: Graph, run: str = "", semantics: int = SEMANTICS, **fields: Any) -> Made:
+    async def start(
+        self, graph: Graph, run: str = "", *, semantics: int = SEMANTICS, signal: str = "", **fields: Any
+    ) -> Made:
+        """Start a run, with a signal of Temporal's own where one is named."""
         name = run or f"flow-{secrets.token_hex(6)}"
         given, hidden = start_values(graph, fields)
         started = RunStarted(0.0, name, graph.hash, given, secrets=sealed(self.vault, name, hidden))
         args = [Begin(graph.hash, graph.source, semantics, started), msgspec.Raw(graph.data)]
-        made = Made(await self.client.start_workflow(graph.name, args=args, id=name, task_queue=self.queue))
+        handle = await self.client.start_workflow(
+            graph.name, args=args, id=name, task_queue=self.queue, start_signal=signal or None
+        )
+        made = Made(handle)
         self.made.append(made)
         return made
 
@@ -125,9 +131,13 @@ async def stage(
     *,
     converter: DataConverter | None = None,
     queue: str = "",
+    cached: int = 1000,
     **tools: Callable[..., Any],
 ) -> AsyncIterator[Stage]:
-    """A client and a worker whose tools are these functions, each called with the arguments by name."""
+    """A client and a worker whose tools are these functions, each called with the arguments by name.
+
+    `cached`: how many workflows the worker remembers; of others it goes through the whole history at each task.
+    """
 
     @activity.defn(dynamic=True)
     async def perform(args: Sequence[RawValue]) -> Done:
@@ -151,6 +161,7 @@ async def stage(
         task_queue=queue,
         workflows=WORKFLOWS,
         activities=[perform, Emitting(client).emit, passing.begin, passing.take],
+        max_cached_workflows=cached,
         workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
     ):
         here = Stage(client, queue, vault)

@@ -71,11 +71,14 @@ class Tools:
         self.calls.append(f"undo {n}")
 
 
-def test_a_child_is_a_workflow_of_its_graph_and_its_result_comes_back(temporal_address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cached", [1000, 0])
+def test_a_child_is_a_workflow_of_its_graph_and_its_result_comes_back(
+    temporal_address: str, tmp_path: Path, cached: int, caplog: pytest.LogCaptureFixture
+) -> None:
     tools = Tools()
 
     async def play() -> None:
-        async with stage(temporal_address, work=tools.work, undo=tools.undo) as here:
+        async with stage(temporal_address, cached=cached, work=tools.work, undo=tools.undo) as here:
             made = await here.start(family(tmp_path))
             child = here.get(await begun(made))
             assert child.id == f"{made.id}/review/2"
@@ -88,6 +91,7 @@ def test_a_child_is_a_workflow_of_its_graph_and_its_result_comes_back(temporal_a
             assert tools.calls == ["work 1", "work 2"]
 
     asyncio.run(play())
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_the_error_of_a_child_is_that_of_the_node_that_uses_it(temporal_address: str, tmp_path: Path) -> None:

@@ -260,3 +260,20 @@ def test_a_long_journal_is_told_page_by_page(temporal_address: str, monkeypatch:
             assert first.events + last.events == whole.events
 
     asyncio.run(play())
+
+
+def test_a_signal_that_comes_with_the_start_is_taken_after_it(temporal_address: str) -> None:
+    """The call that the start asks for is taken back by the signal, so that there is none to be made later."""
+    told = graph("""
+        {trellis: 1, name: told, start: work, signals: {stop: {}}, upon: {stop: stopped},
+         nodes: {work: {do: work, to: $end}, stopped: {end: {status: ok, result: "'stopped'"}}}}
+    """)
+
+    async def play() -> None:
+        async with stage(temporal_address, work=lambda: None) as here:
+            made = await here.start(told, signal="stop")
+            ended = await made.ended()
+            assert (ended.result, ended.visited) == ("stopped", ["work", "stopped"])
+            assert "ACTIVITY_TASK_SCHEDULED" not in await made.history()
+
+    asyncio.run(play())
