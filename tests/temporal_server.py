@@ -128,6 +128,7 @@ async def serve_default(address: str) -> None:
 DYNAMIC: dict[str, Any] = {
     "system.forceSearchAttributesCacheRefreshOnRead": [{"value": True}],
     "system.namespaceCacheRefreshInterval": [{"value": "1s"}],
+    "history.timerProcessorMaxTimeShift": [{"value": "10ms"}],
 }
 
 

@@ -13,6 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.temporal_server import VERSION
+from trellis.cli.serving import graphs_in
+from trellis.cli.worker import command as worker
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -101,6 +103,19 @@ def test_prometheus_asks_where_the_server_and_the_workers_tell(services: dict[st
     (found,) = workers["dns_sd_configs"]
     assert found["names"] == ["worker"]
     assert option(services["worker"]["command"], "metrics") == f"0.0.0.0:{found['port']}"
+
+
+def test_the_workers_are_started_with_options_and_graphs_that_there_are(
+    services: dict[str, Any], cluster: dict[str, Any]
+) -> None:
+    commands = [services["worker"]["command"], container(cluster)["args"]]
+    contexts = []
+    for name, *rest in commands:
+        assert name == worker.name
+        contexts.append(worker.make_context(name, rest))  # raises where it does not take them
+    given = contexts[0].params
+    graphs = graphs_in([str(ROOT / file) for file in given["files"]], given["allow"])  # raises where one may not run
+    assert [graph.name for graph in graphs] == ["hello", "agents"]
 
 
 def test_the_image_is_built_of_files_and_extras_that_there_are() -> None:
