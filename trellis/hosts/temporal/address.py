@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -25,6 +27,8 @@ QUEUE = "trellis"
 PORT = 7233
 CONNECT_S = 10.0
 """How long a server may take to answer the first time."""
+RETRY_S = 10.0
+"""How long the library asks again by itself before it says that a server is away."""
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,23 +96,36 @@ async def connect(
     """
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
     from temporalio.client import Client
-    from temporalio.service import RPCError
+    from temporalio.service import RetryConfig, RPCError
 
     from trellis.hosts.temporal.payloads import data_converter
     from trellis.hosts.vault import Vault
 
     settings = _configured(address)
+    settings["retry_config"] = RetryConfig(max_elapsed_time_millis=int(RETRY_S * 1000))
     settings["data_converter"] = converter if converter is not None else data_converter(Vault.from_environment())
     where = f"{SCHEME}://{settings['target_host']}/{settings['namespace']}"
     await _must_be_known(where, settings["target_host"])
     try:
-        client = await Client.connect(**settings, runtime=runtime, connect_timeout=timedelta(seconds=CONNECT_S))
+        client = await Client.connect(
+            **settings, runtime=runtime or _shared(), connect_timeout=timedelta(seconds=CONNECT_S)
+        )
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except RPCError as error:
         raise unavailable(where, settings["namespace"], error) from error
     except RuntimeError as error:  # the one that the library has for every way not to reach a server
         raise StoreUnavailable(where, f"no Temporal server answers there: {_reason(str(error))}") from error
     return client
+
+
+@cache
+def _shared() -> Runtime:
+    """What carries the clients of this process. What it has to say goes to the log `trellis.temporal`, not to stderr."""
+    from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+
+    heard = LogForwardingConfig(logging.getLogger("trellis.temporal"))
+    levels = TelemetryFilter(core_level="ERROR", other_level="ERROR")  # of what it tries again, nobody need know
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(levels, forwarding=heard)))
 
 
 async def _must_be_known(where: str, target: str) -> None:
@@ -170,6 +187,7 @@ _REASONS = (
     ("CertificateRequired", "it wants a client certificate"),
     ("InvalidCertificate", "its certificate is not trusted"),
     ("InvalidContentType", "it does not speak TLS"),
+    ("tcp connect error", "it cannot be reached"),
     ("imeout", "it took too long"),
     ("deadline", "it took too long"),
     ("mapped from HTTP status code", "what answers is no Temporal server"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -119,6 +119,7 @@ class Following:
         """The nodes that were entered when it was found."""
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.known = live.origin is not None
         """Whether the state is what the journal says; else it is what the start comes to."""
 
@@ -133,8 +134,9 @@ class Following:
 
     async def stop(self) -> None:
         """Ask no more; who waits is told HostClosed."""
+        if not self._closing.done():
+            self._closing.set_result(None)
         if self._task is not None:
-            self._task.cancel()
             await asyncio.wait([self._task])
         self.live.end(HostClosed(self.live.id))
 
@@ -197,12 +199,12 @@ class Following:
     async def patiently(self, ask: Callable[[], Awaitable[_Given]]) -> _Given:
         """What `ask` gives, asked again while the server is away for a while, or no worker does what it is to do.
 
-        Raises UnknownRun, StoreError; StoreUnavailable where the server is away for longer.
+        Raises UnknownRun, StoreError; StoreUnavailable where the server is away for longer, HostClosed.
         """
         since: float | None = None
         while True:
             try:
-                return await ask()
+                return await self._or_closing(ask())
             except (NotPolled, Hindered) as error:
                 self.say(str(error))
                 since = None
@@ -210,7 +212,21 @@ class Following:
                 since = since if since is not None else self._clock.now()
                 if self._clock.now() - since > PATIENCE_S:
                     raise
-            await pause(self._clock, AGAIN_S)
+            await self._or_closing(pause(self._clock, AGAIN_S))
+
+    async def _or_closing(self, asking: Awaitable[_Given]) -> _Given:
+        """What is waited for. Raises HostClosed where nobody follows the run any more."""
+        task = asyncio.ensure_future(asking)
+        either: set[asyncio.Future[Any]] = {task, self._closing}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise HostClosed(self.live.id)
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def watch_workers(self) -> None:
         """Look from time to time whether anybody works on the queue, and say where nobody does."""

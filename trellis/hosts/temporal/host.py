@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from trellis.dispatch import Dispatcher, Router
 from trellis.engine import State, Step, start
 from trellis.engine.snapshot import decode_state
-from trellis.errors import HostClosed, InvalidField, RunConflict, UnknownRun, UsageError
+from trellis.errors import InvalidField, RunConflict, UnknownRun, UsageError
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.lines import entered
@@ -34,6 +34,7 @@ from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
 from trellis.hosts.temporal.sending import send
+from trellis.hosts.temporal.sources import project_of
 from trellis.hosts.temporal.wire import LOOK_S, Described, Hindered, NotPolled, Wire
 from trellis.hosts.values import same_start, start_values
 from trellis.hosts.vault import VARIABLE, Vault, sealed
@@ -92,14 +93,12 @@ class TemporalHost:
         self._wire: Wire
         self._graphs: Graphs
         self._worker: TemporalWorker | None = None
-        self._closing: asyncio.Future[None]
 
     async def __aenter__(self) -> Self:
         converter = data_converter(self._vault, self._claims)
         client = await connect(self.address, converter=converter)
         self._wire = Wire(client, self.address, self._clock)
         self._graphs = Graphs(self._wire)
-        self._closing = asyncio.get_running_loop().create_future()
         if self._works:
             await self.serve()
         return self
@@ -107,7 +106,6 @@ class TemporalHost:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.set_result(None)
         try:
             for following in list(self._followed.values()):
                 await following.stop()
@@ -208,6 +206,8 @@ class TemporalHost:
 
     async def steps(self, live: LiveRun, since: State | None, until: int | None = None) -> Iterator[Step]:
         """The recorded steps of a run, after a state that was reached, up to and with event `until`."""
+        if since is not None and since.closed:
+            return iter(())
         following = self._followed[live.id]
         after = since.seq if since is not None else 0
         _, told = await following.patiently(lambda: chapters(self._wire, live.id, after))
@@ -217,23 +217,19 @@ class TemporalHost:
     async def ended(self, following: Following) -> Ended:
         """Wait for the end of a run. Raises HostClosed, StoreUnavailable."""
         run = following.live.id
-        if self._closing.done():
-            raise HostClosed(run)
-        waiting = asyncio.ensure_future(following.patiently(lambda: self._wire.ended(run)))
         watching = asyncio.ensure_future(following.watch_workers())
         try:
-            await asyncio.wait((waiting, self._closing), return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise HostClosed(run)
-            return waiting.result()
+            return await following.patiently(lambda: self._wire.ended(run))
         finally:
-            waiting.cancel()
             watching.cancel()
-            await asyncio.gather(waiting, watching, return_exceptions=True)
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def _begin(self, graph: Graph, event: RunStarted) -> None:
         """Let the server record the start. Raises WorkflowAlreadyStartedError, StoreUnavailable."""
-        begin = Begin(graph.hash, graph.source, started=event)
+        root, source = project_of(graph)
+        begin = Begin(graph.hash, source, started=event)
+        if self._worker is not None and root:
+            self._worker.know(root)
         if indexed(graph) and not self._registered:
             await register(self._wire.client)
             self._registered = True
@@ -243,7 +239,7 @@ class TemporalHost:
                 args=[begin, msgspec.Raw(graph.data)],
                 id=event.run,
                 task_queue=self.address.queue,
-                memo=memo_of(graph, event.request),
+                memo=memo_of(graph, event.request) | ({"source": source} if source else {}),
                 search_attributes=first(graph, event.fields),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,

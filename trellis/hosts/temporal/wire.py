@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -22,7 +22,6 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import (
     Client,
     RPCError,
-    RPCTimeoutOrCancelledError,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowQueryFailedError,
@@ -44,6 +43,8 @@ from trellis.model.graph import Graph
 
 ASK_S = 10.0
 """How long a worker may take to answer a query or to judge an update."""
+SOON_S = 0.5
+"""After so long without an answer it is looked whether there is a worker at all."""
 POLL_S = 65.0
 """A worker asks its queue at least so often; one that was not heard of for longer is gone."""
 LOOK_S = 20.0
@@ -201,9 +202,7 @@ class Wire:
         name = str(type(command).__struct_config__.tag)
         handle = self.client.get_workflow_handle(run)
         try:
-            async with asyncio.timeout(ASK_S):
-                reply = await handle.execute_update(name, command, result_type=Reply)
-            return Asked(reply)
+            return Asked(await self._worked(handle.execute_update(name, command, result_type=Reply)))
         except WorkflowUpdateFailedError as failed:
             cause = failed.cause
             if not isinstance(cause, ApplicationError):
@@ -219,8 +218,7 @@ class Wire:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise self.told(run, error) from error
-        except (RPCTimeoutOrCancelledError, TimeoutError) as error:
-            await self.must_be_polled()
+        except TimeoutError as error:
             why = await self.why_stuck(run)
             told = f"its worker did not take it within {ASK_S:g} s" + (f": {why}" if why else "; it may still do so")
             raise Hindered(self.url, f"run '{run}': {told}") from error
@@ -303,18 +301,29 @@ class Wire:
     async def _query(self, run: str, name: str, kind: type[_Found], args: list[Any], execution: str = "") -> _Found:
         handle = self.client.get_workflow_handle(run, run_id=execution or None)
         try:
-            found: _Found = await handle.query(name, args=args, result_type=kind, rpc_timeout=timedelta(seconds=ASK_S))
+            return await self._worked(handle.query(name, args=args, result_type=kind))
+        except TimeoutError as error:
+            raise Hindered(self.url, await self._why(run, "its worker did not answer")) from error
         except WorkflowQueryFailedError as error:
             raise Hindered(self.url, await self._why(run, str(error))) from error
         except RPCError as error:
-            if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                await self.must_be_polled()
-                raise Hindered(self.url, await self._why(run, "its worker did not answer")) from error
             told = self.told(run, error)
             if isinstance(told, UnknownRun | NotPolled) or error.status == RPCStatusCode.UNAVAILABLE:
                 raise told from error
             raise Hindered(self.url, await self._why(run, error.message)) from error
-        return found
+
+    async def _worked(self, asking: Coroutine[Any, Any, _Found]) -> _Found:
+        """What a worker answers. Raises NotPolled where there is none, TimeoutError where it does not answer in time."""
+        task = asyncio.ensure_future(asking)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=SOON_S)
+            if not done:
+                await self.must_be_polled()
+            async with asyncio.timeout(ASK_S):
+                return await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _why(self, run: str, otherwise: str) -> str:
         why = await self.why_stuck(run)
