@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from time import monotonic
 
@@ -17,6 +17,7 @@ from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import (
     Client,
     Schedule,
+    ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
     ScheduleOverlapPolicy,
     ScheduleSpec,
@@ -25,8 +26,10 @@ from temporalio.client import (
 )
 
 from tests.hosts.authored import graph
+from tests.temporal.stage import stage
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.schedules import BadSchedule, Kept, keep, ranges, spec
+from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
 from trellis.schedules import firings
 
@@ -57,13 +60,22 @@ class Place:
 
     async def ids(self) -> set[str]:
         found = await self.client.list_schedules()
-        return {one.id.removeprefix(f"{self.name}/") async for one in found if one.id.startswith(self.name)}
+        return {one.id.removeprefix(f"{self.name}/") async for one in found if one.id.startswith(f"{self.name}/")}
 
     async def listed(self, *expected: str) -> None:
         """Wait until the server's list has caught up."""
         end = monotonic() + LIMIT_S
         while await self.ids() != set(expected):
             assert monotonic() < end, f"the server lists {await self.ids()}, not {expected}"
+
+    async def fired(self, name: str) -> str:
+        """The id of the first run that it started; waits for one."""
+        end = monotonic() + LIMIT_S
+        while monotonic() < end:
+            found = (await self.client.get_schedule_handle(f"{self.name}/{name}").describe()).info.recent_actions
+            if found and isinstance(found[0].action, ScheduleActionExecutionStartWorkflow):
+                return found[0].action.workflow_id
+        raise AssertionError("nothing was fired")
 
     async def matching(self, name: str, span: tuple[str, str]) -> list[str]:
         request = ListScheduleMatchingTimesRequest(namespace="default", schedule_id=f"{self.name}/{name}")
@@ -93,31 +105,46 @@ def ours(text: str, span: tuple[str, str]) -> list[str]:
     return [datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ", "minutes") for at in found]
 
 
-@pytest.mark.parametrize(
-    ("text", "span"),
-    [
-        ('cron: "30 2 * * *", zone: Europe/Berlin', ("2026-05-01T00:00", "2026-09-01T00:00")),
-        ('cron: "0 0 L,15 * *", zone: Asia/Kolkata', ("2026-01-01T00:00", "2029-01-01T00:00")),
-        ('cron: "0 0 LW * *"', ("2026-01-01T00:00", "2028-01-01T00:00")),
-        ('cron: "0 7 13 * 5"', ("2026-01-01T00:00", "2026-12-01T00:00")),
-        ('cron: "*/20 9-17 * * MON#1,5L", zone: America/New_York', ("2026-05-01T00:00", "2026-07-01T00:00")),
-        ('cron: "0 * * * *", zone: Europe/Berlin', SPRING),
-        ('cron: "30 * * * *", zone: Europe/Berlin', AUTUMN),
-        ('cron: "*/20 * * * *", zone: Asia/Kathmandu', AUTUMN),
-        ('cron: "0 * * * *", zone: Australia/Lord_Howe', ("2026-05-01T00:00", "2026-05-03T00:00")),
-        ("every: 7m", SPRING),
-        ("calendar: {day: last, month: feb, hour: 18, second: 0}", ("2024-01-01T00:00", "2033-01-01T00:00")),
-        ("calendar: {weekday: [sat, sun], hour: 9-11, minute: [0, 30]}, zone: Asia/Tokyo", SPRING),
-    ],
-)
-def test_a_server_fires_when_the_embedded_host_does(temporal_address: str, text: str, span: tuple[str, str]) -> None:
+SAME = [
+    ('cron: "30 2 * * *", zone: Europe/Berlin', ("2026-05-01T00:00", "2026-09-01T00:00")),
+    ('cron: "0 0 LW,15 2,3,4 *", zone: Asia/Kolkata', ("2026-01-01T00:00", "2029-01-01T00:00")),
+    ('cron: "0 7 13 * 5"', ("2026-01-01T00:00", "2026-12-01T00:00")),
+    ('cron: "*/20 9-17 * * MON#1,5L", zone: America/New_York', ("2026-05-01T00:00", "2026-07-01T00:00")),
+    ('cron: "30 * * * *", zone: Europe/Berlin', AUTUMN),
+    ('cron: "*/20 * * * *", zone: Asia/Kathmandu', AUTUMN),
+    ("every: 7m", SPRING),
+    ("calendar: {day: last, month: feb, hour: 18, second: 0}", ("2024-01-01T00:00", "2033-01-01T00:00")),
+]
+
+
+def test_a_server_fires_when_the_embedded_host_does(temporal_address: str) -> None:
     async def scene(place: Place) -> None:
-        await place.keep(f"s: {{{text}}}")
-        expected = ours(text, span)
-        assert len(expected) > 5
-        assert await place.matching("s", span) == expected
+        await place.keep(*(f"s{number}: {{{text}}}" for number, (text, _) in enumerate(SAME)))
+        for number, (text, span) in enumerate(SAME):
+            expected = ours(text, span)
+            assert len(expected) > 5
+            assert (text, await place.matching(f"s{number}", span)) == (text, expected)
 
     played(temporal_address, scene)
+
+
+@pytest.mark.parametrize(
+    ("text", "intervals"),
+    [
+        ('cron: "0 * * * *", zone: Europe/Berlin', [0]),
+        ('cron: "*/20 * * * *", zone: Asia/Kathmandu', [15, 35, 55]),
+        ('cron: "0 * * * *", zone: Australia/Lord_Howe', []),
+        ('cron: "0 * * * MON-FRI", zone: Europe/Berlin', []),
+        ('cron: "0 0-22 * * *"', []),
+    ],
+)
+def test_what_fires_every_hour_goes_by_what_passes_unless_the_minutes_of_its_zone_change(
+    text: str, intervals: list[int]
+) -> None:
+    schedule = scheduled("g", f"s: {{{text}}}").definition.schedules["s"]
+    found = spec("g", "s", schedule).intervals
+    assert sorted((one.offset or timedelta()) // timedelta(minutes=1) for one in found) == intervals
+    assert all(one.every == timedelta(hours=1) for one in found)
 
 
 def test_a_server_leaves_out_a_time_that_no_clock_shows_and_may_be_late_or_fire_twice_when_an_hour_comes_twice(
@@ -193,6 +220,24 @@ def _paused_on_failure(now: ScheduleUpdateInput) -> ScheduleUpdate:
     return ScheduleUpdate(now.description.schedule)
 
 
+def test_a_firing_starts_a_run_under_the_id_of_its_moment_which_goes_on_as_any_run_does(temporal_address: str) -> None:
+    async def scene(place: Place) -> None:
+        async with stage(temporal_address, queue=place.queue, work=lambda: 7) as here:
+            await place.keep("s: {every: 1s, overlap: allow, with: {n: 3}}")
+            run = await place.fired("s")
+            made = here.get(run)
+            assert re.fullmatch(rf"{place.name}/s-20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", run)
+            ended = await made.ended()
+            assert (ended.status, ended.fields, ended.visited) == ("completed", {"n": 3}, ["a"])
+            began = (await made.journal()).events[0]
+            assert (began["run"], began["request"]) == (run, f"schedule:{place.name}/s")
+            memo = await (await made.handle.describe()).memo()
+            assert (memo["graph"], memo["request"]) == (began["graph"], f"schedule:{place.name}/s")
+            await place.client.get_schedule_handle(f"{place.name}/s").delete()
+
+    played(temporal_address, scene)
+
+
 def test_a_schedule_of_somebody_else_is_never_taken_nor_removed(temporal_address: str) -> None:
     async def scene(place: Place) -> None:
         action = ScheduleActionStartWorkflow("w", id="w", task_queue="q")
@@ -210,6 +255,30 @@ def test_a_schedule_of_somebody_else_is_never_taken_nor_removed(temporal_address
                 await place.keep(f"{name}: {{every: 1h}}")
         assert await place.keep("mine: {every: 1h}") == [("mine", "created")]
         await place.listed("theirs", "a", "mine")
+
+    played(temporal_address, scene)
+
+
+def test_schedules_under_keys_are_compared_by_whoever_has_them_and_left_alone_by_others(temporal_address: str) -> None:
+    old, new = Vault({"old": b"o" * 32}), Vault({"new": b"n" * 32})
+
+    async def scene(place: Place) -> None:
+        async def under(*keys: Vault) -> list[tuple[str, str]]:
+            vault = Vault({name: key for each in keys for name, key in each._keys.items()})
+            place.client = await Client.connect(temporal_address, data_converter=data_converter(vault))
+            return await place.keep("a: {every: 1h}")
+
+        assert await under(old) == [("a", "created")]
+        assert await under(old) == [("a", "unchanged")]
+        assert await under(new, old) == [("a", "unchanged")]
+        await place.listed("a")
+        why = f"^schedule 'a' of '{place.name}' cannot be kept by Temporal: the namespace has a schedule '{place.name}/a' already, and whose it is cannot be read: .*'old'"
+        with pytest.raises(BadSchedule, match=why):
+            await under(new)
+        place.name += "-other"
+        assert await place.keep("b: {every: 1h}") == [("b", "created")]  # what it cannot read, it passes over
+        await place.client.get_schedule_handle(f"{place.name}/b").delete()
+        place.name = place.name.removesuffix("-other")
 
     played(temporal_address, scene)
 
@@ -268,7 +337,5 @@ def test_a_whole_day_is_one_range() -> None:
     assert len(ranges(range(2000, 2100, 4))) == 1
 
 
-def seconds(count: int) -> object:
-    from datetime import timedelta
-
+def seconds(count: int) -> timedelta:
     return timedelta(seconds=count)

@@ -19,6 +19,7 @@ from temporalio.client import (
     ScheduleCalendarSpec,
     ScheduleDescription,
     ScheduleIntervalSpec,
+    ScheduleListDescription,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
@@ -112,7 +113,10 @@ async def keep(client: Client, queue: str, graphs: Sequence[Graph]) -> list[Kept
     names = {graph.name for graph in graphs}
     async for listed in await client.list_schedules():
         if listed.id not in ids:
-            owner = _owner(await listed.memo())
+            try:
+                owner = await _owner(listed)
+            except TrellisError:
+                continue  # under a key that is not known here
             if owner is not None and owner.queue == queue and owner.graph in names and await _remove(client, listed.id):
                 done.append(Kept(listed.id, "removed"))
     return done
@@ -216,7 +220,11 @@ async def _put(client: Client, queue: str, wanted: _Wanted) -> Kept:
         raise _refused(graph, name, error) from error
     handle = client.get_schedule_handle(wanted.id)
     found = await handle.describe()
-    owner = _owner(await found.memo())
+    try:
+        owner = await _owner(found)
+    except TrellisError as error:
+        told = f"the namespace has a schedule '{wanted.id}' already, and whose it is cannot be read: {error}"
+        raise BadSchedule(graph, name, told) from error
     if owner is None or owner.queue != queue:
         whose = f"for the queue '{owner.queue}'" if owner is not None else "by somebody else"
         raise BadSchedule(
@@ -262,9 +270,10 @@ async def _made(client: Client, found: ScheduleDescription) -> str:
     return str(made)
 
 
-def _owner(memo: Any) -> _Owner | None:
+async def _owner(found: ScheduleDescription | ScheduleListDescription) -> _Owner | None:
+    """Whose it is; None: nobody's of us. Raises TrellisError where what it says cannot be read."""
     try:
-        return msgspec.convert(memo.get(_OURS), _Owner)
+        return msgspec.convert((await found.memo()).get(_OURS), _Owner)
     except msgspec.ValidationError:
         return None
 
