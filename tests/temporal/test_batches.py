@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutType
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, RetryState, TimeoutType
 from temporalio.exceptions import TimeoutError as TimedOut
 
 from tests.hosts.authored import graph
+from tests.temporal.stage import Broken, stage
 from tests.temporal.test_calls import chosen as asked
 from tests.temporal.test_calls import failing
 from trellis.engine import start
-from trellis.hosts.temporal.batches import BYTES, FROM, Item, Outcome, chosen, item, large, packed, parts, unpacked
+from trellis.hosts.temporal.batches import (
+    BYTES,
+    FROM,
+    MOST,
+    Item,
+    Outcome,
+    chosen,
+    item,
+    large,
+    packed,
+    parts,
+    unpacked,
+)
 from trellis.hosts.temporal.messages import Call, Done, Fault
 from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import CallTool
@@ -42,7 +58,7 @@ def wanted(join: str, count: int, limit: str) -> list[int]:
         ("all", FROM - 1, "", []),
         ("collect", FROM, "", [FROM]),
         ("any", FROM, "", []),
-        ("all", 1000, ", max: 99", []),
+        ("all", 1000, f", max: {FROM - 1}", []),
         ("all", 1000, ", max: 150", [150]),
     ],
 )
@@ -97,6 +113,76 @@ def an_item(number: int, size: int = 0) -> Item:
 
 
 def test_a_batch_holds_no_more_than_can_be_sent() -> None:
-    assert [len(part) for part in parts(an_item(number) for number in range(2 * FROM + 1))] == [FROM, FROM, 1]
+    assert [len(part) for part in parts(an_item(number) for number in range(2 * MOST + 1))] == [MOST, MOST, 1]
     sizes = [BYTES // 2 - 1000, BYTES // 2 - 1000, 2 * BYTES, 10, BYTES]
     assert [len(part) for part in parts(map(an_item, range(5), sizes))] == [2, 1, 1, 1]
+
+
+COLLECTING = graph("""
+    trellis: 1
+    name: collecting
+    start: fan
+    fields: {count: {type: integer}, got: {type: any, optional: true}}
+    nodes:
+      fan:
+        each: {in: range(count), start: a, nodes: {a: {do: double, with: {n: "{{ item }}"}, retry: {max_attempts: 2, initial_interval: 10ms}, to: b}, b: {do: ok, to: $end}}}
+        join: collect
+        save: got
+        to: $end
+""")
+FAILING = graph("""
+    trellis: 1
+    name: failing
+    start: fan
+    fields: {count: {type: integer}}
+    nodes:
+      fan:
+        each: {in: range(count), do: one_fails, with: {n: "{{ item }}"}}
+        to: $end
+""")
+
+
+def test_a_large_each_costs_a_run_a_few_events_for_each_batch(temporal_address: str) -> None:
+    tried = Counter[int]()
+
+    def double(n: int) -> int:
+        tried[n] += 1
+        if n == 10 or (n == 20 and tried[n] == 1):
+            raise Broken("odd", f"not {n}")
+        return 2 * n
+
+    async def scene() -> None:
+        async with stage(temporal_address, double=double, ok=lambda: None) as here:
+            made = await here.start(COLLECTING, count=FROM + 1)
+            ended = await made.ended()
+            assert ended.status == "completed"
+            got: Any = ended.fields["got"]
+            assert [(error["code"], error["index"]) for error in got["failed"]] == [("odd", 10)]
+            assert len(got["done"]) == FROM
+            names = Counter(await made.history())
+            # One batch for what each item does first, one for what follows; the failure is told at once.
+            assert names["START_CHILD_WORKFLOW_EXECUTION_INITIATED"] == 2
+            assert (names["WORKFLOW_EXECUTION_SIGNALED"], names["ACTIVITY_TASK_SCHEDULED"]) == (1, 0)
+            assert sum(names.values()) < 40
+
+    asyncio.run(scene())
+    assert tried == Counter(range(FROM + 1)) + Counter([10, 20])
+
+
+def test_a_call_of_a_batch_that_fails_is_told_at_once_and_the_batch_ends_with_its_run(temporal_address: str) -> None:
+    async def one_fails(n: int) -> int:
+        if n == 7:
+            raise Broken("odd", retryable=False)
+        await asyncio.Event().wait()
+        return n
+
+    async def scene() -> None:
+        async with stage(temporal_address, one_fails=one_fails) as here:
+            made = await here.start(FAILING, count=FROM)
+            ended = await made.ended()
+            assert (ended.status, ended.error and ended.error["node"]) == ("failed", "fan[7]")
+            with pytest.raises(WorkflowFailureError) as caught:
+                await here.client.get_workflow_handle(f"{made.id}:1:0~batch").result()
+            assert isinstance(caught.value.cause, CancelledError)
+
+    asyncio.run(scene())

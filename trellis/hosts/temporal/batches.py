@@ -29,8 +29,8 @@ from trellis.model.actions import CallTool
 from trellis.model.graph import Graph
 from trellis.model.values import Value
 
-FROM = 100
-"""So many calls of one `each` that are wanted at once go in batches, and so many are in one."""
+FROM, MOST = 50, 100
+"""So many calls of one `each` that are wanted at once go in batches; and so many are in one at most."""
 BYTES = 256 * 1024
 """About what the arguments of one batch, or what it tells at once, may have: Temporal takes no message over 2 MiB."""
 
@@ -154,7 +154,7 @@ def parts(items: Iterable[Item]) -> list[list[Item]]:
     room = 0
     for one in items:
         size = len(msgspec.json.encode(one))
-        if not found or len(found[-1]) >= FROM or size > room:
+        if not found or len(found[-1]) >= MOST or size > room:
             found.append([])
             room = BYTES
         found[-1].append(one)
@@ -302,18 +302,19 @@ class BatchWorkflow:
             result = error
         told = packed(request, done(result, workflow.payload_converter()))
         del self._handles[request]
+        if told.done is None and self._handles:
+            self._do(self._tell([told]))
+            return
         self._over.append(told)
         self._size += len(msgspec.json.encode(told))
-        if self._handles and (told.done is None or self._size >= BYTES):
-            self._do(self._tell())
+        if self._size >= BYTES and self._handles:
+            over, self._over, self._size = self._over, [], 0
+            self._do(self._tell(over))
 
-    async def _tell(self) -> None:
-        """Tell the run above what has ended so far."""
+    async def _tell(self, over: list[Outcome]) -> None:
+        """Tell the run above how these have ended."""
         above = workflow.info().parent
         if above is None:
-            return
-        over, self._over, self._size = self._over, [], 0
-        if not over:
             return
         try:
             await workflow.get_external_workflow_handle(above.workflow_id).signal(TOLD, over)
