@@ -162,7 +162,8 @@ def test_a_large_each_costs_a_run_a_few_events_for_each_batch(temporal_address: 
             names = Counter(await made.history())
             # One batch for what each item does first, one for what follows; the failure is told at once.
             assert names["START_CHILD_WORKFLOW_EXECUTION_INITIATED"] == 2
-            assert (names["WORKFLOW_EXECUTION_SIGNALED"], names["ACTIVITY_TASK_SCHEDULED"]) == (1, 0)
+            assert names["WORKFLOW_EXECUTION_SIGNALED"] <= 1
+            assert names["ACTIVITY_TASK_SCHEDULED"] == 0
             assert sum(names.values()) < 40
 
     asyncio.run(scene())

@@ -267,6 +267,7 @@ class BatchWorkflow:
         self._over: list[Outcome] = []
         self._size = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._left = False
         self._failure: BaseException | None = None
         """What is a fault of ours, or of the keys of this worker: the task fails with it, and is tried again."""
 
@@ -279,7 +280,8 @@ class BatchWorkflow:
             self._do(self._make(one.id))
         try:
             await workflow.wait_condition(lambda: self._failure is not None or not (self._handles or self._tasks))
-        except asyncio.CancelledError:  # the run above has ended
+        except asyncio.CancelledError:  # the run above has ended, and nobody is to be told anything
+            self._left = True
             for handle in self._handles.values():
                 handle.cancel()
             raise
@@ -300,6 +302,8 @@ class BatchWorkflow:
             result = await self._handles[request]
         except ActivityError as error:
             result = error
+        if self._left:
+            return
         told = packed(request, done(result, workflow.payload_converter()))
         del self._handles[request]
         if told.done is None and self._handles:
