@@ -304,6 +304,7 @@ ROWS: dict[str, str] = {
     "outages": "PostgreSQL: the server stopped at once, again and again, under load",
     "poison": "values that some store cannot take: refused or kept alike by all",
     "parity": "the same run on every store: journals and rows alike",
+    "temporal parity": "the same run in this process and on Temporal: where each thing that happens leads, calls by key, outcomes alike",
     "journals": "journals of earlier versions, replayed",
     "leaks sqlite": "SQLite: runs in one host: memory, files, threads, tasks and leases stay level",
     "leaks postgresql": "PostgreSQL: runs in one host: the same",

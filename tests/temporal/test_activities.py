@@ -333,3 +333,47 @@ def test_an_attempt_that_is_stopped_says_whether_its_worker_stopped_or_somebody_
         assert outcome.message == "the worker stopped while it made the call of 'n'"
     else:
         assert isinstance(outcome, asyncio.CancelledError)
+
+
+class Slow:
+    """A tool that lasts until it is stopped."""
+
+    def __init__(self, last: str = "") -> None:
+        self.calls, self._last = 0, last
+        self.tools = Dispatcher()
+        self.tools.register("slow", self.slow)
+        self.tools.register("once", self.slow, effect="at_most_once")
+
+    async def slow(self) -> str:
+        self.calls += 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not self._last:
+                raise
+        return self._last
+
+
+@pytest.mark.parametrize(("tool", "again"), [("slow", True), ("once", False)])
+def test_an_attempt_whose_time_is_over_is_stopped_and_tried_again_where_it_may_be(tool: str, again: bool) -> None:
+    error = failure(Activities(Slow().tools), tool, Call("n", "k", timeout=0.01))
+    assert (error.type, error.details[0], error.non_retryable) == ("timeout", Fault(1, again, "timeout"), not again)
+
+
+def test_what_completed_though_its_time_was_over_is_told_with_it() -> None:
+    error = failure(Activities(Slow("after all").tools), "slow", Call("n", "k", timeout=0.01, before=1))
+    assert error.details[0] == Fault(2, passed="timeout", late=Done("after all", 2))
+
+
+def test_an_attempt_is_stopped_at_the_deadline_of_all_of_them_and_is_the_last() -> None:
+    made = environment("slow")
+    deadline = made.info.started_time.timestamp() + 0.01
+    error = failure(Activities(Slow().tools), "slow", Call("n", "k", timeout=5.0, deadline=deadline), made=made)
+    assert (error.details[0], error.non_retryable) == (Fault(1, retryable=False, passed="deadline"), True)
+
+
+def test_no_attempt_begins_after_the_deadline() -> None:
+    made, slow = environment("slow", attempt=3), Slow()
+    deadline = made.info.started_time.timestamp() - 1
+    error = failure(Activities(slow.tools), "slow", Call("n", "k", deadline=deadline), made=made)
+    assert (error.details[0], slow.calls) == (Fault(2, retryable=False, passed="deadline"), 0)

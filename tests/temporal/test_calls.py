@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
@@ -23,7 +25,7 @@ from trellis.hosts.temporal.calls import LONGEST, ended, made, options, own_time
 from trellis.hosts.temporal.messages import STOPPED, Call, Done
 from trellis.hosts.temporal.payloads import PayloadUnreadable
 from trellis.model.actions import CallTool
-from trellis.model.events import ActionCompleted, ActionFailed, RunStarted, SignalReceived, TimerFired
+from trellis.model.events import ActionCompleted, ActionFailed, Event, RunStarted, SignalReceived, TimerFired
 from trellis.model.graph import Graph
 
 TEXT = """
@@ -111,7 +113,8 @@ def test_a_policy_is_that_of_temporal() -> None:
         maximum_attempts=4,
         non_retryable_error_types=["denied", DIED],
     )
-    assert (asked["start_to_close_timeout"], asked["schedule_to_close_timeout"]) == (5 * SECOND, 60 * SECOND)
+    assert (asked["args"][0].timeout, asked["args"][0].deadline) == (5.0, 1060.0)
+    assert (asked["start_to_close_timeout"], asked["schedule_to_close_timeout"]) == (10 * SECOND, 65 * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -141,9 +144,9 @@ def test_waits_that_temporal_cannot_make_are_the_workers_to_draw(more: str) -> N
     assert chosen("retry: {max_attempts: 3},")["args"][0].retry is None
 
 
-def test_a_deadline_that_is_over_leaves_a_millisecond_since_zero_would_be_no_limit() -> None:
-    asked = options(*_with_source(calling("deadline: 1m,")), 0, 1060.0)
-    assert asked["schedule_to_close_timeout"] == timedelta(milliseconds=1)
+def test_a_deadline_that_is_over_leaves_a_worker_the_time_to_say_so() -> None:
+    asked = options(*_with_source(calling("deadline: 1m,")), 0, 1090.0)
+    assert asked["schedule_to_close_timeout"] == 5 * SECOND
 
 
 def test_what_has_an_undo_is_waited_for_when_it_is_cancelled() -> None:
@@ -164,8 +167,8 @@ def test_an_undo_goes_by_its_own_policy_and_is_not_waited_for() -> None:
         state = apply(compiled, state, event).state
     request = request_of(state)
     asked = options(compiled, "u.yaml", state, request, 0, 1002.0)
-    assert asked["args"] == [Call("a", "r/a/1/undo", source="u.yaml", undo=True), {}]
-    assert (asked["retry_policy"].maximum_attempts, asked["start_to_close_timeout"]) == (2, 5 * SECOND)
+    assert asked["args"] == [Call("a", "r/a/1/undo", source="u.yaml", undo=True, timeout=5.0), {}]
+    assert (asked["retry_policy"].maximum_attempts, asked["start_to_close_timeout"]) == (2, 10 * SECOND)
     assert asked["cancellation_type"] == ActivityCancellationType.TRY_CANCEL
     (timer,) = state.timers
     assert own_timers(compiled, state, {request.id}) == {timer}
@@ -225,6 +228,36 @@ def test_an_attempt_that_took_too_long_fires_its_timer_and_is_then_uncertain() -
         TimerFired(1100.0, "r:1:1", 0.25, 3),
         failed("uncertain", "it took too long, and nobody knows how far it had come", 3),
     ]
+
+
+LIMITED = "timeout: 5s, deadline: 1m, retry: {max_attempts: 3},"
+
+
+@pytest.mark.parametrize("passed", ["timeout", "deadline"])
+@pytest.mark.parametrize("late", [None, {"value": 7, "attempt": 3}])
+def test_an_attempt_that_was_told_to_stop_in_time_fires_its_timer_and_then_counts_as_it_ended(
+    passed: str, late: dict[str, Any] | None
+) -> None:
+    fault = {"attempt": 3, "passed": passed, "late": late}
+    outcome = failing(ApplicationError("over", fault, type="timeout"), RetryState.TIMEOUT)
+    _, state, request = calling(LIMITED)
+    names = {str(timer.purpose): name for name, timer in state.timers.items()}
+    known: Event = ActionCompleted(1100.0, request.id, 7, attempt=3)
+    if late is None:
+        known = replace(failed("cancelled", "the attempt was cancelled", 3), request=request.id)
+    assert told(LIMITED, outcome) == [TimerFired(1100.0, names[passed], 0.25, 3), known]
+
+
+def test_a_time_that_is_over_after_the_node_was_left_tells_only_how_the_attempt_ended() -> None:
+    compiled, state, request = calling("timeout: 5s, undo: {do: back}, upon: {stop: $rollback},")
+    state = apply(compiled, state, SignalReceived(1001.0, "stop")).state
+    outcome = failing(ApplicationError("over", {"passed": "timeout", "late": {"value": 7}}, type="timeout"))
+    events = ended(compiled, state, request, 0, outcome, 1006.0, 0.5)
+    assert events == [ActionCompleted(1006.0, request.id, 7, attempt=1)]
+
+
+def test_a_call_that_was_taken_back_before_it_was_asked_for_is_cancelled() -> None:
+    assert told("", asyncio.CancelledError()) == [failed("cancelled", "the attempt was cancelled", 1)]
 
 
 @pytest.mark.parametrize("more", ["", "undo: {do: back},"])

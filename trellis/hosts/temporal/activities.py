@@ -12,7 +12,7 @@ import os
 import random
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from temporalio import activity
@@ -87,18 +87,28 @@ class Activities:
         before = [about.attempt - 1, _ENDED]
         if once and (call.again or (about.attempt > 1 and list(about.heartbeat_details) != before)):
             raise _failed(call, _CUT_OFF, number)
-        response, secrets = await self._perform(router, request, call, about.attempt)
+        limit = _limit(call, about)
+        if limit is not None and limit.seconds <= 0:
+            raise _late(call, limit, number - 1)
+        response, secrets, passed = await self._perform(router, request, call, about.attempt, limit)
         kept, secret = without_secrets(response, secrets, call.save or None)
+        if once and (passed or isinstance(kept, Failed)):  # it is not cut off: whoever tries again may know
+            activity.heartbeat(about.attempt, _ENDED)
+        if passed and isinstance(kept, Failed):
+            assert limit is not None
+            raise _late(call, limit, number, once=once)
         if isinstance(kept, Failed):
-            if once:  # it is not cut off: whoever tries again may know
-                activity.heartbeat(about.attempt, _ENDED)
             raise _failed(call, kept, number)
-        if secret is None:
-            return Done(kept.value, number)
-        if self._vault is None:
-            raise _failed(call, _NO_KEYS, number)
-        field, value = secret
-        return Done(kept.value, number, {field: self._vault.seal(request.run, field, value)})
+        done = Done(kept.value, number)
+        if secret is not None:
+            if self._vault is None:
+                raise _failed(call, _NO_KEYS, number)
+            field, value = secret
+            done = Done(kept.value, number, {field: self._vault.seal(request.run, field, value)})
+        if passed:
+            assert limit is not None
+            raise _late(call, limit, number, done, once=once)
+        return done
 
     def know(self, root: str) -> None:
         """Graphs are in the project at `root` too."""
@@ -125,16 +135,20 @@ class Activities:
         return os.path.join(next(there, self._roots[0]), os.path.dirname(source))
 
     async def _perform(
-        self, router: Router, request: CallTool, call: Call, number: int
-    ) -> tuple[Response, dict[str, str]]:
-        """How the attempt ended, and the secrets that it was given."""
+        self, router: Router, request: CallTool, call: Call, number: int, limit: _Limit | None
+    ) -> tuple[Response, dict[str, str], bool]:
+        """How the attempt ended, the secrets that it was given, and whether its time was over before."""
         secrets, refused = opened(self._vault, request.run, call.secrets, call.secrets)
         if refused:
-            return _unreadable(refused), secrets
+            return _unreadable(refused), secrets, False
         beats = _Beats(number)
         self.under_way += 1
         try:
-            return await attempt(router, request, self._clock, secrets or None), secrets
+            async with asyncio.timeout(None if limit is None else limit.seconds) as bound:
+                response = await attempt(router, request, self._clock, secrets or None)
+            return response, secrets, bound.expired()
+        except TimeoutError:  # no tool's own: those are how an attempt failed
+            return _STOPPED_LATE, secrets, True
         except asyncio.CancelledError:
             why = activity.cancellation_details()
             if why is None or (why.worker_shutdown and not why.cancel_requested):
@@ -148,6 +162,30 @@ class Activities:
         finally:
             self.under_way -= 1
             beats.stop()
+
+
+class _Limit(NamedTuple):
+    """What bounds an attempt: the seconds that are left, and of what."""
+
+    seconds: float
+    of: Literal["timeout", "deadline"]
+
+
+def _limit(call: Call, about: activity.Info) -> _Limit | None:
+    """The earlier of the limits of an attempt that begins now; None: nothing bounds it."""
+    limits: list[_Limit] = []
+    if call.timeout is not None:
+        limits.append(_Limit(max(call.timeout, 0.001), "timeout"))
+    if call.deadline is not None:
+        limits.append(_Limit(call.deadline - about.started_time.timestamp(), "deadline"))
+    return min(limits, default=None)
+
+
+def _late(call: Call, limit: _Limit, number: int, done: Done | None = None, *, once: bool = False) -> ApplicationError:
+    """How Temporal is told that time was over, and what the attempt came to all the same."""
+    again = not once and limit.of == "timeout"
+    failed = Failed("timeout", f"{limit.of} of node '{call.node}' has passed", again)
+    return _failed(call, failed, number, Fault(number, again, limit.of, done))
 
 
 class _Beats:
@@ -177,6 +215,7 @@ _TRANSACTIONAL = Failed(
     retryable=False,
 )
 _CUT_OFF = Failed("uncertain", "the attempt before was cut off, and nobody knows how far it had come", retryable=False)
+_STOPPED_LATE = Failed("cancelled", "the attempt was cancelled", retryable=False)
 _NO_KEYS = Failed(
     "invalid",
     f"its value is a secret, which is kept under encryption alone, and this worker has no keys; set {VARIABLE}",
@@ -189,7 +228,7 @@ def _unreadable(refused: Mapping[str, SecretUnreadable]) -> Failed:
     return Failed("failed", "; ".join(str(error) for error in refused.values()))
 
 
-def _failed(call: Call, failed: Failed, number: int) -> ApplicationError:
+def _failed(call: Call, failed: Failed, number: int, fault: Fault | None = None) -> ApplicationError:
     """How Temporal is told of it. With jitter the wait before the next attempt is drawn here."""
     delay = None
     if call.retry is not None:
@@ -197,7 +236,7 @@ def _failed(call: Call, failed: Failed, number: int) -> ApplicationError:
         delay = delay_before(call.retry, number, failed.code, retryable=failed.retryable, noise=noise)
     return ApplicationError(
         failed.message,
-        Fault(number, failed.retryable),
+        fault or Fault(number, failed.retryable),
         type=failed.code,
         non_retryable=not failed.retryable,
         next_retry_delay=None if delay is None else timedelta(seconds=delay),

@@ -6,6 +6,7 @@ Pure: it is told the time and draws nothing.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -39,8 +40,11 @@ HEARTBEAT_S = 10.0
 """How long a worker may be silent about an attempt until it counts as dead."""
 LONGEST = timedelta(days=3650)
 """What stands for no limit of one attempt, since Temporal wants one."""
+GRACE_S = 5.0
+"""How long an attempt may take to stop once its time is over: a worker tells it so. Then Temporal gives it up."""
 _DIED, _LATE = "TemporalTimeout:Heartbeat", "TemporalTimeout:StartToClose"
 """The types under which a policy of Temporal knows its own timeouts."""
+_CANCELLED = "the attempt was cancelled"
 _LOST = "its worker stopped while it was under way"
 
 
@@ -103,6 +107,8 @@ def options(
         source=source,
         undo=request.undo,
         silence=request.silence,
+        timeout=allowed.timeout,
+        deadline=state.timers[allowed.deadline].due if allowed.deadline else None,
         before=before,
         save=_secret(graph, pending),
         secrets=_asked(state, request),
@@ -113,14 +119,14 @@ def options(
         "args": [call, request.args],
         "activity_id": request.id,
         "result_type": RawValue,
-        "start_to_close_timeout": LONGEST if allowed.timeout is None else _span(allowed.timeout),
+        "start_to_close_timeout": LONGEST if allowed.timeout is None else _span(allowed.timeout + GRACE_S),
         "heartbeat_timeout": timedelta(seconds=HEARTBEAT_S),
         "retry_policy": _policy(retry, before, once=_once(graph, request)),
         "cancellation_type": _awaited(graph, pending),
         "summary": request.node,
     }
     if allowed.deadline:
-        chosen["schedule_to_close_timeout"] = _span(state.timers[allowed.deadline].due - now)
+        chosen["schedule_to_close_timeout"] = _span(max(state.timers[allowed.deadline].due - now, 0.0) + GRACE_S)
     return chosen
 
 
@@ -174,12 +180,23 @@ def ended(
         else:
             return [failed(UNCERTAIN if pending.cancelling else "timeout", str(cause), number)]
         return [fired, failed(UNCERTAIN, "it took too long, and nobody knows how far it had come", number)]
-    if isinstance(cause, CancelledError):
-        return [failed("cancelled", "the attempt was cancelled", number)]
+    if isinstance(
+        cause, CancelledError | asyncio.CancelledError
+    ):  # the latter: it was taken back before it was asked for
+        return [failed("cancelled", _CANCELLED, number)]
     if isinstance(cause, ApplicationError):
-        if terms(graph, state, request).deadline and _out_of_time(outcome, cause):
+        allowed, fault = terms(graph, state, request), detail(cause, Fault)
+        if fault is not None and fault.passed:
+            late = fault.late
+            known: Event = failed("cancelled", _CANCELLED, number)
+            if late is not None:
+                known = ActionCompleted(at, name, late.value, secrets=late.secrets, attempt=number)
+            passed = allowed.timer if fault.passed == "timeout" else allowed.deadline
+            if not passed:  # its node was left before
+                return [known]
+            return [TimerFired(max(at, state.timers[passed].due), passed, noise, number), known]
+        if allowed.deadline and _out_of_time(outcome, cause):
             return []
-        fault = detail(cause, Fault)
         retryable = fault.retryable if fault is not None else not cause.non_retryable
         return [failed(cause.type or "failed", cause.message, number, retryable=retryable)]
     if isinstance(cause, TrellisError):  # the value cannot be read

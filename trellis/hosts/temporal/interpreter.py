@@ -100,6 +100,8 @@ class Interpreter:
         """Attempts that were made of open calls which no activity makes now, by request."""
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         """What performs the calls and signals that are open, by request."""
+        self._taken_back: set[str] = set()
+        """The requests of which we cancelled what performs them."""
         self._children = Children(self)
         self._batches = Batches(self)
         self._continuing = Continuing(self)
@@ -286,7 +288,7 @@ class Interpreter:
     def _call(self, request: CallTool) -> None:
         task = workflow.start_activity(request.tool, **self._options(request))
         self._tasks[request.id] = task
-        task.add_done_callback(partial(self._over, partial(self._made, request)))
+        task.add_done_callback(partial(self._over, request.id, partial(self._made, request)))
 
     def _batch(self, requests: Sequence[ActionRequest]) -> set[str]:
         """Make the calls that are better made together; which these are."""
@@ -308,14 +310,16 @@ class Interpreter:
             summary=request.node,
         )
         self._tasks[request.id] = task
-        task.add_done_callback(partial(self._over, partial(self._brought, request)))
+        task.add_done_callback(partial(self._over, request.id, partial(self._brought, request)))
 
-    def _over(self, told: Callable[[Any], None], task: asyncio.Task[Any]) -> None:
+    def _over(self, name: str, told: Callable[[Any], None], task: asyncio.Task[Any]) -> None:
         """What an activity was asked for has ended: tell what with, its result or an error."""
-        if self.evicted:
+        outcome = asyncio.CancelledError() if task.cancelled() else task.exception() or task.result()
+        lost = isinstance(outcome, BaseException) and not isinstance(outcome, Exception)
+        if self.evicted or (lost and name not in self._taken_back):  # nobody else cancels what performs a call
             return
         try:
-            told(asyncio.CancelledError() if task.cancelled() else task.exception() or task.result())
+            told(outcome)
         except Exception as error:  # noqa: BLE001 - nobody waits for a callback: whoever runs the workflow raises it
             self.fail(error)
 
@@ -400,6 +404,7 @@ class Interpreter:
             self._batches.leave(request.target)
         elif task is not None:
             if left is None or not isinstance(left.request, Emit):  # a signal may be taken by now
+                self._taken_back.add(request.target)
                 task.cancel()
         elif left is not None:
             self._given_up.add(request.target)

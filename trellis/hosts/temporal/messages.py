@@ -5,7 +5,7 @@ Names and shapes are an interface: runs that are open and clients of other versi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -83,6 +83,10 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """The id of the run, where that of the workflow is another."""
     undo: bool = False
     silence: float | None = None
+    timeout: float | None = None
+    """The time for one attempt, in seconds."""
+    deadline: float | None = None
+    """When the time for all attempts is over, in seconds since 1970 by the clock of the server."""
     before: int = 0
     """Attempts that were made of the call before this activity."""
     again: bool = False
@@ -122,6 +126,10 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
     attempt: int = 1
     retryable: bool = True
+    passed: Literal["", "timeout", "deadline"] = ""
+    """Which time limit had passed; then the type is `timeout`."""
+    late: Done | None = None
+    """What the attempt came to all the same; None: it was stopped."""
 
 
 class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
