@@ -16,6 +16,7 @@ from tests.temporal_server import VERSION
 from trellis.cli.serving import graphs_in
 from trellis.cli.worker import command as worker
 
+pytestmark = pytest.mark.covers("GT12")
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 
