@@ -13,6 +13,10 @@ from temporalio.client import Client
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
 from tests.temporal.stage import GENEROUS_S, Made, Stage, stage
+from trellis import Dispatcher, Host
+from trellis.errors import UnknownRun
+from trellis.hosts.temporal.messages import Journal
+from trellis.hosts.temporal.wire import Wire
 
 SUGGESTED = 40
 """From so many events of a history on, the server of these tests suggests a new one."""
@@ -98,3 +102,42 @@ def test_a_run_that_has_always_something_under_way_begins_nothing_new_until_that
 
     on(address, scene, mark=mark)
     assert seen == Counter(range(60))
+
+
+def test_a_client_follows_a_run_from_one_execution_into_the_next(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dispatcher = Dispatcher()
+
+    @dispatcher.action("count")
+    def count(n: int) -> int:
+        return n + 1
+
+    async def lines_of(host: Any, **how: Any) -> list[Any]:
+        run = await host.start(LOOP, {"most": 16}, id="followed")
+        return [_told(line) async for line in run.events(**how)]
+
+    async def main() -> None:
+        url = f"temporal://{address}/default?queue=followed"
+        async with Host("memory://", dispatcher) as embedded:
+            lines = await lines_of(embedded)
+        async with Host(url, dispatcher) as host:
+            assert await lines_of(host) == lines
+        async with Host(url, dispatcher) as host:
+            assert await lines_of(host, whole=True) == lines
+        monkeypatch.setattr(Wire, "journal", only_the_last)
+        async with Host(url, dispatcher) as host:
+            run = await host.resume("followed")
+            (last,) = [_told(line) async for line in run.events()]
+            assert last | {"seq": 0} == lines[-1] | {"seq": 0}
+
+    whole = Wire.journal
+
+    async def only_the_last(self: Wire, run: str, after: int, execution: str = "") -> Journal:
+        if execution:
+            raise UnknownRun(run)  # as a server answers that keeps closed executions for a while only
+        return await whole(self, run, after)
+
+    asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))
+
+
+def _told(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name not in ("at", "due")}

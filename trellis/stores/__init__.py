@@ -100,6 +100,10 @@ def _advice(url: str) -> str:
         return f"the folder comes after the colon: file:{place or 'runs'}, or file:/{place or 'var/runs'}"
     if scheme in ("postgresql", "postgres", "redis", "rediss") and colon:
         return f"the host comes after two slashes: {scheme}://{place or 'localhost'}"
+    if scheme == "temporal" and colon:
+        return (
+            "it is a Temporal server, which keeps runs and no tables of ours; `trellis run FILE --on` starts one there"
+        )
     from difflib import get_close_matches
 
     near = get_close_matches(scheme, ("memory", "sqlite", "postgresql", "redis"), n=1) if colon else ["sqlite"]

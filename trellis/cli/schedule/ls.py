@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 def command(graph: str | None, limit: int, as_json: bool, store: str | None) -> int:
     """List firings, the last first: the run of each and its status, or why it was skipped."""
     from trellis.cli.kept import anything_kept, with_store
+    from trellis.cli.places import on_temporal
 
     found: list[dict[str, Any]] = []
-    if anything_kept(store):
+    if on_temporal(store):
+        found = with_store(store, lambda kept: _begun(kept, graph, limit))
+    elif anything_kept(store):
         found = with_store(store, lambda kept: _firings(kept, graph, limit))
     if as_json:
         import msgspec
@@ -64,6 +67,21 @@ async def _firings(store: Store, graph: str | None, limit: int) -> list[dict[str
                 if is_of(row, prefix)
             ]
     return [facts for _, facts in sorted(found, key=lambda pair: (-pair[0], pair[1]["run"]))[:limit]]
+
+
+async def _begun(store: Store, graph: str | None, limit: int) -> list[dict[str, Any]]:
+    """The runs that a Temporal server has started; what it skipped, its own tools tell."""
+    from trellis.hosts.lines import timestamp
+    from trellis.schedules.facts import moment
+
+    found = []
+    for row in await store.rows(name=graph):
+        mark, _, of = row.request.partition(":")
+        if mark == "schedule":
+            at = timestamp(moment(row.run) or row.created)
+            facts = {"run": row.run, "graph": row.name, "schedule": of.removeprefix(f"{row.name}/"), "at": at}
+            found.append({**facts, "outcome": row.status})
+    return found[:limit]
 
 
 def _facts(row: RunRow, graph: str, schedule: str, skipped: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from trellis.engine import State, Step, fold, fold_from
 from trellis.engine.answers import INVALID_ANSWER
 from trellis.engine.snapshot import decode_state
 from trellis.engine.state import ErrorFacts, Refusal, Status
-from trellis.errors import HostClosed, StoreCorrupt, StoreUnavailable, TrellisError
+from trellis.errors import HostClosed, StoreCorrupt, StoreUnavailable, TrellisError, UnknownRun
 from trellis.hosts.clock import Clock, pause
 from trellis.hosts.live import LiveRun
 from trellis.hosts.temporal.messages import Ended, Journal
@@ -78,8 +78,7 @@ async def chapters(wire: Wire, run: str, after: int) -> tuple[Journal, list[Chap
     while journal.base > after and journal.before:
         try:
             journal = await wire.journal(run, after, journal.before)
-        except StoreUnavailable as error:
-            log.info("run '%s': what was before event %d is not kept any more: %s", run, journal.base, error)
+        except UnknownRun:
             break
         found.insert(0, _chapter(journal))
     return now, found
@@ -202,12 +201,14 @@ class Following:
         Raises UnknownRun, StoreError; StoreUnavailable where the server is away for longer, HostClosed.
         """
         since: float | None = None
+        hindered = False
         while True:
             try:
                 return await self._or_closing(ask())
             except (NotPolled, Hindered) as error:
-                self.say(str(error))
-                since = None
+                if hindered:  # a worker that has just begun may not have been heard of
+                    self.say(str(error))
+                hindered, since = True, None
             except StoreUnavailable:
                 since = since if since is not None else self._clock.now()
                 if self._clock.now() - since > PATIENCE_S:

@@ -1,0 +1,176 @@
+"""The commands reach runs on a Temporal server by its URL, and say what they cannot do there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.console import trellis
+from trellis import Dispatcher, Host
+
+ORDER = """
+trellis: 1
+name: order
+fields:
+  drink: {type: string, index: true}
+  tries: {type: integer, check: value > 0, optional: true}
+signals: {stop: {}}
+upon: {stop: stopped}
+start: ask
+nodes:
+  ask: {say: How often?, ask: {int: tries}, to: done}
+  done: {end: {status: ok, result: tries}}
+  stopped: {end: {status: cancelled, result: "'stopped'"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def url(temporal_address: str) -> Iterator[str]:
+    """A task queue on which somebody works."""
+    found = f"temporal://{temporal_address}/default?queue=test-{secrets.token_hex(6)}"
+    loop, up = asyncio.new_event_loop(), threading.Event()
+    over = asyncio.Event()
+
+    async def work() -> None:
+        async with Host(found, Dispatcher()):
+            up.set()
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(work(),))
+    thread.start()
+    assert up.wait(30)
+    yield found
+    loop.call_soon_threadsafe(over.set)
+    thread.join(30)
+    loop.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "order.yaml").write_text(ORDER, "utf-8")
+    return tmp_path
+
+
+def own() -> str:
+    return f"client-order-{secrets.token_hex(5)}"
+
+
+def begin(url: str, folder: Path, run: str, item: str = "tea") -> None:
+    """A run that waits for its answer."""
+    done = trellis("run", "order.yaml", "--on", url, "--set", f"drink={item}", "--id", run, "--headless", cwd=folder)
+    assert (done.code, done.err) == (
+        7,
+        (
+            "input needed: ask asks for tries (a whole number); nobody answers (--headless)\n"
+            f"run {run} stays open; continue with: trellis resume {run} --store '{url}'\n"
+        ),
+    )
+
+
+def test_a_run_is_started_on_a_server_and_answered_at_the_terminal(url: str, folder: Path) -> None:
+    run = own()
+    done = trellis("run", "order.yaml", "--on", url, "--set", "drink=tea", "--id", run, cwd=folder, typed="-1\n3\n")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == "completed: 3"
+    assert "-1 does not pass its check `value > 0`" in done.out
+
+
+def test_a_run_is_answered_from_elsewhere_and_taken_up_again(url: str, folder: Path) -> None:
+    run = own()
+    begin(url, folder, run)
+    done = trellis("answer", run, "ask", "none", "--store", url, cwd=folder)
+    assert (done.code, done.out) == (7, "✗ asked again: not a whole number: 'none'; tries (a whole number)\n")
+    done = trellis("answer", run, "ask", "4", "--store", url, cwd=folder)
+    assert (done.code, done.out, done.err) == (0, "✓ taken; the run has ended: completed: 4\n", "")
+    done = trellis("answer", run, "ask", "5", "--store", url, cwd=folder)
+    assert (done.code, done.err) == (2, f"error: run '{run}' has ended: completed\n")
+    done = trellis("resume", run, "--store", url, cwd=folder)
+    assert (done.code, done.out) == (0, "completed: 4\n")
+
+
+def test_runs_are_found_shown_ended_and_removed(url: str, folder: Path) -> None:
+    one, other = own(), own()
+    begin(url, folder, one)
+    begin(url, folder, other, "milk and honey")
+    listed = found(url, folder, "--where", "drink == 'milk and honey'", until=1)
+    assert [(row["id"], row["status"], row["position"], row["fields"]) for row in listed] == [
+        (other, "running", ["ask"], {"drink": "milk and honey"})
+    ]
+    shown = json.loads(trellis("runs", "show", other, "--store", url, "--json", cwd=folder).out)
+    assert [(wait["node"], wait["for"]) for wait in shown["waits"]] == [("ask", "answer")]
+    assert trellis("signal", other, "stop", "--store", url, cwd=folder).code == 0
+    assert (
+        trellis("runs", "terminate", one, "--store", url, "--reason", "late", cwd=folder).out == f"{one} terminated\n"
+    )
+    rows = {row["id"]: row["status"] for row in found(url, folder, "--status", "cancelled", until=2)}
+    assert rows.keys() >= {one, other}
+    assert trellis("runs", "replay", other, "--until", "1", "--store", url, cwd=folder).code == 0
+    assert trellis("runs", "rm", other, "--store", url, cwd=folder).out == f"{other} removed\n"
+
+
+def found(url: str, folder: Path, *query: str, until: int) -> list[dict[str, Any]]:
+    """What `ls` finds once it finds so many: a server lists what has happened a moment later."""
+    for _ in range(50):
+        rows: list[dict[str, Any]] = json.loads(trellis("runs", "ls", *query, "--store", url, "--json", cwd=folder).out)
+        if len(rows) >= until:
+            return rows
+    return []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("run", "order.yaml", "--on", "URL", "--store", "memory://"),
+            "--on and --store both say where the run is kept; give one",
+        ),
+        (
+            ("run", "order.yaml", "--on", "sqlite:///runs.db"),
+            "--on takes temporal://HOST:PORT/NAMESPACE?queue=Q; any other URL is for --store",
+        ),
+        (
+            ("run", "order.yaml", "--on", "URL", "--watch"),
+            "--watch is for runs that are driven here; `trellis runs adopt` moves one on Temporal to a new version",
+        ),
+        (
+            ("run", "order.yaml", "--on", "URL", "--ask-tools", "--set", "drink=tea"),
+            "--ask-tools asks where calls are made, and on Temporal workers make them; use `ask:` in the graph",
+        ),
+        (
+            ("runs", "fork", "RUN", "--store", "URL"),
+            (
+                "the journals at URL are histories that a Temporal server writes: runs begin there by "
+                "`trellis run FILE --on URL`, and their workers go on with them"
+            ),
+        ),
+        (("runs", "show", "client-nobody", "--store", "URL"), "unknown run 'client-nobody'"),
+        (
+            ("db", "status", "--store", "URL"),
+            "store URL: it is a Temporal server, which keeps runs and no tables of ours; `trellis run FILE --on` starts one there",
+        ),
+    ],
+)
+def test_what_cannot_be_done_there_is_said(words: tuple[str, ...], told: str, url: str, folder: Path) -> None:
+    run = own()
+    if "RUN" in words:
+        begin(url, folder, run)
+    done = trellis(*(word.replace("URL", url).replace("RUN", run) for word in words), cwd=folder)
+    assert (done.code, done.err.splitlines()[0]) == (
+        2,
+        f"error: {told}".replace("at URL", f"at {url}").replace("store URL", f"store {url}"),
+    )
+
+
+def test_a_server_that_is_down_ends_a_command_with_its_name(folder: Path) -> None:
+    done = trellis("run", "order.yaml", "--on", "temporal://127.0.0.1:1/default", "--set", "drink=tea", cwd=folder)
+    assert (done.code, done.err) == (
+        2,
+        "error: store temporal://127.0.0.1:1/default: no Temporal server answers there: connection refused\n",
+    )
