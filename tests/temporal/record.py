@@ -209,11 +209,12 @@ async def executions(client: Client, workflow: str) -> list[str]:
 
 
 def anonymous(value: Any) -> Any:
-    """The value without the names of processes and machines."""
+    """The value without the names of processes and machines, and of the files on them."""
     if isinstance(value, list):
         return [anonymous(each) for each in value]
     if isinstance(value, dict):
-        return {name: NOBODY if name == "identity" else anonymous(each) for name, each in value.items()}
+        nobody = {"identity": NOBODY, "stackTrace": ""}
+        return {name: nobody[name] if name in nobody else anonymous(each) for name, each in value.items()}
     return value
 
 
