@@ -21,12 +21,15 @@ from trellis.hosts.temporal import calls, worker
 from trellis.hosts.temporal.address import Address, connect
 from trellis.hosts.temporal.following import chapters
 from trellis.hosts.temporal.host import TemporalHost
+from trellis.hosts.temporal.wire import Hindered
 from trellis.model.actions import CallTool
 from trellis.model.codec import encode_event
 
 WORKER = "tests.crash.workers:work"
 LIVENESS_S = 4.0
 """After so long a silence a worker is taken for dead here, and a run leaves it after a quarter of that."""
+LIMIT_S = 240.0
+"""Within which every run has ended, or it has been lost."""
 
 
 class Slow(Program):
@@ -101,7 +104,10 @@ def kill(nursery: Nursery, place: Place, *, kills: int, seed: int, runs: int, pa
                 client.start_workflow = partial(client.start_workflow, task_timeout=timedelta(seconds=1))  # type: ignore[method-assign]
                 striking = asyncio.create_task(strike(pids))
                 ends = await asyncio.gather(
-                    *(_see_to_its_end(host, program, name, number) for number, name in enumerate(names))
+                    *(
+                        asyncio.wait_for(_see_to_its_end(host, program, name, number), LIMIT_S)
+                        for number, name in enumerate(names)
+                    )
                 )
                 await striking
                 said = [await _said(host, name) for name in names]
@@ -125,8 +131,8 @@ async def _see_to_its_end(host: TemporalHost, program: Program, name: str, seed:
         resolved |= {call.id for call in run.uncertain}
         try:
             await program.attend(run)
-        except (Refused, RunClosed):
-            pass  # it moved on meanwhile
+        except (Refused, RunClosed, Hindered):
+            pass  # it moved on meanwhile, or its worker is dead and no other one has it yet
         await asyncio.sleep(0.05)
     assert run.state.status == ENDS[seed % 2], f"{name} ended {run.state.status}"
     return len(resolved)

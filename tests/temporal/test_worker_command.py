@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import secrets
 import signal
@@ -18,6 +19,8 @@ from temporalio.client import Client
 
 from tests.cli.console import LIMIT_S, environment, trellis
 from tests.cli.test_runs import validator
+from trellis.cli.serving import Told
+from trellis.cli.temporal import QUIET_S, Warned
 from trellis.hosts.temporal.messages import Begin, Ended
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.model.events import RunStarted
@@ -141,3 +144,19 @@ def test_a_namespace_that_is_not_there_is_said(temporal_address: str, project: P
     done = trellis("worker", "--temporal", temporal_address, "--namespace", "nope", cwd=project)
     told = f"store temporal://{temporal_address}/nope: the server has no namespace 'nope'; register it, or name another"
     assert (done.code, done.err) == (2, f"error: {told}\n")
+
+
+def test_a_server_that_does_not_answer_is_told_once_in_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    warnings = Warned(Told(lambda: None, as_json=False))
+
+    def heard(logger: str, message: str, at: float) -> None:
+        record = logging.LogRecord(logger, logging.WARNING, "", 0, message, (), None)
+        record.created = at
+        warnings.handle(record)
+
+    retried = "[sdk_core::temporalio_client::retry] gRPC call poll_workflow_task_queue retried 6 times"
+    for at in (1000, 1001, 1000 + QUIET_S - 1, 1000 + QUIET_S):
+        heard("temporalio.core-sdk_core::temporalio_client::retry", retried, at)
+    heard("temporalio.worker", "Failed handling activation", 1001)
+    silent = "warning: the Temporal server does not answer; it is asked again until it does\n"
+    assert capsys.readouterr().err == silent * 2 + "warning: Failed handling activation\n"

@@ -22,6 +22,9 @@ from trellis.project.files import find_root
 if TYPE_CHECKING:
     from trellis.hosts.temporal.address import Address
 
+QUIET_S = 60.0
+"""So long nothing is said again of a server that does not answer."""
+
 
 class Asked(msgspec.Struct, frozen=True):
     """Where to serve; empty is as the address or Temporal's configuration has it."""
@@ -55,13 +58,28 @@ def _address(asked: Asked) -> Address:
     return msgspec.structs.replace(found, **given)
 
 
+class Warned(Warnings):
+    """Says once in a while that the server does not answer, which the library does for each of its calls again and again."""
+
+    _silent_until = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("temporalio.core") and " retried " in record.getMessage():
+            if record.created < self._silent_until:
+                return
+            self._silent_until = record.created + QUIET_S
+            message = "the Temporal server does not answer; it is asked again until it does"
+            self._told("warning", f"warning: {message}", message=message)
+            return
+        super().emit(record)
+
+
 async def _serve(
     asked: Asked, graphs: Sequence[Graph], roots: Sequence[str], allow: Collection[str], at_once: int, *, as_json: bool
 ) -> int:
     from trellis.hosts.temporal.address import connect
     from trellis.hosts.temporal.claims import Claims
     from trellis.hosts.temporal.payloads import data_converter
-    from trellis.hosts.temporal.schedules import keep
     from trellis.hosts.temporal.worker import TemporalWorker, runtime
 
     address = _address(asked)
@@ -74,7 +92,7 @@ async def _serve(
     vault = Vault.from_environment()
     claims = Claims(address.claims, vault=vault, root=roots[0]) if address.claims else None
     before = on_stop(stop.set)
-    warnings = Warnings(told)
+    warnings = Warned(told)
     logs = [logging.getLogger(name) for name in ("trellis", "temporalio")]
     for log in logs:
         log.addHandler(warnings)
@@ -85,7 +103,7 @@ async def _serve(
         worker = TemporalWorker(
             client, address.queue, allow=allow, roots=roots, vault=vault, deployment=asked.deployment, at_once=at_once
         )
-        for kept in await keep(client, address.queue, graphs) if graphs else ():
+        for kept in await worker.keep(graphs) if graphs else ():
             if kept.what != "unchanged":
                 told("schedule.kept", f"schedule {kept.id} {kept.what}", schedule=kept.id, what=kept.what)
         try:

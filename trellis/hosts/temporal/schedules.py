@@ -33,8 +33,7 @@ from trellis.engine import start
 from trellis.errors import TrellisError, UsageError
 from trellis.hosts.rows import indexed
 from trellis.hosts.temporal.attributes import first, register
-from trellis.hosts.temporal.host import memo_of
-from trellis.hosts.temporal.messages import SEMANTICS, Begin
+from trellis.hosts.temporal.messages import SEMANTICS, Begin, memo_of
 from trellis.hosts.values import start_values
 from trellis.model.events import RunStarted
 from trellis.model.graph import Graph

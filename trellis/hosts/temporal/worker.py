@@ -7,7 +7,8 @@ Runs are folded beside the calls, in a sandbox that passes trellis through: its 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -29,12 +31,15 @@ from trellis.dispatch import Dispatcher
 from trellis.errors import TrellisError
 from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
+from trellis.hosts.temporal.address import SCHEME, unavailable
 from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.messages import Fault
 from trellis.hosts.temporal.passing import Passing
+from trellis.hosts.temporal.schedules import Kept, keep
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
+from trellis.model.graph import Graph
 
 AT_ONCE = 100
 """How many calls a worker makes at a time, unless it is told."""
@@ -69,7 +74,7 @@ class TemporalWorker:
         drain_s: float = DRAIN_S,
         workflows: Sequence[type] = WORKFLOWS,
     ) -> None:
-        self._client, self._deployment = client, deployment
+        self._client, self._queue, self._deployment = client, queue, deployment
         vault = vault if vault is not None else Vault.from_environment()
         passing = Passing(vault)
         self._calls = calls = Activities(
@@ -99,7 +104,8 @@ class TemporalWorker:
         logging.getLogger("temporalio.activity").addFilter(_is_news)
         await register(self._client)
         if self._deployment:
-            await deployments.take_over(self._client, self._deployment)
+            with _said(self._client):
+                await deployments.take_over(self._client, self._deployment)
         await self._worker.__aenter__()
         return self
 
@@ -107,6 +113,14 @@ class TemporalWorker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._worker.__aexit__(kind, error, trace)
+
+    async def keep(self, graphs: Sequence[Graph]) -> list[Kept]:
+        """Let the server have the schedules of these graphs, and no others of theirs: what became of each.
+
+        Raises BadSchedule, StoreUnavailable.
+        """
+        with _said(self._client):
+            return await keep(self._client, self._queue, graphs)
 
     @property
     def under_way(self) -> int:
@@ -120,6 +134,16 @@ class TemporalWorker:
     async def stop(self) -> None:
         """Take nothing more, and wait until what is under way has ended, or was stopped."""
         await self._worker.shutdown()
+
+
+@contextmanager
+def _said(client: Client) -> Iterator[None]:
+    """What the server refuses is told as whoever named it understands. Raises StoreUnavailable."""
+    try:
+        yield
+    except RPCError as error:
+        where = f"{SCHEME}://{client.service_client.config.target_host}/{client.namespace}"
+        raise unavailable(where, client.namespace, error) from error
 
 
 def _is_news(record: logging.LogRecord) -> bool:
