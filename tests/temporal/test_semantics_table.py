@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs/temporal.md"
+ROOT = HERE.parents[1]
+PAGE = ROOT / "docs/temporal.md"
 HEAD = "| | embedded | on Temporal | | shown by |"
 
 
@@ -37,3 +39,11 @@ def test_every_subject_is_told_once() -> None:
     subjects = [row[0] for row in rows()]
     assert len(subjects) > 10
     assert len(set(subjects)) == len(subjects)
+
+
+def test_what_the_page_says_one_sees_is_said_somewhere() -> None:
+    table = PAGE.read_text("utf-8").split("| you see | it is | do |")[1].split("\n\n")[0]
+    seen = [part.strip() for shown in re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE) for part in shown.split("…")]
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "trellis/hosts/temporal").glob("*.py"))
+    assert len(seen) > 7
+    assert [part for part in seen if part not in sources] == []
