@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from tests.hosts.authored import graph
 from trellis.dispatch import Dispatcher
+from trellis.hosts.temporal.host import TemporalHost
 from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault
 from trellis.hosts.temporal.payloads import data_converter, detail
 from trellis.hosts.temporal.worker import TemporalWorker
@@ -129,5 +132,66 @@ def test_a_call_that_does_not_end_in_time_is_stopped_and_says_so(temporal_addres
             error = await its_failure(client, queue)
         assert (error.type, error.non_retryable) == (STOPPED, True)
         assert detail(error, Fault) == Fault(1)
+
+    on(temporal_address, scene)
+
+
+STUCK = graph("""
+trellis: 1
+name: stuck
+start: dig
+nodes:
+  dig: {do: dig, to: $end}
+""")
+
+
+def test_a_call_whose_worker_stops_is_made_again_by_another_one_and_that_is_no_attempt(temporal_address: str) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        made: list[tuple[str, int]] = []
+        begun = asyncio.Event()
+
+        def tools(*, stuck: bool) -> Dispatcher:
+            found = Dispatcher()
+
+            @found.action("dig")
+            async def dig(*, request: CallTool) -> None:
+                made.append((request.idempotency_key, request.attempt))
+                if stuck:
+                    begun.set()
+                    await asyncio.Event().wait()
+
+            return found
+
+        async with TemporalHost(f"temporal://{temporal_address}/default?queue={queue}") as host:
+            async with TemporalWorker(client, queue, tools(stuck=True), drain_s=0.01):
+                run = await host.start(STUCK, id=queue)
+                await begun.wait()
+            async with TemporalWorker(client, queue, tools(stuck=False)):
+                assert (await run.result()).status == "completed"
+        assert made == [(made[0][0], 1), (made[0][0], 1)]
+
+    on(temporal_address, scene)
+
+
+def test_a_run_is_cancelled_though_its_call_will_not_stop(temporal_address: str) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        tools, begun, enough = Dispatcher(), asyncio.Event(), asyncio.Event()
+
+        @tools.action("dig")
+        async def dig() -> None:
+            begun.set()
+            while not enough.is_set():
+                with suppress(asyncio.CancelledError):
+                    await enough.wait()
+
+        async with (
+            TemporalWorker(client, queue, tools),
+            TemporalHost(f"temporal://{temporal_address}/default?queue={queue}") as host,
+        ):
+            run = await host.start(STUCK, id=queue)
+            await begun.wait()
+            await run.cancel("enough of it")
+            assert (await run.result()).status == "cancelled"
+            enough.set()
 
     on(temporal_address, scene)
