@@ -34,7 +34,7 @@ from tests.simulation.shelf import LEASE_S, Crashed, Dice, LeasedStore, Shelf
 from tests.simulation.stories import some_graph
 from trellis.dispatch import Dispatcher
 from trellis.errors import ActionError, Refused, RunClosed, TrellisError
-from trellis.hosts import driver, local, serving
+from trellis.hosts import driver, releasing, serving
 from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.live import LiveRun
 from trellis.hosts.local import Host
@@ -464,13 +464,13 @@ class Calm(Random):
 @contextmanager
 def small(chance: Random) -> Iterator[None]:
     """In half of the worlds hosts keep few idle runs in memory, and leave snapshots at every turn of the road."""
-    sizes = chance.choice(((driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE), (3, 1, 0)))
-    before = driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE
-    driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE = sizes
+    sizes = chance.choice(((driver.SNAPSHOT_EVERY, releasing.WORTH_A_SNAPSHOT, serving.IDLE), (3, 1, 0)))
+    before = driver.SNAPSHOT_EVERY, releasing.WORTH_A_SNAPSHOT, serving.IDLE
+    driver.SNAPSHOT_EVERY, releasing.WORTH_A_SNAPSHOT, serving.IDLE = sizes
     try:
         yield
     finally:
-        driver.SNAPSHOT_EVERY, local.WORTH_A_SNAPSHOT, serving.IDLE = before
+        driver.SNAPSHOT_EVERY, releasing.WORTH_A_SNAPSHOT, serving.IDLE = before
 
 
 async def live(loop: VirtualLoop, seed: int) -> Outcome:
