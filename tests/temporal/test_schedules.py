@@ -27,6 +27,9 @@ from temporalio.client import (
 
 from tests.hosts.authored import graph
 from tests.temporal.stage import stage
+from trellis.dispatch import Dispatcher
+from trellis.errors import UsageError
+from trellis.hosts.local import Host
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.schedules import BadSchedule, Kept, keep, ranges, spec
 from trellis.hosts.vault import Vault
@@ -236,6 +239,32 @@ def test_a_firing_starts_a_run_under_the_id_of_its_moment_which_goes_on_as_any_r
             await place.client.get_schedule_handle(f"{place.name}/s").delete()
 
     played(temporal_address, scene)
+
+
+def test_a_host_that_serves_has_the_server_keep_the_schedules_of_its_graphs(
+    temporal_url: str, temporal_address: str
+) -> None:
+    async def scene(place: Place) -> None:
+        made = scheduled(place.name, "a: {every: 1h}, b: {every: 2h}")
+        async with Host(temporal_url, Dispatcher()) as host:
+            await host.serve(schedules=[made])
+            await place.listed("a", "b")
+            await host.schedule([scheduled(place.name, "b: {every: 2h}")])
+            await place.listed("b")
+            with pytest.raises(UsageError, match="^a worker on Temporal serves all graphs of its queue"):
+                await host.serve([place.name])
+
+    played(temporal_address, scene)
+
+
+def test_a_schedule_of_a_graph_that_no_run_can_be_started_of_is_refused() -> None:
+    made = graph("""
+        {trellis: 1, name: g, start: a, schedules: {s: {every: 1h}}, tools: {pay: {process: [pay], effect: transactional}},
+         nodes: {a: {do: pay, to: $end}}}
+    """)
+    why = "schedule 's' of 'g' cannot be kept by Temporal: no run of it can be started: "
+    with pytest.raises(BadSchedule, match=f"^{re.escape(why)}.*'pay'"):
+        asyncio.run(keep(None, "q", [made]))  # type: ignore[arg-type]
 
 
 def test_a_schedule_of_somebody_else_is_never_taken_nor_removed(temporal_address: str) -> None:

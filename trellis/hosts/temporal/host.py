@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -118,10 +118,18 @@ class TemporalHost:
                 if self._claims is not None:
                     await self._claims.close()
 
-    async def serve(self) -> None:
-        """From now on be a worker of the queue too. Said again, nothing changes."""
+    async def serve(self, names: Collection[str] | None = None, *, schedules: Sequence[Graph] = ()) -> None:
+        """From now on be a worker of the queue too; and the server has the `schedules` of these graphs from now on.
+
+        Said again, it is no second worker. Raises UsageError for `names`, since a queue is served as a whole, and for a
+        schedule that the server cannot keep; StoreUnavailable.
+        """
         from trellis.hosts.temporal.worker import TemporalWorker
 
+        if names is not None:
+            raise UsageError(
+                "a worker on Temporal serves all graphs of its queue; start those apart on a queue of their own"
+            )
         if self._worker is None:
             self._worker = TemporalWorker(
                 self._wire.client,
@@ -132,6 +140,21 @@ class TemporalHost:
                 vault=self._vault,
             )
             await self._worker.__aenter__()
+        await self.schedule(schedules)
+
+    async def schedule(self, graphs: Sequence[Graph]) -> None:
+        """Let the server have the schedules of these graphs, and no others of theirs; those of other graphs stay.
+
+        Raises UsageError for one that it cannot keep, StoreUnavailable.
+        """
+        if graphs:
+            from trellis.hosts.temporal.schedules import keep
+
+            await keep(self._wire.client, self.address.queue, graphs)
+            for graph in graphs:
+                root, _ = project_of(graph)
+                if self._worker is not None and root:
+                    self._worker.know(root)
 
     async def start(
         self,

@@ -6,7 +6,7 @@ it, stays. Wall times cross as plain lists of numbers, since the server knows ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -30,10 +30,13 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from trellis.engine import start
-from trellis.errors import TrellisError, UsageError
+from trellis.errors import NoTransactions, TrellisError, UsageError
 from trellis.hosts.rows import indexed
+from trellis.hosts.temporal.address import unavailable
 from trellis.hosts.temporal.attributes import first, register
+from trellis.hosts.temporal.calls import unfit
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, memo_of
+from trellis.hosts.temporal.sources import project_of
 from trellis.hosts.values import start_values
 from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
@@ -100,24 +103,33 @@ async def keep(client: Client, queue: str, graphs: Sequence[Graph]) -> list[Kept
     """Let the server have the schedules of these graphs, and no others of theirs, with runs for the workers of `queue`.
 
     One that is the same as it was is left alone, so that nothing it missed is forgotten. Schedules of other graphs stay.
-    Raises BadSchedule before anything is changed, where that can be known; StoreUnavailable, RPCError.
+    Raises BadSchedule before anything is changed, where that can be known; StoreUnavailable.
     """
     wanted = [
         _wanted(graph, name, each, queue) for graph in graphs for name, each in graph.definition.schedules.items()
     ]
     if any(indexed(graph) for graph in graphs if graph.definition.schedules):
         await register(client)
-    done = [await _put(client, queue, each) for each in wanted]
-    ids = {each.id for each in wanted}
-    names = {graph.name for graph in graphs}
+    try:
+        done = [await _put(client, queue, each) for each in wanted]
+        return done + await _tidied(client, queue, {graph.name for graph in graphs}, {each.id for each in wanted})
+    except RPCError as error:
+        where = f"temporal://{client.service_client.config.target_host}/{client.namespace}"
+        raise unavailable(where, client.namespace, error) from error
+
+
+async def _tidied(client: Client, queue: str, names: Collection[str], wanted: Collection[str]) -> list[Kept]:
+    """Remove those of graphs of these names that are not wanted any more."""
+    done = []
     async for listed in await client.list_schedules():
-        if listed.id not in ids:
-            try:
-                owner = await _owner(listed)
-            except TrellisError:
-                continue  # under a key that is not known here
-            if owner is not None and owner.queue == queue and owner.graph in names and await _remove(client, listed.id):
-                done.append(Kept(listed.id, "removed"))
+        if listed.id in wanted:
+            continue
+        try:
+            owner = await _owner(listed)
+        except TrellisError:
+            continue  # under a key that is not known here
+        if owner is not None and owner.queue == queue and owner.graph in names and await _remove(client, listed.id):
+            done.append(Kept(listed.id, "removed"))
     return done
 
 
@@ -191,15 +203,17 @@ def _wanted(graph: Graph, name: str, schedule: Declared, queue: str) -> _Wanted:
             graph.name, name, f"its runs need the secret {secret}, and the server that starts them may not have it; "
             "let a tool read it where it is needed",
         )  # fmt: skip
-    made = digest(
-        canonical([MAPPING, SEMANTICS, graph.hash, graph.source, queue, msgspec.to_builtins(schedule), given])
-    )
+    alone = next((tool for used in (graph, *graph.all_used()) for tool in unfit(used)), None)
+    if alone is not None:
+        raise BadSchedule(graph.name, name, f"no run of it can be started: {NoTransactions(alone, 'temporal:')}")
+    _, source = project_of(graph)
+    made = digest(canonical([MAPPING, SEMANTICS, graph.hash, source, queue, msgspec.to_builtins(schedule), given]))
     action = ScheduleActionStartWorkflow(
         graph.name,
-        args=[Begin(graph.hash, graph.source, started=started), msgspec.Raw(graph.data)],
+        args=[Begin(graph.hash, source, started=started), msgspec.Raw(graph.data)],
         id=own,
         task_queue=queue,
-        memo={**memo_of(graph, started.request), _MADE: made},
+        memo=memo_of(graph, started.request) | ({"source": source} if source else {}) | {_MADE: made},
         typed_search_attributes=first(graph, given),
     )
     policy = SchedulePolicy(
