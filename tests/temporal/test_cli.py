@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.cli.console import trellis
-from trellis import Dispatcher, Host
+from trellis import Dispatcher, Host, load
+from trellis.hosts.temporal.host import TemporalHost
 
 ORDER = """
 trellis: 1
@@ -113,6 +114,18 @@ def test_runs_are_found_shown_ended_and_removed(url: str, folder: Path) -> None:
     assert rows.keys() >= {one, other}
     assert trellis("runs", "replay", other, "--until", "1", "--store", url, cwd=folder).code == 0
     assert trellis("runs", "rm", other, "--store", url, cwd=folder).out == f"{other} removed\n"
+
+
+def test_a_run_that_nobody_ever_worked_on_is_terminated_and_shown(temporal_url: str, folder: Path) -> None:
+    async def record() -> str:
+        async with TemporalHost(temporal_url, hindered=lambda _: None) as host:
+            return (await host.start(load(folder / "order.yaml"), {"drink": "tea"})).id
+
+    run = asyncio.run(record())
+    done = trellis("runs", "terminate", run, "--store", temporal_url, "--reason", "late", cwd=folder)
+    assert (done.code, done.out, done.err) == (0, f"{run} terminated\n", "")
+    shown = json.loads(trellis("runs", "show", run, "--store", temporal_url, "--json", cwd=folder).out)
+    assert (shown["status"], shown["error"]["message"], shown["fields"]) == ("cancelled", "late", {"drink": "tea"})
 
 
 def found(url: str, folder: Path, *query: str, until: int) -> list[dict[str, Any]]:

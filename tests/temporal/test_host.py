@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.hosts.authored import graph
-from trellis import Dispatcher, Host, Outcome
+from trellis import Dispatcher, Host, MemoryLoader, Outcome, load
 from trellis.errors import Refused, RunClosed, RunConflict, StartedOtherwise, UnknownRun, UsageError
+from trellis.hosts.family import Family
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.model.graph import Graph
 
@@ -204,6 +205,52 @@ def test_what_only_a_host_does_that_drives_by_itself_is_refused() -> None:
         "a host on Temporal takes no `at_most`: the server takes every run; limit what its workers do at once"
     )
     assert isinstance(Host("temporal://localhost/default"), TemporalHost)
+
+
+def test_an_answer_that_is_sent_twice_under_an_own_id_counts_once(temporal_url: str) -> None:
+    async def work(host: Host) -> None:
+        run = await host.start(graph(ASK))
+        assert await run.answer("ask", "44", answer_id="a-1") is True
+        assert await run.answer("ask", "44", answer_id="a-1") is True
+        with pytest.raises(RunClosed):
+            await run.answer("ask", "44", answer_id="a-2")
+
+    on(temporal_url, work)
+
+
+ABOVE = """
+trellis: 1
+name: above
+start: part
+fields: {got: {type: integer, optional: true}}
+nodes:
+  part: {use: asking.yaml, save: got, to: done}
+  done: {end: {status: ok, result: got}}
+"""
+
+
+def test_a_run_and_those_that_it_uses_are_followed_as_one_family(temporal_url: str) -> None:
+    above = load("above.yaml", loader=MemoryLoader({"above.yaml": ABOVE, "asking.yaml": ASK}))
+
+    def bare(line: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in line.items() if name not in ("at", "due", "key")}
+
+    async def told(host: Host, run_id: str) -> list[tuple[str, dict[str, Any]]]:
+        run = await host.start(above, id=run_id)
+        family, lines = Family(run), []
+        async for prefix, line in family.events():
+            lines.append((prefix, bare(line)))
+            if line["type"] == "ask":
+                assert family.asking == ["part.ask"]
+                await family.at("part.ask").run.answer("ask", "7")
+        return sorted(lines, key=lambda each: (each[0], each[1]["seq"]))
+
+    async def work(host: Host) -> None:
+        name = own("family")
+        async with Host("memory://", tools()) as embedded:
+            assert await told(host, name) == await told(embedded, name)
+
+    on(temporal_url, work)
 
 
 def _cancel() -> Any:

@@ -29,6 +29,7 @@ from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
 from trellis.hosts.vault import Vault
 from trellis.model.actions import CallTool, Emit, StartChild
 from trellis.model.codec import encode_event
+from trellis.model.events import CancelRequested
 from trellis.model.values import Value
 from trellis.stores.base import Hear, RunRow, Snapshot
 from trellis.stores.matching import wanted
@@ -67,7 +68,10 @@ class TemporalRuns:
 
     async def snapshot(self, run: str) -> Snapshot | None:
         """The state from which the oldest execution goes on that the server still keeps; None where it has the first."""
-        _, told = await chapters(await self._wire(), run, 0)
+        try:
+            _, told = await chapters(await self._wire(), run, 0)
+        except (NotPolled, Hindered):
+            return None  # whoever reads on hears why
         state = told[0].state
         if state is None:
             return None
@@ -77,12 +81,33 @@ class TemporalRuns:
         return Snapshot(state.seq, encode_state(state))
 
     async def read(self, run: str, after: int = 0) -> list[bytes]:
-        """The events with `seq` > `after`. Raises UnknownRun, NotPolled, StoreCorrupt where older ones are kept no more."""
-        _, told = await chapters(await self._wire(), run, after)
+        """The events with `seq` > `after`. One that the server ended past its workers has that as its last event.
+
+        Raises UnknownRun, NotPolled, StoreCorrupt where older events are kept no more.
+        """
+        wire = await self._wire()
+        try:
+            now, told = await chapters(wire, run, after)
+        except (NotPolled, Hindered):
+            end, begun = await self._terminated(run), await wire.first(run)
+            if after or end is None or begun is None or begun.started is None:
+                raise
+            return [encode_event(msgspec.structs.replace(begun.started, run=run)), encode_event(end)]
         if told[0].base > after:
             what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"
             raise StoreCorrupt(self.url, what)
-        return [encode_event(event) for chapter in told for event in chapter.events]
+        events = [encode_event(event) for chapter in told for event in chapter.events]
+        end = None if now.closed else await self._terminated(run)
+        return events if end is None else [*events, encode_event(end)]
+
+    async def _terminated(self, run: str) -> CancelRequested | None:
+        """How the server ended a run past its workers; None where it did not."""
+        wire = await self._wire()
+        found = await wire.describe(run)
+        error = (await wire.ended(run)).error if found.ended is not None else None
+        if found.ended is None or error is None or error["code"] != "terminated":
+            return None
+        return CancelRequested(found.ended, str(error["message"]), terminate=True)
 
     async def row(self, run: str) -> RunRow | None:
         """What the server, and where there is one a worker, tells of the run; None where there is none."""

@@ -45,6 +45,8 @@ ASK_S = 10.0
 """How long a worker may take to answer a query or to judge an update."""
 SOON_S = 0.5
 """After so long without an answer it is looked whether there is a worker at all."""
+LOOKS = 5
+"""So often, until it is sure: one that has just begun, or whose server has, was not heard of yet."""
 POLL_S = 65.0
 """A worker asks its queue at least so often; one that was not heard of for longer is gone."""
 LOOK_S = 20.0
@@ -316,9 +318,12 @@ class Wire:
         """What a worker answers. Raises NotPolled where there is none, TimeoutError where it does not answer in time."""
         task = asyncio.ensure_future(asking)
         try:
-            done, _ = await asyncio.wait({task}, timeout=SOON_S)
-            if not done:
-                await self.must_be_polled()
+            for _ in range(LOOKS):
+                done, _ = await asyncio.wait({task}, timeout=SOON_S)
+                if done or await self.polled():
+                    break
+            else:
+                raise self.not_polled()
             async with asyncio.timeout(ASK_S):
                 return await task
         finally:
