@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from temporalio.client import Client
+from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
-from tests.temporal.stage import GENEROUS_S, Made, Stage, stage
-from trellis import Dispatcher, Host
+from tests.temporal.stage import GENEROUS_S, RESTRICTIONS, Made, Stage, stage
+from trellis import Dispatcher, Host, engine
+from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
-from trellis.hosts.temporal.messages import Journal
+from trellis.hosts.commands import Answer, Signal
+from trellis.hosts.temporal import workflow
+from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
 from trellis.hosts.temporal.wire import Wire
+from trellis.hosts.temporal.workflow import WORKFLOWS
+from trellis.model.events import RunStarted
 
 SUGGESTED = 40
 """From so many events of a history on, the server of these tests suggests a new one."""
@@ -141,3 +150,62 @@ def test_a_client_follows_a_run_from_one_execution_into_the_next(address: str, m
 
 def _told(line: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name not in ("at", "due")}
+
+
+TALK = graph("""
+    trellis: 1
+    name: talk
+    start: both
+    signals: {go: {}}
+    fields: {n: {type: integer, default: 0}}
+    nodes:
+      both:
+        all:
+          ask: {start: q, nodes: {q: {ask: {int: n}, timeout: 1h, to: [{if: n < 9, to: q}, {to: $end}]}}}
+          hear: {wait: {signal: go}}
+          wait: {wait: {time: 2s}}
+        to: $end
+""")
+
+
+def test_questions_signals_and_timers_are_waited_for_across_executions_and_an_answer_counts_once(address: str) -> None:
+    async def scene(here: Stage) -> None:
+        made = await here.start(TALK)
+        for number in range(10):
+            await made.tell("answer", Answer("both.ask.q", number, id=f"m-{number}"))
+            if number < 9:
+                await made.tell("answer", Answer("both.ask.q", 9, id="m-0"))
+        assert (await made.journal()).base > 0
+        await made.tell("signal", Signal("go"))
+        ended = await made.ended()
+        assert (ended.status, ended.fields, ended.visited.count("both.ask.q")) == ("completed", {"n": 9}, 10)
+        assert len(await executions(here.client, made)) > 1
+
+    on(address, scene)
+
+
+def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and_says_so(
+    temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = engine.start(TALK, RunStarted(1.0, "later", TALK.hash)).state
+    begin = Begin(TALK.hash, carried=Carried(msgspec.Raw(encode_state(state))))
+
+    async def scene(here: Stage) -> None:
+        monkeypatch.setattr(workflow, "SEMANTICS", SEMANTICS + 1)
+        name = f"calls-{secrets.token_hex(6)}"
+        args = [begin, msgspec.Raw(TALK.data)]
+        handle = await here.client.start_workflow(TALK.name, args=args, id=name, task_queue=here.queue)
+        assert "both.ask.q" in (await Made(handle).view()).position
+        history = await handle.fetch_history()
+        await handle.terminate()
+        replayer = Replayer(
+            workflows=WORKFLOWS,
+            data_converter=here.client.data_converter,
+            workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
+        )
+        await replayer.replay_workflow(history)
+        monkeypatch.setattr(workflow, "SEMANTICS", SEMANTICS + 2)
+        with pytest.raises(RuntimeError, match=f"needs a worker that speaks semantics {SEMANTICS + 1}, this one"):
+            await replayer.replay_workflow(history)
+
+    on(temporal_address, scene)

@@ -268,13 +268,26 @@ def _begun(args: Sequence[RawValue]) -> Interpreter:
         raise PayloadUnreadable(f"there are {len(args)}", "Begin, and a compiled graph")
     begin = _read(args[0], Begin)
     run = workflow.info().workflow_id
-    if begin.semantics != SEMANTICS:
-        raise OtherSemantics(run, begin.semantics)
+    semantics = _semantics(begin)
+    if semantics != SEMANTICS:
+        raise OtherSemantics(run, semantics)
     graph = _graph(begin, bytes(_read(args[1], msgspec.Raw)))
     alone = [tool for used in (graph, *graph.all_used()) for tool in unfit(used)]
     if alone:
         raise NoTransactions(alone[0], "temporal:")
     return Interpreter(graph, begin, run)
+
+
+def _semantics(begin: Begin) -> int:
+    """The semantics of this execution: those that its run was begun under; where it continues one, those of the worker that
+    took it up, which a mark in the history tells from then on."""
+    if begin.carried is None or begin.semantics >= SEMANTICS:
+        return begin.semantics
+    if not workflow.unsafe.is_replaying():
+        workflow.patched(f"trellis-{SEMANTICS}")
+        return SEMANTICS
+    later = range(SEMANTICS, begin.semantics, -1)
+    return next((number for number in later if workflow.patched(f"trellis-{number}")), begin.semantics)
 
 
 def _graph(begin: Begin, data: bytes) -> Graph:
