@@ -27,7 +27,7 @@ from trellis.hosts.temporal.wire import Wire
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.model.events import RunStarted
 
-SUGGESTED = 40
+SUGGESTED = 20
 """From so many events of a history on, the server of these tests suggests a new one."""
 
 
@@ -74,17 +74,17 @@ def test_a_run_of_many_steps_goes_on_in_one_execution_after_the_other(address: s
         return n + 1
 
     async def scene(here: Stage) -> None:
-        made = await here.start(LOOP, most=30)
+        made = await here.start(LOOP, most=14)
         ended = await made.ended()
-        assert (ended.status, ended.fields["n"], ended.visited) == ("completed", 30, ["step"] * 30)
+        assert (ended.status, ended.fields["n"], ended.visited) == ("completed", 14, ["step"] * 14)
         sizes = await executions(here.client, made)
         assert len(sizes) > 2
-        assert max(sizes) < 2 * SUGGESTED
+        assert max(sizes) < 3 * SUGGESTED
         journal = await made.journal()
         assert (journal.base > 0, journal.before != "", journal.closed) == (True, True, True)
 
     on(address, scene, count=count)
-    assert made_of == Counter(range(30))
+    assert made_of == Counter(range(14))
 
 
 WIDE = graph("""
@@ -105,12 +105,12 @@ def test_a_run_that_has_always_something_under_way_begins_nothing_new_until_that
         return n
 
     async def scene(here: Stage) -> None:
-        made = await here.start(WIDE, count=60)
+        made = await here.start(WIDE, count=24)
         assert (await made.ended()).status == "completed"
         assert len(await executions(here.client, made)) > 1
 
     on(address, scene, mark=mark)
-    assert seen == Counter(range(60))
+    assert seen == Counter(range(24))
 
 
 def test_a_client_follows_a_run_from_one_execution_into_the_next(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
