@@ -14,10 +14,12 @@ from tests.temporal.stage import Broken, Made, stage
 from trellis.engine import apply
 from trellis.hosts.commands import Answer, CancelRun, Signal
 from trellis.hosts.temporal import interpreter, shown
-from trellis.hosts.temporal.messages import SEMANTICS, Ended
+from trellis.hosts.temporal.messages import SEMANTICS, Ended, SealedAnswer
 from trellis.hosts.temporal.payloads import detail
+from trellis.hosts.vault import Vault
 from trellis.model.actions import RequestInput
 from trellis.model.events import ActionCompleted
+from trellis.model.secrets import seal
 
 SUM = """
 trellis: 1
@@ -275,5 +277,51 @@ def test_a_signal_that_comes_with_the_start_is_taken_after_it(temporal_address: 
             ended = await made.ended()
             assert (ended.result, ended.visited) == ("stopped", ["work", "stopped"])
             assert "ACTIVITY_TASK_SCHEDULED" not in await made.history()
+
+    asyncio.run(play())
+
+
+def test_a_timer_that_is_due_earlier_takes_the_place_of_the_one_before(temporal_address: str) -> None:
+    both = graph("""
+        {trellis: 1, name: both, start: all, fields: {word: {type: string, optional: true}},
+         nodes: {all: {race: {slow: {ask: {text: word}, timeout: 1h},
+                              quick: {start: work, nodes: {work: {do: work, to: rest}, rest: {wait: {time: 100ms}, to: $end}}}}, to: $end}}}
+    """)
+
+    async def play() -> None:
+        async with stage(temporal_address, work=lambda: None) as here:
+            made = await here.start(both)
+            assert (await made.ended()).status == "completed"
+            timers = [name for name in await made.history() if name.startswith("TIMER")]
+            assert timers == ["TIMER_STARTED", "TIMER_CANCELED", "TIMER_STARTED", "TIMER_FIRED"]
+
+    asyncio.run(play())
+
+
+def test_a_secret_is_answered_under_encryption_or_not_at_all(temporal_address: str) -> None:
+    secret = graph("""
+        {trellis: 1, name: secret, start: ask, fields: {key: {type: string, secret: true, optional: true}},
+         nodes: {ask: {say: Key?, ask: {secret: key}, to: $end}}}
+    """)
+    vault = Vault.from_text(Vault.generate())
+
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(secret)
+            assert (await _refused(made, "answer", Answer("ask", "topsecret")))[:2] == (
+                "secret",
+                "field 'key' is secret: its value comes under encryption, for which the sender needs keys "
+                "(TRELLIS_SECRET_KEYS)",
+            )
+            other = {"lock": vault.seal(made.id, "lock", "topsecret")}
+            assert (await _refused(made, "answer", SealedAnswer("ask", seal("key"), secrets=other)))[:2] == (
+                "invalid",
+                "node 'ask' takes no secret 'lock' now",
+            )
+            sealed = {"key": vault.seal(made.id, "key", "topsecret")}
+            await made.tell("answer", SealedAnswer("ask", seal("key"), secrets=sealed))
+            assert (await made.ended()).fields == {"key": "***"}
+            answered = (await made.journal()).events[-1]
+            assert (answered["value"], answered["secrets"]) == (seal("key"), sealed)
 
     asyncio.run(play())
