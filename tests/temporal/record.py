@@ -1,7 +1,7 @@
 """Records the histories that `test_replay.py` goes through again: `python -m tests.temporal.record [SCENE…]`.
 
 They are kept by the semantics that they were recorded under, `histories/1/SCENE-0.json` and on: one for each execution of
-each workflow. Those of a released semantics stay for ever; the newest may be recorded anew until it is released. The
+each workflow. What is in `histories/found` was met by a worker and is kept as it was. Those of a released semantics stay for ever; the newest may be recorded anew until it is released. The
 server is one of its own, which suggests a new execution early.
 """
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.common import RawValue
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from trellis.dispatch import Dispatcher
+from trellis.errors import ActionError
+from trellis.hosts.temporal.activities import Activities
 from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.emitting import Emitting
-from trellis.hosts.temporal.messages import JOURNAL, SEMANTICS, VIEW, Begin, Call, Done, Ended, Fault, Journal, View
+from trellis.hosts.temporal.messages import JOURNAL, SEMANTICS, VIEW, Begin, Ended, Journal, View
+from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.passing import Passing
 from trellis.hosts.temporal.payloads import data_converter, detail
 from trellis.hosts.temporal.workflow import WORKFLOWS
@@ -30,15 +31,7 @@ from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
 
 GENEROUS_S = 20.0
-RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("trellis", "msgspec", "tests")
-
-
-class Broken(Exception):
-    """What a tool raises to fail with a code."""
-
-    def __init__(self, code: str, message: str = "", *, retryable: bool = True) -> None:
-        super().__init__(message)
-        self.code, self.message, self.retryable = code, message, retryable
+Broken = ActionError
 
 
 class Made:
@@ -103,7 +96,7 @@ class Stage:
         replayer = Replayer(
             workflows=WORKFLOWS,
             data_converter=self.client.data_converter,
-            workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
+            workflow_runner=Ordered("tests"),
         )
         for made in self.made:
             await replayer.replay_workflow(await made.handle.fetch_history())
@@ -132,26 +125,19 @@ async def stage(
     converter: DataConverter | None = None,
     queue: str = "",
     cached: int = 1000,
+    folds: bool = True,
     **tools: Callable[..., Any],
 ) -> AsyncIterator[Stage]:
     """A client and a worker whose tools are these functions, each called with the arguments by name.
 
-    `cached`: how many workflows the worker remembers; of others it goes through the whole history at each task.
+    `cached`: how many workflows the worker remembers; of others it goes through the whole history at each task. `folds`: whether
+    it is a worker of runs too, and not of calls alone.
     """
 
-    @activity.defn(dynamic=True)
-    async def perform(args: Sequence[RawValue]) -> Done:
-        converter = activity.payload_converter()
-        converter.from_payload(args[0].payload, Call)
-        given = converter.from_payload(args[1].payload, dict[str, Any])
-        try:
-            value = tools[activity.info().activity_type](**given)
-            value = await value if asyncio.iscoroutine(value) else value
-        except Broken as error:
-            fault = Fault(activity.info().attempt, error.retryable)
-            raise ApplicationError(error.message, fault, type=error.code, non_retryable=not error.retryable) from None
-        return Done(value, activity.info().attempt)
-
+    dispatcher = Dispatcher()
+    for name, function in tools.items():
+        dispatcher.register(name, function)
+    perform = Activities(dispatcher, vault=vault).call
     passing = Passing(vault)
     client = await Client.connect(address, data_converter=converter or data_converter())
     await register(client)
@@ -159,10 +145,10 @@ async def stage(
     async with Worker(
         client,
         task_queue=queue,
-        workflows=WORKFLOWS,
+        workflows=WORKFLOWS if folds else (),
         activities=[perform, Emitting(client).emit, passing.begin, passing.take],
         max_cached_workflows=cached,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
+        workflow_runner=Ordered("tests"),
     ):
         here = Stage(client, queue, vault)
         yield here

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from tests.temporal.record import HISTORIES, NOBODY, SCENES
-from tests.temporal.stage import RESTRICTIONS
 from trellis.errors import TrellisError
 from trellis.hosts.temporal import interpreter
 from trellis.hosts.temporal.calls import options
 from trellis.hosts.temporal.messages import SEMANTICS
+from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.workflow import WORKFLOWS
 
@@ -32,7 +31,7 @@ def replayed(file: Path) -> Exception | None:
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=data_converter(),
-        workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
+        workflow_runner=Ordered("tests"),
         workflow_failure_exception_types=[TrellisError],
     )
     return asyncio.run(replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure

@@ -310,8 +310,7 @@ def test_a_secret_is_answered_under_encryption_or_not_at_all(temporal_address: s
             made = await here.start(secret)
             assert (await _refused(made, "answer", Answer("ask", "topsecret")))[:2] == (
                 "secret",
-                "field 'key' is secret: its value comes under encryption, for which the sender needs keys "
-                "(TRELLIS_SECRET_KEYS)",
+                "field 'key' is secret: its value comes under encryption, for which the sender needs keys (TRELLIS_SECRET_KEYS)",
             )
             other = {"lock": vault.seal(made.id, "lock", "topsecret")}
             assert (await _refused(made, "answer", SealedAnswer("ask", seal("key"), secrets=other)))[:2] == (

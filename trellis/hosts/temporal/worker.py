@@ -25,7 +25,6 @@ from temporalio.runtime import (
 )
 from temporalio.service import RPCError
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from trellis.dispatch import Dispatcher
 from trellis.errors import TrellisError
@@ -35,6 +34,7 @@ from trellis.hosts.temporal.address import SCHEME, unavailable
 from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.messages import Fault
+from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.passing import Passing
 from trellis.hosts.temporal.schedules import Kept, keep
 from trellis.hosts.temporal.workflow import WORKFLOWS
@@ -47,8 +47,6 @@ DRAIN_S = 10.0
 """How long calls may go on once the worker is to stop."""
 STICKY_S = 5.0
 """How long a run waits for the worker that has it in its memory, before another one takes it up from its history."""
-PASSED = ("trellis", "msgspec", "temporalio")
-"""Modules that the sandbox of workflows takes as they are."""
 
 
 class TemporalWorker:
@@ -83,14 +81,13 @@ class TemporalWorker:
             roots=roots,
             vault=vault,
         )
-        restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
         beat = timedelta(seconds=BEAT_S)
         self._worker = Worker(
             client,
             task_queue=queue,
             workflows=workflows,
             activities=[calls.call, passing.begin, passing.take, Emitting(client).emit],
-            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            workflow_runner=Ordered(),
             workflow_failure_exception_types=[TrellisError],
             max_concurrent_activities=at_once,
             max_heartbeat_throttle_interval=beat,

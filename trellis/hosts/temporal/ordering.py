@@ -1,0 +1,102 @@
+"""What has happened to a run is applied before the commands that came meanwhile, in one task or in two: so a history that was
+made in one way is gone through in no other.
+
+A worker may get the end of a call and a command in two activations and, when it goes through the history, in one, in which the
+SDK would take the command first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+PASSED = ("trellis", "msgspec", "temporalio")
+"""Modules that the sandbox of workflows takes as they are."""
+_ENDS = frozenset(
+    (
+        "complete_workflow_execution",
+        "fail_workflow_execution",
+        "cancel_workflow_execution",
+        "continue_as_new_workflow_execution",
+    )
+)
+_COMMAND = "do_update"
+_APART = "query_workflow", "remove_from_cache"
+
+
+class Ordered(WorkflowRunner):
+    """A runner of workflows in a sandbox that passes trellis through. `others`: more modules to pass."""
+
+    def __init__(self, *others: str) -> None:
+        restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED, *others)
+        self._runner = SandboxedWorkflowRunner(restrictions=restrictions)
+
+    def prepare_workflow(self, defn: Any) -> None:
+        self._runner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return _Ordered(self._runner.create_instance(det))
+
+    def set_worker_level_failure_exception_types(self, types: Any) -> None:
+        self._runner.set_worker_level_failure_exception_types(types)
+
+
+class _Ordered(WorkflowInstance):
+    def __init__(self, instance: WorkflowInstance) -> None:
+        self._instance = instance
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        parts = split(act)
+        done = self._instance.activate(parts[0])
+        if len(parts) == 1 or done.HasField("failed") or _over(done):
+            return (
+                done  # who sent a command that comes too late hears from the server that the run has gone on, or ended
+            )
+        return joined(done, self._instance.activate(parts[1]))
+
+    def get_serialization_context(self, command_info: Any) -> Any:
+        return self._instance.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> Any:
+        return self._instance.get_external_store_context(command_info)
+
+    def get_info(self) -> Any:
+        return self._instance.get_info()
+
+    def get_thread_id(self) -> int | None:
+        return self._instance.get_thread_id()
+
+
+def split(act: WorkflowActivation) -> list[WorkflowActivation]:
+    """The activation as it is, or in two where it brings updates and more: what has happened, then the updates."""
+    kinds = [job.WhichOneof("variant") for job in act.jobs]
+    if _COMMAND not in kinds or all(kind == _COMMAND for kind in kinds) or any(kind in _APART for kind in kinds):
+        return [act]
+    happened, commands = WorkflowActivation(), WorkflowActivation()
+    for part, wanted in ((happened, False), (commands, True)):
+        part.CopyFrom(act)
+        del part.jobs[:]
+        part.jobs.extend(job for job, kind in zip(act.jobs, kinds, strict=True) if (kind == _COMMAND) is wanted)
+    return [happened, commands]
+
+
+def joined(first: WorkflowActivationCompletion, second: WorkflowActivationCompletion) -> WorkflowActivationCompletion:
+    """Both as the completion of one activation."""
+    if second.HasField("failed"):
+        return second
+    done = WorkflowActivationCompletion()
+    done.CopyFrom(first)
+    done.successful.commands.extend(second.successful.commands)
+    known = set(first.successful.used_internal_flags)
+    flags = [flag for flag in second.successful.used_internal_flags if flag not in known]
+    done.successful.used_internal_flags.extend(flags)
+    return done
+
+
+def _over(done: WorkflowActivationCompletion) -> bool:
+    """Whether the execution ends with this."""
+    return any(command.WhichOneof("variant") in _ENDS for command in done.successful.commands)
