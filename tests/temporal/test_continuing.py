@@ -16,7 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
-from tests.temporal.stage import GENEROUS_S, RESTRICTIONS, Made, Stage, stage
+from tests.temporal.stage import GENEROUS_S, RESTRICTIONS, Broken, Made, Stage, stage
 from trellis import Dispatcher, Host, engine
 from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
@@ -182,6 +182,61 @@ def test_questions_signals_and_timers_are_waited_for_across_executions_and_an_an
         assert len(await executions(here.client, made)) > 1
 
     on(address, scene)
+
+
+LAPSED = graph("""
+    trellis: 1
+    name: lapsed
+    start: both
+    signals: {stop: {}}
+    fields: {n: {type: integer, default: 0}}
+    nodes:
+      both:
+        all:
+          late: {do: broken, deadline: 10m, retry: {initial_interval: 1h}, undo: {do: back}}
+          parked: {do: unknown, undo: {do: back}}
+          ask: {start: q, nodes: {q: {ask: {int: n}, to: [{if: n < 99, to: q}, {to: $end}]}}}
+        upon: {stop: $rollback}
+        to: $end
+""")
+
+
+@pytest.mark.parametrize("answers", [0, 9])
+def test_a_call_that_nobody_makes_any_more_is_carried_as_it_is_and_holds_up_no_rollback(
+    address: str, answers: int
+) -> None:
+    made_of = Counter[str]()
+
+    def fails(tool: str, code: str) -> Callable[[], None]:
+        def call() -> None:
+            made_of[tool] += 1
+            raise Broken(code, retryable=code != "uncertain")
+
+        return call
+
+    async def scene(here: Stage) -> None:
+        made = await here.start(LAPSED)
+        async with asyncio.timeout(GENEROUS_S):
+            while len((await made.journal()).events) < 2:  # the one that is uncertain
+                pass
+            while made_of["broken"] == 0:
+                await made.view()
+        for number in range(answers):
+            await made.tell("answer", Answer("both.ask.q", number))
+        journal = await made.journal()
+        assert (journal.base > 0) == (answers > 0)
+        assert (await made.view()).uncertain == ["both.parked"]
+        await made.tell("signal", Signal("stop"))
+        assert (await made.ended()).status == "rolled_back"
+
+    tools = {
+        "broken": fails("broken", "busy"),
+        "unknown": fails("unknown", "uncertain"),
+        "back": lambda: made_of.update(["back"]),
+    }
+    on(address, scene, **tools)
+    # What had failed is not undone, what nobody knows of is.
+    assert made_of == {"broken": 1, "unknown": 1, "back": 1}
 
 
 def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and_says_so(
