@@ -93,6 +93,27 @@ def test_without_a_worker_a_run_is_terminated_at_once_and_cancelled_when_one_com
     asyncio.run(work())
 
 
+def test_what_a_run_would_come_to_is_not_told_as_what_it_came_to(temporal_url: str) -> None:
+    said = graph("""
+        trellis: 1
+        name: said
+        start: hello
+        nodes:
+          hello: {say: Hello!, end: {status: ok}}
+    """)
+
+    async def work() -> None:
+        async with asyncio.timeout(LIMIT_S), TemporalHost(temporal_url, hindered=lambda _: None) as host:
+            run = await host.start(said)
+            assert not run.closed
+            await run.terminate("late")
+            assert (await run.result()).status == "cancelled"
+            again = await (await _other(host)).resume(run.id)
+            assert (again.closed, again.state.status) == (True, "cancelled")
+
+    asyncio.run(work())
+
+
 def test_a_run_that_has_ended_is_known_without_a_worker(temporal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "ASK_S", 0.2)
 

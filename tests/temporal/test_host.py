@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -249,6 +250,16 @@ def test_a_run_and_those_that_it_uses_are_followed_as_one_family(temporal_url: s
         name = own("family")
         async with Host("memory://", tools()) as embedded:
             assert await told(host, name) == await told(embedded, name)
+
+    on(temporal_url, work)
+
+
+def test_a_host_keeps_no_run_that_nobody_has_a_handle_of(temporal_url: str) -> None:
+    async def work(host: Any) -> None:
+        for _ in range(3):
+            await (await host.start(graph(SUM), {"a": 2, "b": 3})).result()
+        gc.collect()
+        assert len(list(host._followed)) <= 1  # the last one may still be on its way out
 
     on(temporal_url, work)
 

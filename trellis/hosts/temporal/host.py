@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakValueDictionary
 
 import msgspec
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -89,7 +90,8 @@ class TemporalHost:
         self.redactor = redactor if redactor is not None else Redactor.from_text(os.environ.get("TRELLIS_REDACT", ""))
         self._hindered = hindered
         self._registered, self._seen = False, 0.0
-        self._followed: dict[str, Following] = {}
+        self._followed: WeakValueDictionary[str, Following] = WeakValueDictionary()
+        """The runs that somebody here has a handle of, or that are followed."""
         self._wire: Wire
         self._graphs: Graphs
         self._worker: TemporalWorker | None = None
@@ -231,7 +233,7 @@ class TemporalHost:
         """The recorded steps of a run, after a state that was reached, up to and with event `until`."""
         if since is not None and since.closed:
             return iter(())
-        following = self._followed[live.id]
+        following = self._followed.get(live.id) or self._follow(live, [])
         after = since.seq if since is not None else 0
         _, told = await following.patiently(lambda: chapters(self._wire, live.id, after))
         found = await steps(self._graphs, live.id, live.row.source, told, since)
@@ -312,15 +314,15 @@ class TemporalHost:
         except (NotPolled, Hindered):
             if found.ended is None:
                 raise
+        if state is not None and (state.closed or found.ended is None):
+            return state, visited
         if state is None and begin.carried is not None:
             state, visited = decode_state(bytes(begin.carried.state)), list(begin.carried.visited)
         if state is None:
             begun = begin.started or RunStarted(found.began, run, begin.graph)
             state = start(graph, msgspec.structs.replace(begun, run=run, at=found.began)).state
-        if found.ended is not None and not state.closed:
-            ended = await self._wire.ended(run)
-            return last_step(state, ended, found.ended).state, ended.visited or visited
-        return state, visited
+        ended = await self._wire.ended(run)
+        return last_step(state, ended, found.ended).state, ended.visited or visited
 
     def _follow(self, live: LiveRun, before: list[str]) -> Following:
         following = Following(self._wire, self._graphs, self._clock, live, self._hindered)

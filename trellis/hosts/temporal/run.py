@@ -33,6 +33,11 @@ class TemporalRun(Run):
     def id(self) -> str:
         return self._following.live.id
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended, as far as the server has told."""
+        return self._live.state.closed and self._following.known
+
     async def result(self) -> Outcome:
         """Wait for the end.
 
