@@ -280,6 +280,14 @@ def test_a_deadline_counts_the_attempts_that_the_worker_beat_for() -> None:
     assert events[0] == TimerFired(1100.0, "r:1:0", 0.25, 6)
 
 
+def test_a_deadline_that_comes_before_any_worker_leaves_nothing_uncertain() -> None:
+    outcome = failing(late(TimeoutType.SCHEDULE_TO_START), RetryState.TIMEOUT)
+    assert told("deadline: 1m, retry: {},", outcome) == [
+        TimerFired(1100.0, "r:1:0", 0.25, 1),
+        replace(failed("cancelled", "no worker had begun it", 1), request="r:1:1"),
+    ]
+
+
 @pytest.mark.parametrize(
     "cause", [ApplicationError("no", {"attempt": 3}, type="busy"), late(TimeoutType.SCHEDULE_TO_CLOSE)]
 )

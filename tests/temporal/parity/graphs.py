@@ -33,6 +33,7 @@ EFFECTS = {"t": "idempotent", "u": "at_most_once", "v": "pure", "w": "idempotent
 """What the tools of the graphs are; `w` takes back."""
 TOOLS: Data = {name: {"python": f"registered:{name}", "effect": effect} for name, effect in EFFECTS.items()}
 CODES = ("odd", "failed", "denied", *["*"] * 6)
+ERROR = "{{ error.code }} at {{ error.node }}, attempt {{ error.attempt }}: {{ error.message }}"
 CONDITIONS = ("n > 1", "m == 1", "s == 'a'", "env == 'prod'", "ok", "len(xs) > 2", "out == 1")
 VALUES = {"m": "m + 1", "s": "s + 'b'", "ok": "not ok", "xs": "xs + [m]", "env": "'prod'"}
 VERBS = ("do", "do", "ask", "ask", "all", "each", "race", "use", "wait", "emit", "set")
@@ -72,7 +73,10 @@ def generate(random: Random) -> Data:
         node = _acting(random, verb, 0, (), alone=True)
         _lead_on(random, node, names[: place + 1], [*names[place + 1 :], "bye"])
         nodes[names[place]] = node
-    _with_undo(random, nodes[names[verbs.index("do")]])
+    first = nodes[names[verbs.index("do")]]
+    _with_undo(random, first)
+    first.setdefault("catch", {})["odd"] = "told"
+    nodes["told"] = {"do": "v", "with": {"why": ERROR}, "to": "bye"}
     nodes["bye"] = {"end": {"status": "ok", "result": "{'m': m, 's': s, 'out': out, 'log': log}"}}
     document: Data = {
         "trellis": 1,
@@ -85,7 +89,7 @@ def generate(random: Random) -> Data:
     }
     if random.random() < 0.8:
         document["catch"] = {
-            random.choice(["*", "*", "*", "odd"]): random.choice(["bye", "bye", "$rollback", "$rollback", "$fail"])
+            random.choice(["*", "*", "*", "odd"]): random.choice(["told", "told", "$rollback", "$rollback", "$fail"])
         }
     if random.random() < 0.4:
         document["upon"] = {random.choice(["interrupt", "fault"]): random.choice(["bye", "$rollback"])}
@@ -128,9 +132,9 @@ def _lead_on(random: Random, node: Data, before: list[str], later: list[str]) ->
 
 def _way(random: Random, node: Data, later: list[str]) -> str | Data:
     """A target, or a body, after which the node goes on."""
-    if random.random() < 0.7 or "n" in node.get("set", {}).get("fields", {}):
+    if random.random() < 0.4 or "n" in node.get("set", {}).get("fields", {}):
         return random.choice([*later[:1] * 6, *later[:2], "$rollback", "$fail"])
-    return {"do": "v", "with": {"why": "{{ error.code }}", "many": "{{ error.attempt }}"}}
+    return {"do": "v", "with": {"why": ERROR}}
 
 
 def _works(node: Data) -> bool:
@@ -154,8 +158,8 @@ def _acting(random: Random, verb: str, depth: int, local: tuple[str, ...], *, al
         node["with"] = {"a": _text(random, local), "b": [1, {"c": "{{ m }}"}]}
         if random.random() < 0.5:
             node["save"] = random.choice(["out", "out", "out", "out", "log", "m"])
-        if random.random() < 0.5:
-            node["retry"] = {"max_attempts": random.randint(1, 3), "initial_interval": "20ms"}
+        if random.random() < 0.6:
+            node["retry"] = {"max_attempts": random.randint(2, 3), "initial_interval": "20ms"}
             if random.random() < 0.5:
                 node["retry"] |= {"non_retryable": ["odd"], "backoff_coefficient": 1}
         if random.random() < 0.5:
@@ -235,7 +239,7 @@ def _join(random: Random, node: Data, most: int) -> None:
 
 def _body(random: Random, depth: int, local: tuple[str, ...], *, alone: bool) -> Data:
     """One node without a way on, or a region of its own. Signals side by side would be taken in any order."""
-    verbs = ["do", "do", "do", "ask", "wait", "set", "use"] + (["all", "race", "each"] if depth < 2 else [])
+    verbs = ["do", "do", "do", "ask", "wait", "set", "use", "use"] + (["all", "race", "each"] if depth < 2 else [])
     if random.random() < 0.6:
         return _acting(random, random.choice(verbs), depth, local, alone=alone)
     nodes: Data = {}

@@ -9,8 +9,9 @@ from secrets import token_hex
 from typing import NamedTuple
 
 import msgspec
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
+from temporalio.worker import Replayer
 
 from tests.temporal.parity.gates import Gates
 from tests.temporal.parity.story import Handle, due, going
@@ -19,7 +20,9 @@ from trellis.hosts.local import Host
 from trellis.hosts.run import Run
 from trellis.hosts.temporal.address import Address, connect
 from trellis.hosts.temporal.messages import JOURNAL, Journal
+from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.worker import TemporalWorker
+from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.values import used_by
 from trellis.model.actions import StartChild
 from trellis.model.codec import decode_event
@@ -37,6 +40,23 @@ class Server(NamedTuple):
     gates: Gates
     watching: dict[str, asyncio.Task[None]]
     """What follows each run that was seen."""
+
+    async def replay(self) -> None:
+        """Go through the histories of all runs again. Raises where one does not come to the same commands."""
+        replayer = Replayer(
+            workflows=WORKFLOWS,
+            data_converter=self.client.data_converter,
+            workflow_runner=Ordered(),
+        )
+
+        async def histories() -> AsyncIterator[WorkflowHistory]:
+            for run in self.watching:
+                yield await self.client.get_workflow_handle(run).fetch_history()
+
+        async with replayer.workflow_replay_iterator(histories()) as results:
+            async for result in results:
+                if result.replay_failure is not None:
+                    raise AssertionError(f"run {result.history.workflow_id} goes otherwise") from result.replay_failure
 
 
 @asynccontextmanager

@@ -143,7 +143,7 @@ def choose(chance: Random, states: Mapping[str, State], gates: Gates, root: str)
                 calls.append(request.idempotency_key)
             elif isinstance(request, RequestInput):
                 others.append(Answered(run, request.node, chance.choice(ANSWERS[request.ask])))
-    ways: list[Happening] = [*others, *(_ended(chance, key) for key in calls)]
+    ways: list[Happening] = [*others, *(_ended(chance, key, gates) for key in calls)]
     if chance.random() < 0.005:
         return Cancelled(root)
     if not ways or chance.random() < 0.08:
@@ -152,8 +152,9 @@ def choose(chance: Random, states: Mapping[str, State], gates: Gates, root: str)
     return chance.choice(ways)
 
 
-def _ended(chance: Random, key: str) -> Happening:
-    if chance.random() < 0.14:
+def _ended(chance: Random, key: str, gates: Gates) -> Happening:
+    """How an attempt ends. What failed before fails again, more often than not."""
+    if chance.random() < (0.12 if len(gates.ledger[key].attempts) == 1 else 0.6):
         return Fails(key, chance.choice(("failed", "odd", "denied")), chance.random() < 0.7)
     return Ends(key, chance.choice(VALUES))
 

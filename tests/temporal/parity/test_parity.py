@@ -44,6 +44,7 @@ async def there(address: str, seeds: dict[int, str]) -> dict[int, Told | Excepti
                     return error
 
         told = await asyncio.gather(*(one(seed, run) for seed, run in seeds.items()))
+        await server.replay()
         return dict(zip(seeds, told, strict=True))
 
 

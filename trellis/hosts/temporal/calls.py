@@ -179,10 +179,11 @@ def ended(
             fired = TimerFired(max(at, state.timers[allowed.timer].due), allowed.timer, noise, number)
         else:
             return [failed(UNCERTAIN if pending.cancelling else "timeout", str(cause), number)]
+        if cause.type == TimeoutType.SCHEDULE_TO_START:
+            return [fired, failed("cancelled", "no worker had begun it", number)]
         return [fired, failed(UNCERTAIN, "it took too long, and nobody knows how far it had come", number)]
-    if isinstance(
-        cause, CancelledError | asyncio.CancelledError
-    ):  # the latter: it was taken back before it was asked for
+    # Of the runtime rather than of Temporal: it was taken back before it was asked for.
+    if isinstance(cause, CancelledError | asyncio.CancelledError):
         return [failed("cancelled", _CANCELLED, number)]
     if isinstance(cause, ApplicationError):
         allowed, fault = terms(graph, state, request), detail(cause, Fault)
@@ -322,7 +323,9 @@ def _once(graph: Graph, request: Attempted) -> bool:
 
 def _out_of_time(outcome: BaseException, cause: BaseException) -> bool:
     """Whether the time for all attempts is over, or too short for another one."""
-    if isinstance(cause, TimedOut) and cause.type == TimeoutType.SCHEDULE_TO_CLOSE:
+    # The server takes the time for all attempts as that for finding a worker too, so either may be over.
+    whole = TimeoutType.SCHEDULE_TO_CLOSE, TimeoutType.SCHEDULE_TO_START
+    if isinstance(cause, TimedOut) and cause.type in whole:
         return True
     return isinstance(outcome, ActivityError) and outcome.retry_state == RetryState.TIMEOUT
 
