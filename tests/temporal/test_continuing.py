@@ -12,17 +12,17 @@ import msgspec
 import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
-from tests.temporal.stage import GENEROUS_S, RESTRICTIONS, Broken, Made, Stage, stage
+from tests.temporal.stage import GENEROUS_S, Broken, Made, Stage, stage
 from trellis import Dispatcher, Host, engine
 from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
 from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.temporal import workflow
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
+from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.wire import Wire
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.model.events import RunStarted
@@ -256,7 +256,7 @@ def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and
         replayer = Replayer(
             workflows=WORKFLOWS,
             data_converter=here.client.data_converter,
-            workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
+            workflow_runner=Ordered("tests"),
         )
         await replayer.replay_workflow(history)
         monkeypatch.setattr(workflow, "SEMANTICS", SEMANTICS + 2)
