@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -79,6 +82,21 @@ class Place:
             if found and isinstance(found[0].action, ScheduleActionExecutionStartWorkflow):
                 return found[0].action.workflow_id
         raise AssertionError("nothing was fired")
+
+    async def told(self, address: str, run: str) -> list[dict[str, str]]:
+        """What `trellis schedule ls` tells, once the server's list has caught up with the end of the run."""
+        url = f"temporal://{address}/default?queue={self.queue}"
+        words = ["schedule", "ls", "--json", "--graph", self.name, "--store", url]
+        end = monotonic() + LIMIT_S
+        found: list[dict[str, str]] = []
+        while monotonic() < end and {"run": run, "outcome": "completed"} not in [
+            {name: fact[name] for name in ("run", "outcome")} for fact in found
+        ]:
+            command = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "trellis", *words, stdout=subprocess.PIPE
+            )
+            found = json.loads((await command.communicate())[0])
+        return found
 
     async def matching(self, name: str, span: tuple[str, str]) -> list[str]:
         request = ListScheduleMatchingTimesRequest(namespace="default", schedule_id=f"{self.name}/{name}")
@@ -237,6 +255,9 @@ def test_a_firing_starts_a_run_under_the_id_of_its_moment_which_goes_on_as_any_r
             memo = await (await made.handle.describe()).memo()
             assert (memo["graph"], memo["request"]) == (began["graph"], f"schedule:{place.name}/s")
             await place.client.get_schedule_handle(f"{place.name}/s").delete()
+            at = run.removeprefix(f"{place.name}/s-").replace("Z", ".000Z")
+            told = {"run": run, "graph": place.name, "schedule": "s", "at": at, "outcome": "completed"}
+            assert told in await place.told(temporal_address, run)
 
     played(temporal_address, scene)
 

@@ -72,13 +72,13 @@ async def _firings(store: Store, graph: str | None, limit: int) -> list[dict[str
 async def _begun(store: Store, graph: str | None, limit: int) -> list[dict[str, Any]]:
     """The runs that a Temporal server has started; what it skipped, its own tools tell."""
     from trellis.hosts.lines import timestamp
-    from trellis.schedules.facts import moment
+    from trellis.hosts.temporal.schedules import fired_at
 
     found = []
     for row in await store.rows(name=graph):
         mark, _, of = row.request.partition(":")
         if mark == "schedule":
-            at = timestamp(moment(row.run) or row.created)
+            at = timestamp(fired_at(row.run) or row.created)
             facts = {"run": row.run, "graph": row.name, "schedule": of.removeprefix(f"{row.name}/"), "at": at}
             found.append({**facts, "outcome": row.status})
     return found[:limit]

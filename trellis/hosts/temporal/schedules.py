@@ -43,7 +43,7 @@ from trellis.model.graph import Graph
 from trellis.model.graph import Schedule as Declared
 from trellis.model.values import canonical, digest
 from trellis.schedules.calendars import RANGES, Calendar
-from trellis.schedules.facts import REQUEST
+from trellis.schedules.facts import REQUEST, moment
 from trellis.schedules.patterns import patterns
 from trellis.schedules.zones import past_the_hour
 
@@ -62,6 +62,7 @@ _OURS = "trellis"
 _MADE = "schedule"
 """What the memo of its runs says of what it was made from."""
 
+_STAMP = len("2026-03-30T06:00:00Z")
 _HOUR = timedelta(hours=1)
 _WHOLE = {key: tuple(range(RANGES[key][0], RANGES[key][1] + 1)) for key in ("month", "day", "weekday", "hour")} | {
     "year": ()
@@ -97,6 +98,12 @@ class _Wanted(NamedTuple):
 def schedule_id(graph: str, name: str) -> str:
     """The id of a schedule; its runs are called `ID-2026-03-30T06:00:00Z`."""
     return f"{graph}/{name}"
+
+
+def fired_at(run: str) -> float | None:
+    """When the firing was due that started the run, by its id; None where no server did."""
+    stamped = run[-_STAMP:]
+    return moment(f"/{stamped}") if run[:-_STAMP].endswith("-") else None
 
 
 async def keep(client: Client, queue: str, graphs: Sequence[Graph]) -> list[Kept]:
