@@ -20,7 +20,7 @@ from trellis import Dispatcher, Host, engine
 from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
 from trellis.hosts.commands import Answer, Signal
-from trellis.hosts.temporal import workflow
+from trellis.hosts.temporal import interpreter, workflow
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.wire import Wire
@@ -182,6 +182,19 @@ def test_questions_signals_and_timers_are_waited_for_across_executions_and_an_an
         assert len(await executions(here.client, made)) > 1
 
     on(address, scene)
+
+
+def test_of_the_nodes_that_were_entered_the_last_are_carried(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "VISITED", 2)
+
+    async def scene(here: Stage) -> None:
+        made = await here.start(LOOP, most=8)
+        ended = await made.ended()
+        journal = await made.journal()
+        assert journal.visited == ["step", "step"]
+        assert (ended.fields["n"], len(ended.visited)) == (8, 2 + 8 - journal.base)
+
+    on(address, scene, count=lambda n: n + 1)
 
 
 LAPSED = graph("""

@@ -47,6 +47,8 @@ from trellis.model.events import ActionCompleted, ActionFailed, Adopted, Event, 
 from trellis.model.graph import Graph
 from trellis.model.secrets import seal, unsealed
 
+VISITED = 10_000
+"""How many of the nodes that a run has entered its next execution knows of, the last ones."""
 EMIT_S, AGAIN_S = timedelta(seconds=10), timedelta(milliseconds=200)
 """How long one try may take to bring a signal to another run, and the wait before the next."""
 
@@ -173,7 +175,7 @@ class Interpreter:
         state = self.state
         return Carried(
             msgspec.Raw(encode_state(state)),
-            self.visited,
+            self.visited[-VISITED:],
             {name: number for name, number in self.made.items() if name in state.open},
             sorted(self._lapsed & state.open.keys()),
             sorted(self._again & state.open.keys()),
