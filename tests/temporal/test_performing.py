@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.hosts.authored import graph
 from tests.temporal.stage import Broken, stage
 from trellis.hosts.commands import Resolve, Signal
+from trellis.hosts.temporal import interpreter
 
 FLAKY = """
 trellis: 1
@@ -49,6 +52,15 @@ nodes:
       slow: {do: slow}
     save: out
     to: many
+  many: {each: {in: items, as: n, do: work, with: {n: "{{ n }}"}}, join: collect, save: out, to: done}
+  done: {end: {status: ok, result: out}}
+"""
+MANY = """
+trellis: 1
+name: many
+start: many
+fields: {items: {type: [integer], default: [1, 2, 3, 4, 5]}, out: {type: any, optional: true}}
+nodes:
   many: {each: {in: items, as: n, do: work, with: {n: "{{ n }}"}}, join: collect, save: out, to: done}
   done: {end: {status: ok, result: out}}
 """
@@ -220,3 +232,30 @@ def test_a_run_has_only_so_much_time(temporal_address: str) -> None:
             return (await made.ended()).status
 
     assert asyncio.run(play()) == "timed_out"
+
+
+def test_no_more_is_under_way_at_once_than_a_server_takes(
+    temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreter, "AT_ONCE", 2)
+    now = most = 0
+
+    async def work(n: int) -> int:
+        nonlocal now, most
+        now += 1
+        most = max(now, most)
+        await asyncio.sleep(0)
+        now -= 1
+        return n
+
+    async def play() -> None:
+        async with stage(temporal_address, work=work) as here:
+            made = await here.start(graph(MANY))
+            assert (await made.ended()).result == {"done": [1, 2, 3, 4, 5], "failed": []}
+            scheduled = [name for name in await made.history() if name.startswith("ACTIVITY_TASK_")]
+            ahead = [scheduled[:end].count("ACTIVITY_TASK_SCHEDULED") for end in range(len(scheduled))]
+            over = [scheduled[:end].count("ACTIVITY_TASK_COMPLETED") for end in range(len(scheduled))]
+            assert max(begun - done for begun, done in zip(ahead, over, strict=True)) == 2
+            assert most <= 2
+
+    asyncio.run(play())

@@ -75,10 +75,9 @@ class Children:
         """What is to come of a start, by request; None where there never will be a child."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def running(self) -> bool:
-        """Whether some child is not over."""
-        return bool(self._begun)
+    def __len__(self) -> int:
+        """How many children are not over."""
+        return len(self._begun)
 
     def __contains__(self, request: str) -> bool:
         return request in self._begun

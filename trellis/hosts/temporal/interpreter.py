@@ -7,6 +7,7 @@ comes next; so the same history comes to the same commands.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -51,6 +52,9 @@ VISITED = 10_000
 """How many of the nodes that a run has entered its next execution knows of, the last ones."""
 EMIT_S, AGAIN_S = timedelta(seconds=10), timedelta(milliseconds=200)
 """How long one try may take to bring a signal to another run, and the wait before the next."""
+AT_ONCE = 1500
+"""How many calls, signals and child runs are under way at once; what is more waits. A server fails the task that asks for
+more than 2,000 of one sort."""
 
 
 class OtherSemantics(RuntimeError):
@@ -115,6 +119,8 @@ class Interpreter:
         """Open calls that nobody makes, and whose end is about to be told."""
         self._gathered: list[ActionRequest] | None = None
         """What is asked for while the ends of several calls are taken, to be asked for together."""
+        self._held: deque[ActionRequest] = deque()
+        """What waits until less is under way."""
         self._due: list[tuple[float, str]] = []
         """The timers that may be waited for, the earliest first; one that is gone is dropped when it comes up."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -158,7 +164,7 @@ class Interpreter:
     @property
     def quiet(self) -> bool:
         """Whether nothing is under way."""
-        return not (self._tasks or self._children.running or self._batches.running or self._given_up)
+        return not (self._tasks or self._children or self._batches.running or self._given_up)
 
     def _waiting(self) -> list[ActionRequest]:
         """What is open, and nobody does it."""
@@ -183,6 +189,7 @@ class Interpreter:
 
     def resume(self) -> None:
         """Ask for all that was not asked for while the run was suspended."""
+        self._held.clear()
         self._perform(self._waiting())
         self._settle()
 
@@ -238,6 +245,7 @@ class Interpreter:
             return
         self._continuing.suspend()
         self._continuing.look()
+        self._go_on()
         if not self._shows:  # what happens at once is shown at once
             self._shows = True
             asyncio.get_running_loop().call_soon(self._show)
@@ -267,12 +275,29 @@ class Interpreter:
                 self._cancel(request)
             elif self.suspended or request.id in batched or not self._wanted(request.id):
                 continue  # it stays open, and the next execution asks for it; or it is under way, or was taken back since
-            elif isinstance(request, CallTool):
-                self._call(request)
-            elif isinstance(request, StartChild):
-                self._children.begin(request)
-            elif isinstance(request, Emit):
-                self._emit(request)
+            elif self._held or self._full:
+                self._held.append(request)
+            else:
+                self._ask(request)
+
+    def _ask(self, request: ActionRequest) -> None:
+        if isinstance(request, CallTool):
+            self._call(request)
+        elif isinstance(request, StartChild):
+            self._children.begin(request)
+        elif isinstance(request, Emit):
+            self._emit(request)
+
+    @property
+    def _full(self) -> bool:
+        return len(self._tasks) + len(self._children) >= AT_ONCE
+
+    def _go_on(self) -> None:
+        """Ask for what there is room for by now."""
+        while self._held and not (self._full or self.suspended):
+            request = self._held.popleft()
+            if self._wanted(request.id):
+                self._ask(request)
 
     def _wanted(self, name: str) -> bool:
         pending = self.state.open.get(name)
