@@ -14,7 +14,10 @@ import pytest
 
 from tests.cli.console import trellis
 from trellis import Dispatcher, Host, load
+from trellis.cli.looking import look
+from trellis.hosts.temporal import wire
 from trellis.hosts.temporal.host import TemporalHost
+from trellis.hosts.temporal.kept import TemporalRuns
 
 ORDER = """
 trellis: 1
@@ -126,6 +129,29 @@ def test_a_run_that_nobody_ever_worked_on_is_terminated_and_shown(temporal_url: 
     assert (done.code, done.out, done.err) == (0, f"{run} terminated\n", "")
     shown = json.loads(trellis("runs", "show", run, "--store", temporal_url, "--json", cwd=folder).out)
     assert (shown["status"], shown["error"]["message"], shown["fields"]) == ("cancelled", "late", {"drink": "tea"})
+
+
+def test_a_run_that_has_ended_is_shown_when_its_workers_are_gone(
+    temporal_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "ASK_S", 0.2)
+    monkeypatch.setattr(wire, "SOON_S", 0.1)
+
+    async def work() -> None:
+        async with Host(temporal_url, Dispatcher()) as host:
+            run = await host.start(load(folder / "order.yaml"), {"drink": "tea"})
+            await run.answer("ask", "3")
+            await run.result()
+        kept = TemporalRuns(temporal_url)
+        try:
+            shown = await look(kept, run.id, last=10)
+        finally:
+            await kept.close()
+        fields = {"drink": "tea", "tries": 3}
+        assert (shown.row.status, shown.state.status, shown.state.result) == ("completed", "completed", 3)
+        assert (shown.state.fields, shown.events) == (fields, [])
+
+    asyncio.run(work())
 
 
 def found(url: str, folder: Path, *query: str, until: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from tests.hosts.authored import graph
 from tests.servers import private_temporal
 from tests.temporal.test_host import ASK, LIMIT_S, SUM, on, own, tools
 from trellis import Dispatcher, Host, Outcome
-from trellis.errors import HostClosed, InvalidField, Refused, StoreUnavailable, UsageError
+from trellis.errors import HostClosed, InvalidField, Refused, StoreCorrupt, StoreUnavailable, UsageError
 from trellis.hosts.commands import CancelRun
 from trellis.hosts.temporal import address, following, wire
 from trellis.hosts.temporal.host import TemporalHost
@@ -238,5 +238,24 @@ def test_secrets_given_again_are_refused(temporal_url: str) -> None:
             assert str(refused.value) == (
                 "run 'r' is on Temporal, which keeps its secrets under encryption; give none again"
             )
+
+    asyncio.run(work())
+
+
+def test_a_workflow_of_somebody_else_is_no_run(temporal_url: str) -> None:
+    async def work() -> None:
+        async with asyncio.timeout(LIMIT_S), TemporalHost(temporal_url, hindered=lambda _: None) as host:
+            name, client = own("foreign"), host._wire.client
+            handle = await client.start_workflow("Foreign", "x", id=name, task_queue=host.address.queue)
+            try:
+                with pytest.raises(StoreCorrupt) as refused:
+                    await host.resume(name)
+                assert str(refused.value).startswith(
+                    f"store {temporal_url} cannot be read: workflow '{name}' of type 'Foreign' is no run of trellis: "
+                )
+                with pytest.raises(StoreCorrupt):
+                    await host.start(graph(ASK), id=name)
+            finally:
+                await handle.terminate()
 
     asyncio.run(work())

@@ -60,7 +60,8 @@ async def look(store: Store, run: str, *, last: int) -> Look:
     """The run with its last events. Raises UnknownRun, StoreError."""
     row = await existing(store, run)
     graphs = Definitions(store)
-    kept = await store.snapshot(run) if row.revision > WHOLE else None
+    counted = row.revision > 0  # else its events may be no more to be had
+    kept = await store.snapshot(run) if row.revision > WHOLE or not counted else None
     state = decode_state(kept.data) if kept is not None else None
     since: dict[str, float] = {}
     known: dict[str, dict[str, str]] = {}

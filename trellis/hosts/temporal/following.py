@@ -9,15 +9,16 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from trellis.engine import State, Step, fold, fold_from
+from trellis.engine import State, Step, fold, fold_from, start
 from trellis.engine.answers import INVALID_ANSWER
 from trellis.engine.snapshot import decode_state
 from trellis.engine.state import ErrorFacts, Refusal, Status
 from trellis.errors import HostClosed, StoreCorrupt, StoreUnavailable, TrellisError, UnknownRun
 from trellis.hosts.clock import Clock, pause
+from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun
-from trellis.hosts.temporal.messages import Ended, Journal
-from trellis.hosts.temporal.wire import LOOK_S, Hindered, NotPolled, Wire
+from trellis.hosts.temporal.messages import Begin, Ended, Journal
+from trellis.hosts.temporal.wire import LOOK_S, Described, Hindered, NotPolled, Wire
 from trellis.model.actions import RequestInput
 from trellis.model.events import Adopted, Event, RunStarted
 from trellis.model.graph import Graph
@@ -105,6 +106,39 @@ async def steps(graphs: Graphs, run: str, source: str, told: list[Chapter], sinc
     if not isinstance(events[0], RunStarted):
         raise StoreCorrupt(graphs.wire.url, f"the journal of run '{run}' does not begin with its start")
     return fold(await graphs.get(run, events[0].graph, source), events, later.__getitem__)
+
+
+async def stands(graphs: Graphs, found: Described, begin: Begin, graph: Graph) -> tuple[State, list[str]]:
+    """The state of a run, and the nodes that it entered; of one that has ended, where no worker tells them, its end.
+
+    Raises NotPolled or Hindered for an open run, UnknownRun, StoreError.
+    """
+    wire, run, state, visited = graphs.wire, found.run, None, list[str]()
+    try:
+        _, told = await chapters(wire, run, 0)
+        visited += told[0].visited
+        for step in await steps(graphs, run, begin.source, told, None):
+            state = step.state
+            visited += entered(step)
+    except (NotPolled, Hindered):
+        if found.ended is None:
+            raise
+    if state is not None and (state.closed or found.ended is None):
+        return state, visited
+    return await ended_state(wire, found, begin, graph, state)
+
+
+async def ended_state(
+    wire: Wire, found: Described, begin: Begin, graph: Graph, state: State | None = None
+) -> tuple[State, list[str]]:
+    """The state of a run that has ended as its server has it, and the nodes that it entered. `state`: what is known else."""
+    if state is None and begin.carried is not None:
+        state = decode_state(bytes(begin.carried.state))
+    if state is None:
+        begun = begin.started or RunStarted(found.began, found.run, begin.graph)
+        state = start(graph, msgspec.structs.replace(begun, run=found.run, at=found.began)).state
+    ended = await wire.ended(found.run)
+    return last_step(state, ended, found.ended).state, ended.visited
 
 
 class Following:

@@ -19,7 +19,6 @@ from temporalio.service import RPCError
 
 from trellis.dispatch import Dispatcher, Router
 from trellis.engine import State, Step, start
-from trellis.engine.snapshot import decode_state
 from trellis.errors import InvalidField, RunConflict, UnknownRun, UsageError
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Command, Reply
@@ -29,14 +28,14 @@ from trellis.hosts.rows import checked_id, checked_request, first_row, indexed, 
 from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.attributes import first, register
 from trellis.hosts.temporal.claims import Claims
-from trellis.hosts.temporal.following import Following, Graphs, chapters, last_step, steps
+from trellis.hosts.temporal.following import Following, Graphs, chapters, stands, steps
 from trellis.hosts.temporal.messages import Begin, Ended
 from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
 from trellis.hosts.temporal.sending import send
 from trellis.hosts.temporal.sources import project_of
-from trellis.hosts.temporal.wire import LOOK_S, Described, Hindered, NotPolled, Wire
+from trellis.hosts.temporal.wire import LOOK_S, Wire
 from trellis.hosts.values import same_start, start_values
 from trellis.hosts.vault import VARIABLE, Vault, sealed
 from trellis.model.events import RunStarted
@@ -295,34 +294,12 @@ class TemporalHost:
         found = await self._wire.describe(run)
         begin, graph = await self._wire.begun(run)
         graph = self._graphs.add(graph)
-        state, visited = await self._state(found, begin, graph)
+        state, visited = await stands(self._graphs, found, begin, graph)
         graph = await self._graphs.get(run, state.graph, begin.source)
         live = LiveRun(run, graph, self._bound, state, 0, first_row(graph, state, found.request), found=True)
         if state.closed:
             live.end()
         return self._follow(live, visited)
-
-    async def _state(self, found: Described, begin: Begin, graph: Graph) -> tuple[State, list[str]]:
-        """The state of a run, and the nodes that it entered."""
-        run, state, visited = found.run, None, list[str]()
-        try:
-            _, told = await chapters(self._wire, run, 0)
-            visited += told[0].visited
-            for step in await steps(self._graphs, run, begin.source, told, None):
-                state = step.state
-                visited += entered(step)
-        except (NotPolled, Hindered):
-            if found.ended is None:
-                raise
-        if state is not None and (state.closed or found.ended is None):
-            return state, visited
-        if state is None and begin.carried is not None:
-            state, visited = decode_state(bytes(begin.carried.state)), list(begin.carried.visited)
-        if state is None:
-            begun = begin.started or RunStarted(found.began, run, begin.graph)
-            state = start(graph, msgspec.structs.replace(begun, run=run, at=found.began)).state
-        ended = await self._wire.ended(run)
-        return last_step(state, ended, found.ended).state, ended.visited or visited
 
     def _follow(self, live: LiveRun, before: list[str]) -> Following:
         following = Following(self._wire, self._graphs, self._clock, live, self._hindered)

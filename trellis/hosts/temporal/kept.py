@@ -15,14 +15,15 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import RPCError, WorkflowExecutionStatus
 
-from trellis.errors import StoreCorrupt, UnknownRun, UsageError
+from trellis.errors import StoreCorrupt, StoreUnavailable, UnknownRun, UsageError
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.rows import NOW
 from trellis.hosts.temporal import attributes
 from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.claims import Claims
-from trellis.hosts.temporal.following import Graphs, chapters
+from trellis.hosts.temporal.following import Chapter, Graphs, chapters, ended_state
+from trellis.hosts.temporal.messages import Journal
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.sending import send
 from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
@@ -53,6 +54,7 @@ class TemporalRuns:
         self._graphs: Graphs
         self._runs_of: dict[str, str] = {}
         """The hash of a definition -> a run that has it."""
+        self._untold: dict[str, StoreUnavailable] = {}
         self._asking = asyncio.Semaphore(AT_ONCE)
 
     async def tell(self, run: str, command: Command) -> Reply:
@@ -67,12 +69,20 @@ class TemporalRuns:
         return None if run is None else (await self._graphs.get(run, digest, "")).data
 
     async def snapshot(self, run: str) -> Snapshot | None:
-        """The state from which the oldest execution goes on that the server still keeps; None where it has the first."""
+        """The state from which the oldest execution goes on that the server still keeps; None where it has the first.
+
+        Of a run that has ended, and of which no worker tells, its last.
+        """
+        wire = await self._wire()
         try:
-            _, told = await chapters(await self._wire(), run, 0)
+            _, told = await self._chapters(run, 0)
+            state = told[0].state
         except (NotPolled, Hindered):
-            return None  # whoever reads on hears why
-        state = told[0].state
+            found = await wire.describe(run)
+            if found.ended is None or await self._terminated(run) is not None:
+                return None  # whoever reads on hears why, or has all there is
+            begin, graph = await wire.begun(run)
+            state, _ = await ended_state(wire, found, begin, graph)
         if state is None:
             return None
         self._runs_of[state.graph] = run
@@ -87,11 +97,13 @@ class TemporalRuns:
         """
         wire = await self._wire()
         try:
-            now, told = await chapters(wire, run, after)
+            now, told = await self._chapters(run, after)
         except (NotPolled, Hindered):
             end, begun = await self._terminated(run), await wire.first(run)
-            if after or end is None or begun is None or begun.started is None:
+            if (await wire.describe(run)).ended is None:
                 raise
+            if after or end is None or begun is None or begun.started is None:
+                return []
             return [encode_event(msgspec.structs.replace(begun.started, run=run)), encode_event(end)]
         if told[0].base > after:
             what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"
@@ -99,6 +111,16 @@ class TemporalRuns:
         events = [encode_event(event) for chapter in told for event in chapter.events]
         end = None if now.closed else await self._terminated(run)
         return events if end is None else [*events, encode_event(end)]
+
+    async def _chapters(self, run: str, after: int) -> tuple[Journal, list[Chapter]]:
+        """As `chapters`; a run of which nobody told is not asked about again."""
+        if run in self._untold:
+            raise self._untold[run]
+        try:
+            return await chapters(await self._wire(), run, after)
+        except (NotPolled, Hindered) as error:
+            self._untold[run] = error
+            raise
 
     async def _terminated(self, run: str) -> CancelRequested | None:
         """How the server ended a run past its workers; None where it did not."""

@@ -37,7 +37,7 @@ from trellis.hosts.commands import Command, Reply
 from trellis.hosts.journal import received
 from trellis.hosts.temporal.address import Address, unavailable
 from trellis.hosts.temporal.messages import DEFINITION, JOURNAL, VIEW, Begin, Ended, Journal, View
-from trellis.hosts.temporal.payloads import detail
+from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph
 
@@ -163,7 +163,7 @@ class Wire:
         try:
             begin, data = await self.client.data_converter.decode_wrapper(given.input, [Begin, msgspec.Raw])
             return begin, Graph.decode(bytes(data), begin.graph, source=begin.source)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, PayloadUnreadable) as error:
             what = f"workflow '{run}' of type '{given.workflow_type.name}' is no run of trellis: {error}"
             raise StoreCorrupt(self.url, what) from error
 
