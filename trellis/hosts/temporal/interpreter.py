@@ -414,14 +414,16 @@ class Interpreter:
     def answer(self, request: Attempted, response: Completed | Failed | Sealed) -> None:
         """An attempt whose next one is the engine's to ask for has ended so."""
         now = self.clock.now()
+        event: Event
         if isinstance(response, Completed):
-            self.take(ActionCompleted(now, request.id, response.value))
+            event = ActionCompleted(now, request.id, response.value)
         elif isinstance(response, Sealed):
-            secrets = {response.field: response.envelope}
-            self.take(ActionCompleted(now, request.id, seal(response.field), secrets))
+            event = ActionCompleted(now, request.id, seal(response.field), {response.field: response.envelope})
         else:
             noise, message = self.clock.noise(), unsealed(response.message)
-            self.take(ActionFailed(now, request.id, response.code, message, response.retryable, noise))
+            event = ActionFailed(now, request.id, response.code, message, response.retryable, noise)
+        if self.take(event).refusal is not None:  # nobody needs to know, but there is room for something else now
+            self._settle()
 
     def _cancel(self, request: Cancel) -> None:
         left, task = self.state.open.get(request.target), self._tasks.get(request.target)
