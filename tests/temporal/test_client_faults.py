@@ -11,7 +11,7 @@ from tests.hosts.authored import graph
 from tests.servers import private_temporal
 from tests.temporal.test_host import ASK, LIMIT_S, SUM, on, own, tools
 from trellis import Dispatcher, Host, Outcome
-from trellis.errors import HostClosed, InvalidField, Refused, StoreCorrupt, StoreUnavailable, UsageError
+from trellis.errors import HostClosed, InvalidField, NoTransactions, Refused, StoreCorrupt, StoreUnavailable, UsageError
 from trellis.hosts.commands import CancelRun
 from trellis.hosts.temporal import address, following, wire
 from trellis.hosts.temporal.host import TemporalHost
@@ -257,5 +257,24 @@ def test_a_workflow_of_somebody_else_is_no_run(temporal_url: str) -> None:
                     await host.start(graph(ASK), id=name)
             finally:
                 await handle.terminate()
+
+    asyncio.run(work())
+
+
+def test_a_tool_that_writes_in_the_transaction_of_its_run_is_refused_at_the_start(temporal_url: str) -> None:
+    pays = graph("""
+        trellis: 1
+        name: pays
+        start: pay
+        tools: {pay: {python: "shop:pay", effect: transactional}}
+        nodes:
+          pay: {do: pay, to: $end}
+    """)
+
+    async def work() -> None:
+        async with TemporalHost(temporal_url, hindered=lambda _: None) as host:
+            with pytest.raises(NoTransactions) as refused:
+                await host.start(pays)
+            assert refused.value.tool == "pay"
 
     asyncio.run(work())

@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 
 from trellis.dispatch import Dispatcher, Router
 from trellis.engine import State, Step, start
-from trellis.errors import InvalidField, RunConflict, UnknownRun, UsageError
+from trellis.errors import InvalidField, NoTransactions, RunConflict, UnknownRun, UsageError
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.lines import entered
@@ -27,6 +27,7 @@ from trellis.hosts.live import LiveRun
 from trellis.hosts.rows import checked_id, checked_request, first_row, indexed, new_id
 from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.attributes import first, register
+from trellis.hosts.temporal.calls import unfit
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Following, Graphs, chapters, stands, steps
 from trellis.hosts.temporal.messages import Begin, Ended
@@ -185,6 +186,9 @@ class TemporalHost:
             locale=locale,
         )
         step = start(graph, event)
+        alone = [tool for used in (graph, *graph.all_used()) for tool in unfit(used)]
+        if alone:
+            raise NoTransactions(alone[0], self.address.url)
         try:
             await self._begin(graph, event)
         except WorkflowAlreadyStartedError:
