@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, TaskQueueType
+from temporalio.api.enums.v1 import EventType, TaskQueueType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
@@ -200,7 +200,7 @@ class Wire:
         return await self._query(run, VIEW, View, [])
 
     async def update(self, run: str, command: Command) -> Asked | None:
-        """Hand a command to the run; None where it has ended. Raises UnknownRun, NotPolled, StoreUnavailable."""
+        """Hand a command to the run; None where it has ended, or did not take it for now. Raises UnknownRun, NotPolled, StoreUnavailable."""
         name = str(type(command).__struct_config__.tag)
         handle = self.client.get_workflow_handle(run)
         try:
@@ -217,7 +217,7 @@ class Wire:
                 return Asked(Reply("running", "refused", _WHY_CONCEALED))
             return Asked(Reply("running", cause.type or "failed", cause.message), detail(cause, RequestInput))
         except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
+            if error.status == RPCStatusCode.NOT_FOUND or await self._crossed(run, error):
                 return None
             raise self.told(run, error) from error
         except TimeoutError as error:
@@ -268,6 +268,22 @@ class Wire:
         """Raises NotPolled where nobody works on the queue."""
         if not await self.polled():
             raise self.not_polled()
+
+    async def _crossed(self, run: str, error: RPCError) -> bool:
+        """Whether the command was dropped since something happened to the run just as it ended: then its last task is made
+        anew, and nothing that came with it counts."""
+        if error.status != RPCStatusCode.FAILED_PRECONDITION:
+            return False
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self.client.namespace, execution=WorkflowExecution(workflow_id=run), maximum_page_size=10
+        )
+        found = await self.client.workflow_service.get_workflow_execution_history_reverse(request)
+        failed = [
+            event.workflow_task_failed_event_attributes.cause
+            for event in found.history.events
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        ]
+        return failed[:1] == [WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND]
 
     async def why_stuck(self, run: str) -> str:
         """Why the workers cannot go on with the run, as the last of them said; empty where none has failed at it."""
