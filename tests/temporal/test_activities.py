@@ -70,6 +70,8 @@ def test_a_registered_tool_is_called_with_its_arguments_under_its_key() -> None:
     done = asyncio.run(perform(Activities(tools), "charge", call, {"amount": 5}))
     assert done == Done({"charged": 5}, 3)
     assert seen == [CallTool(f"{RUN}:3:0", "k1", "pay", "charge", RUN, {"amount": 5}, 3)]
+    asyncio.run(perform(Activities(tools), "charge", Call(node="pay", key="/7"), {"amount": 5}))
+    assert seen[-1].idempotency_key == f"{RUN}/pay/7"
 
 
 def test_a_declared_tool_is_found_beside_the_graph(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from temporalio.workflow import ActivityCancellationType
 from tests.hosts.authored import graph
 from trellis.engine import State, apply, start
 from trellis.hosts.temporal.calls import LONGEST, ended, made, options, own_timers, unfit
-from trellis.hosts.temporal.messages import STOPPED, Call, Done
+from trellis.hosts.temporal.messages import STOPPED, Call, Done, short_key, whole_key
 from trellis.hosts.temporal.payloads import PayloadUnreadable
 from trellis.model.actions import CallTool
 from trellis.model.events import ActionCompleted, ActionFailed, Event, RunStarted, SignalReceived, TimerFired
@@ -91,7 +91,7 @@ def failed(code: str, message: str, attempt: int, *, retryable: bool = False) ->
 
 def test_a_call_without_policy_is_one_attempt_without_a_limit() -> None:
     assert chosen() == {
-        "args": [Call("a", "r/a/1", source="calling.yaml"), {}],
+        "args": [Call("a", "/1", source="calling.yaml"), {}],
         "activity_id": "r:1:0",
         "result_type": RawValue,
         "start_to_close_timeout": LONGEST,
@@ -167,7 +167,7 @@ def test_an_undo_goes_by_its_own_policy_and_is_not_waited_for() -> None:
         state = apply(compiled, state, event).state
     request = request_of(state)
     asked = options(compiled, "u.yaml", state, request, 0, 1002.0)
-    assert asked["args"] == [Call("a", "r/a/1/undo", source="u.yaml", undo=True, timeout=5.0), {}]
+    assert asked["args"] == [Call("a", "/1/undo", source="u.yaml", undo=True, timeout=5.0), {}]
     assert (asked["retry_policy"].maximum_attempts, asked["start_to_close_timeout"]) == (2, 10 * SECOND)
     assert asked["cancellation_type"] == ActivityCancellationType.TRY_CANCEL
     (timer,) = state.timers
@@ -339,3 +339,15 @@ def test_a_graph_says_which_of_its_tools_do_not_work_on_temporal() -> None:
         nodes: {a: {do: z, to: b}, b: {do: b, to: c}, c: {do: c, to: $end}}
     """)
     assert unfit(compiled) == ["b", "z"]
+
+
+def test_a_key_that_begins_with_run_and_node_is_said_without_them_and_every_key_comes_back_whole() -> None:
+    for key, short in {
+        "r/a/1": "/1",
+        "r/a/2/undo": "/2/undo",
+        "root/r/a/1": "root/r/a/1",
+        "r/ab/1": "r/ab/1",
+        "r/a": "r/a",
+    }.items():
+        assert short_key(key, "r", "a") == short
+        assert whole_key(short, "r", "a") == key

@@ -24,7 +24,7 @@ from trellis.engine.retries import delay_before
 from trellis.hosts.attempts import attempt
 from trellis.hosts.clock import Clock, SystemClock
 from trellis.hosts.reports import without_secrets
-from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault
+from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault, whole_key
 from trellis.hosts.vault import VARIABLE, SecretUnreadable, Vault, opened
 from trellis.model.actions import CallTool, Failed, Response
 from trellis.model.graph import Tool
@@ -69,12 +69,13 @@ class Activities:
         args: dict[str, Any] = converter.from_payload(given[1].payload, dict) if len(given) > 1 else {}
         router = self._router(call, about.activity_type)
         number = call.before + about.attempt
+        run = call.run or about.workflow_id or ""
         request = CallTool(
             about.activity_id,
-            call.key,
+            whole_key(call.key, run, call.node),
             call.node,
             about.activity_type,
-            call.run or about.workflow_id or "",
+            run,
             args,
             number,
             call.undo,

@@ -29,7 +29,7 @@ from trellis.engine.program import program_of
 from trellis.engine.retries import delay_before
 from trellis.engine.state import Open, State
 from trellis.errors import TrellisError
-from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault
+from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault, short_key
 from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import Attempted, CallTool
 from trellis.model.events import ActionCompleted, ActionFailed, Event, TimerFired
@@ -102,7 +102,7 @@ def options(
     drawn = retry is not None and (retry.jitter > 0 or not _plain(retry))
     call = Call(
         node=request.node,
-        key=request.idempotency_key,
+        key=short_key(request.idempotency_key, request.run, request.node),
         tool=tool,
         source=source,
         undo=request.undo,

@@ -74,7 +74,7 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
 
     node: str
     key: str
-    """Its idempotency key."""
+    """Its idempotency key; where it begins with the run and the node, as nearly every one does, what stands behind them."""
     tool: Tool | None = None
     """How the graph declares the tool, where it does."""
     source: str = ""
@@ -110,6 +110,17 @@ class SealedResolve(Resolve, frozen=True, omit_defaults=True, tag="resolve"):
     """As SealedAnswer, of a call that is uncertain and saves to a secret field."""
 
     secrets: dict[str, str] = {}
+
+
+def short_key(key: str, run: str, node: str) -> str:
+    """An idempotency key as `Call.key` has it: the id of the run is not written in every step of its history again."""
+    begins = f"{run}/{node}/"
+    return key[len(begins) - 1 :] if key.startswith(begins) else key
+
+
+def whole_key(key: str, run: str, node: str) -> str:
+    """The idempotency key of a call, by what `Call.key` has of it."""
+    return f"{run}/{node}{key}" if key.startswith("/") else key
 
 
 class Done(msgspec.Struct, frozen=True, omit_defaults=True):
