@@ -1,6 +1,6 @@
 """What is too large for a history is kept in a store under its content, once; in the history stands a claim to it.
 
-Each is a closed run of that store, named by content and month, so that `trellis runs delete --older` may drop what no
+Each is a closed run of that store, named by content and month, so that `trellis runs rm --older` may drop what no
 history has asked for since: what is used again is kept again, under the month of its use.
 """
 

@@ -30,8 +30,11 @@ from trellis.hosts.temporal.attributes import Shown
 from trellis.hosts.temporal.batches import FROM, Batches, Outcome, item, large, parts
 from trellis.hosts.temporal.calls import done, ended, made, options
 from trellis.hosts.temporal.children import Children, Sealed
+from trellis.hosts.temporal.clock import WorkflowClock
 from trellis.hosts.temporal.continuing import Continuing
-from trellis.hosts.temporal.messages import EMIT, SEMANTICS, Begin, Carried, Done
+from trellis.hosts.temporal.messages import EMIT, Begin, Carried, Done, OtherSemantics
+from trellis.hosts.temporal.room import SOON_S, Room
+from trellis.hosts.values import used_by
 from trellis.model.actions import (
     ActionRequest,
     Attempted,
@@ -55,32 +58,6 @@ EMIT_S, AGAIN_S = timedelta(seconds=10), timedelta(milliseconds=200)
 AT_ONCE = 1500
 """How many calls, signals and child runs are under way at once; what is more waits. A server fails the task that asks for
 more than 2,000 of one sort."""
-
-
-class OtherSemantics(RuntimeError):
-    """The run was begun under other semantics than this worker speaks: another worker goes on with it.
-
-    It is no TrellisError, so that it fails the task and not the run.
-    """
-
-    def __init__(self, run: str, needed: int) -> None:
-        super().__init__(
-            f"run '{run}' needs a worker that speaks semantics {needed}, this one speaks {SEMANTICS}; "
-            f"start a worker of the version with the build id 'trellis-{needed}' on the same task queue"
-        )
-
-
-class WorkflowClock:
-    """The clock of the workflow: the same time and the same chance whenever the history is gone through again."""
-
-    def now(self) -> float:
-        return workflow.time()
-
-    def noise(self) -> float:
-        return workflow.random().random()
-
-    def alarm(self, delay: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(max(delay, 0.0), ring)
 
 
 class Interpreter:
@@ -125,6 +102,8 @@ class Interpreter:
         """The timers that may be waited for, the earliest first; one that is gone is dropped when it comes up."""
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_due = 0.0
+        self._room = Room()
+        self._rest: asyncio.TimerHandle | None = None  # rings where there is room for what had none in one task
         self._attributes = Shown(workflow.info().typed_search_attributes)
         self._shows = False
         self._first: tuple[ActionRequest, ...] | None
@@ -238,9 +217,10 @@ class Interpreter:
             return
         if self.state.closed:
             self._show()
-            if self._alarm is not None:
-                self._alarm.cancel()
-                self._alarm = None
+            for timer in (self._alarm, self._rest):
+                if timer is not None:
+                    timer.cancel()
+            self._alarm = self._rest = None
             self.stop()
             return
         self._continuing.suspend()
@@ -275,18 +255,23 @@ class Interpreter:
                 self._cancel(request)
             elif self.suspended or request.id in batched or not self._wanted(request.id):
                 continue  # it stays open, and the next execution asks for it; or it is under way, or was taken back since
-            elif self._held or self._full:
+            elif self._held or self._full or not self._ask(request):
                 self._held.append(request)
-            else:
-                self._ask(request)
 
-    def _ask(self, request: ActionRequest) -> None:
+    def _ask(self, request: ActionRequest) -> bool:
+        """Ask for it; False where the present task has no room for it, but the next one has."""
         if isinstance(request, CallTool):
-            self._call(request)
+            args = msgspec.json.encode(request.args)
+            if not self._has_room(len(args)):
+                return False
+            self._call(request, msgspec.Raw(args))
         elif isinstance(request, StartChild):
+            if not self._has_room(len(self.graph.used(used_by(self.graph, request)).data)):
+                return False
             self._children.begin(request)
         elif isinstance(request, Emit):
             self._emit(request)
+        return True
 
     @property
     def _full(self) -> bool:
@@ -295,9 +280,23 @@ class Interpreter:
     def _go_on(self) -> None:
         """Ask for what there is room for by now."""
         while self._held and not (self._full or self.suspended):
-            request = self._held.popleft()
-            if self._wanted(request.id):
-                self._ask(request)
+            if self._wanted(self._held[0].id) and not self._ask(self._held[0]):
+                return
+            self._held.popleft()
+
+    def _has_room(self, size: int) -> bool:
+        if self._room.takes(size):
+            return True
+        if self._rest is None:
+            self._rest = self.clock.alarm(SOON_S, self._more)
+        return False
+
+    def _more(self) -> None:
+        self._rest = None
+        try:
+            self._settle()
+        except Exception as error:  # noqa: BLE001 - as where an activity has ended
+            self.fail(error)
 
     def _wanted(self, name: str) -> bool:
         pending = self.state.open.get(name)
@@ -312,8 +311,9 @@ class Interpreter:
         self._again.discard(request.id)
         return options(self.graph, self.source, self.state, request, before, self.clock.now(), again=again)
 
-    def _call(self, request: CallTool) -> None:
-        task = workflow.start_activity(request.tool, **self._options(request))
+    def _call(self, request: CallTool, args: msgspec.Raw) -> None:
+        chosen = self._options(request)
+        task = workflow.start_activity(request.tool, **{**chosen, "args": [chosen["args"][0], args]})
         self._tasks[request.id] = task
         task.add_done_callback(partial(self._over, request.id, partial(self._made, request)))
 
@@ -323,7 +323,11 @@ class Interpreter:
         groups = large(self.graph, self.state, calls)
         for group in groups:
             for part in parts(item(self.run, request.tool, self._options(request)) for request in group):
-                self._batches.begin(part)
+                if self._has_room(len(msgspec.json.encode(part))):
+                    self._batches.begin(part)
+                else:
+                    self._again.update(one.id for one in part if one.call.again)
+                    self._held += [self.state.open[one.id].request for one in part]
         return {request.id for group in groups for request in group}
 
     def _emit(self, request: Emit) -> None:

@@ -205,3 +205,16 @@ def memo_of(graph: Graph, request: str) -> dict[str, str]:
     """What the server tells of a run without a worker. Nothing in it is secret."""
     memo = {"graph": graph.hash, "source": graph.source, "request": request}
     return {name: value for name, value in memo.items() if value}
+
+
+class OtherSemantics(RuntimeError):
+    """The run was begun under other semantics than this worker speaks: another worker goes on with it.
+
+    It is no TrellisError, so that it fails the task and not the run.
+    """
+
+    def __init__(self, run: str, needed: int) -> None:
+        super().__init__(
+            f"run '{run}' needs a worker that speaks semantics {needed}, this one speaks {SEMANTICS}; "
+            f"start a worker of the version with the build id 'trellis-{needed}' on the same task queue"
+        )

@@ -24,7 +24,7 @@ from trellis.hosts.sending import adoption, closed, decoded, replied
 from trellis.hosts.temporal.batches import BatchWorkflow, Outcome
 from trellis.hosts.temporal.calls import unfit
 from trellis.hosts.temporal.continuing import go_on
-from trellis.hosts.temporal.interpreter import Interpreter, OtherSemantics
+from trellis.hosts.temporal.interpreter import Interpreter
 from trellis.hosts.temporal.messages import (
     CANCEL,
     DEFINITION,
@@ -35,6 +35,7 @@ from trellis.hosts.temporal.messages import (
     Begin,
     Ended,
     Journal,
+    OtherSemantics,
     SealedAnswer,
     SealedResolve,
     View,
