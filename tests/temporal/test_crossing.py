@@ -1,4 +1,4 @@
-"""A command that crosses the end of a run is dropped by the server with the task that took it; it is sent again."""
+"""A command that its run did not see is sent again under its id: the server dropped it with the task that took it."""
 
 from __future__ import annotations
 
@@ -7,47 +7,83 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.api.history.v1 import History, HistoryEvent
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from trellis.errors import StoreUnavailable
 from trellis.hosts.clock import SystemClock
-from trellis.hosts.commands import Signal
+from trellis.hosts.commands import CancelRun, Command, Reply, Signal
 from trellis.hosts.temporal.address import Address
-from trellis.hosts.temporal.wire import Wire
+from trellis.hosts.temporal.emitting import Emitting
+from trellis.hosts.temporal.following import Graphs
+from trellis.hosts.temporal.sending import send
+from trellis.hosts.temporal.wire import Hindered, Wire
+from trellis.model.actions import Emit
+
+CROSSED = RPCError("due to unexpected workflow task failure", RPCStatusCode.FAILED_PRECONDITION, b"")
+FAILING = RPCError("due to Workflow Task in failed state", RPCStatusCode.FAILED_PRECONDITION, b"")
+UNPROCESSED = WorkflowUpdateFailedError(ApplicationError("rejected", type="UnprocessedUpdate"))
 
 
-class Dropping:
-    """A client of a server that drops every update, since the last task of the run failed for this cause."""
+class Deaf:
+    """A client of a server on which a run that is open does not hear an update at once."""
 
     namespace = "default"
 
-    def __init__(self, cause: WorkflowTaskFailedCause.ValueType) -> None:
-        event = HistoryEvent(event_type=EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
-        event.workflow_task_failed_event_attributes.cause = cause
-        self._history = History(events=[event])
+    def __init__(self, says: Exception) -> None:
+        self._says = [says]
+        self.ids: list[str] = []
+        self.ended = ""
         self.workflow_service = SimpleNamespace(get_workflow_execution_history_reverse=self._reverse)
 
     async def _reverse(self, _request: Any) -> Any:
-        return SimpleNamespace(history=self._history)
+        return SimpleNamespace(history=SimpleNamespace(events=[]))
 
-    def get_workflow_handle(self, _run: str) -> Any:
-        return SimpleNamespace(execute_update=self._update)
+    def get_workflow_handle(self, run: str, **_: Any) -> Any:
+        return SimpleNamespace(id=run, execute_update=self._update, describe=self._describe, terminate=self._terminate)
 
-    async def _update(self, *_: Any, **__: Any) -> Any:
-        raise RPCError("unexpected workflow task failure", RPCStatusCode.FAILED_PRECONDITION, b"")
+    async def _update(self, _name: str, _command: Command, *, id: str, **_: Any) -> Reply:
+        self.ids.append(id)
+        if self._says:
+            raise self._says.pop()
+        return Reply("running")
+
+    async def _describe(self) -> Any:
+        async def memo() -> dict[str, str]:
+            return {}
+
+        return SimpleNamespace(
+            id="r", run_id="x", workflow_type="t", status=1, task_queue="q", start_time=SimpleNamespace(timestamp=float),
+            close_time=None, typed_search_attributes=[], memo=memo,
+        )  # fmt: skip
+
+    async def _terminate(self, *, reason: str | None) -> None:
+        self.ended = str(reason)
 
 
-def sent(cause: WorkflowTaskFailedCause.ValueType) -> Any:
-    client: Any = Dropping(cause)
-    return asyncio.run(Wire(client, Address("host:1", "default"), SystemClock()).update("r", Signal("go")))
+def sent(client: Any, command: Command) -> Reply:
+    wire = Wire(client, Address("host:1", "default"), SystemClock())
+    return asyncio.run(send(wire, Graphs(wire), None, "r", command)).reply
 
 
-def test_a_command_that_crossed_the_end_of_its_run_is_to_be_sent_again() -> None:
-    assert sent(WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) is None
+@pytest.mark.parametrize("says", [CROSSED, UNPROCESSED])
+def test_a_command_that_its_run_did_not_see_is_sent_again_under_its_id(says: Exception) -> None:
+    client = Deaf(says)
+    assert sent(client, Signal("go")) == Reply("running")
+    assert len(client.ids) == 2
+    assert len(set(client.ids)) == 1
 
 
-def test_a_command_that_a_fault_dropped_is_an_error() -> None:
-    with pytest.raises(StoreUnavailable, match="failed_precondition: unexpected workflow task failure"):
-        sent(WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE)
+def test_a_signal_of_another_run_that_was_not_seen_is_tried_again_by_the_server() -> None:
+    client: Any = Deaf(UNPROCESSED)
+    emit = Emitting(client).emit(Emit("e1", "key", "tell", "r", "go"), "sender")
+    with pytest.raises(WorkflowUpdateFailedError):
+        asyncio.run(emit)
+
+
+def test_a_run_whose_worker_fails_at_it_takes_no_command_and_is_terminated_all_the_same() -> None:
+    with pytest.raises(Hindered, match=r"run 'r': due to Workflow Task in failed state"):
+        sent(Deaf(FAILING), Signal("go"))
+    client = Deaf(FAILING)
+    assert sent(client, CancelRun("stuck", terminate=True)) == Reply("cancelled", driven=False)
+    assert client.ended == "stuck"

@@ -148,7 +148,7 @@ def test_an_update_that_the_worker_cannot_open_or_read_is_refused_and_the_run_go
                 ),
             ]:
                 client = await Client.connect(temporal_address, data_converter=data_converter(vault))
-                asked = await Wire(client, Address(), SystemClock()).update(made.id, Answer("ask", "mine"))
+                asked = await Wire(client, Address(), SystemClock()).update(made.id, Answer("ask", "mine"), "mine")
                 assert asked is not None
                 assert (asked.reply.code, asked.reply.message) == (code, told)
             assert await refused(made, {"node": 5}) == (

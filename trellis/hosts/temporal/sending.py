@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 from temporalio.service import RPCError
 
 from trellis.engine.program import program_of
-from trellis.errors import Refused, StoreUnavailable, UnknownRun
+from trellis.errors import Refused, UnknownRun
 from trellis.hosts.commands import CLOSED, Answer, CancelRun, Command, Reply, Resolve
 from trellis.hosts.sending import TRIES, again, closed
 from trellis.hosts.temporal.following import Graphs, chapters, steps
@@ -23,10 +25,11 @@ async def send(wire: Wire, graphs: Graphs, vault: Vault | None, run: str, comman
     """
     if isinstance(command, Answer | Resolve):
         command = _hidden(command, await graphs.of(run), vault, run)
+    name = token_hex(16)  # however often it has to be sent, the server hands it to an execution once
     for tried in range(TRIES):
         await again(wire.clock, tried)
         try:
-            asked = await wire.update(run, command)
+            asked = await wire.update(run, command, name)
         except (NotPolled, Hindered):
             if not isinstance(command, CancelRun):
                 raise
@@ -36,7 +39,9 @@ async def send(wire: Wire, graphs: Graphs, vault: Vault | None, run: str, comman
         found = await wire.describe(run)
         if found.ended is not None:
             return Asked(await _closed(wire, graphs, run, found.source, command))
-    raise StoreUnavailable(wire.url, f"run '{run}' goes on as another execution too often; try again")
+    raise Hindered(
+        wire.url, await wire.why(run, f"it did not take a command that it was sent {TRIES} times; try again")
+    )
 
 
 def _hidden(command: Answer | Resolve, graph: Graph, vault: Vault | None, run: str) -> Answer | Resolve:

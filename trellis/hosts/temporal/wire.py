@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, TaskQueueType, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
@@ -52,6 +52,11 @@ POLL_S = 65.0
 LOOK_S = 20.0
 """How long the server is asked to wait for what happens next, at a time."""
 
+UNSEEN = ("UnprocessedUpdate", "AcceptedUpdateCompletedWorkflow")
+"""What the server says itself of an update that a task did not deal with: its run did not see it, or was over by then."""
+DROPPED = "unexpected workflow task failure"
+"""What the server says of an update that it dropped with its task, as it does where something happened to the run just as
+that task ended it: such a task is made anew, and nothing that came with it counts."""
 _UNREAD = "Failed decoding arguments"
 """What the library says of an argument that a worker could not open; why, the cause of it says."""
 _CONCEALED = "Encoded failure"
@@ -199,17 +204,20 @@ class Wire:
         """Where the run stands. Raises as `journal` does."""
         return await self._query(run, VIEW, View, [])
 
-    async def update(self, run: str, command: Command) -> Asked | None:
-        """Hand a command to the run; None where it has ended, or did not take it for now. Raises UnknownRun, NotPolled, StoreUnavailable."""
+    async def update(self, run: str, command: Command, id: str) -> Asked | None:
+        """Hand a command to the run, under an id; None where it has ended, or is to have it again under the same id.
+
+        Raises NotPolled, Hindered, StoreUnavailable.
+        """
         name = str(type(command).__struct_config__.tag)
         handle = self.client.get_workflow_handle(run)
         try:
-            return Asked(await self._worked(handle.execute_update(name, command, result_type=Reply)))
+            return Asked(await self._worked(handle.execute_update(name, command, id=id, result_type=Reply)))
         except WorkflowUpdateFailedError as failed:
             cause = failed.cause
             if not isinstance(cause, ApplicationError):
                 raise StoreUnavailable(self.url, f"run '{run}' did not answer: {cause}") from failed
-            if cause.type == "AcceptedUpdateCompletedWorkflow":
+            if cause.type in UNSEEN:
                 return None
             if cause.message == _UNREAD and isinstance(cause.cause, ApplicationError):
                 cause = cause.cause  # the worker has not the key that this client has
@@ -217,9 +225,12 @@ class Wire:
                 return Asked(Reply("running", "refused", _WHY_CONCEALED))
             return Asked(Reply("running", cause.type or "failed", cause.message), detail(cause, RequestInput))
         except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND or await self._crossed(run, error):
+            if error.status == RPCStatusCode.NOT_FOUND or DROPPED in error.message:
                 return None
-            raise self.told(run, error) from error
+            known = self.told(run, error)
+            if error.status == RPCStatusCode.FAILED_PRECONDITION and not isinstance(known, NotPolled):
+                raise Hindered(self.url, await self.why(run, error.message)) from error
+            raise known from error
         except TimeoutError as error:
             why = await self.why_stuck(run)
             told = f"its worker did not take it within {ASK_S:g} s" + (f": {why}" if why else "; it may still do so")
@@ -269,22 +280,6 @@ class Wire:
         if not await self.polled():
             raise self.not_polled()
 
-    async def _crossed(self, run: str, error: RPCError) -> bool:
-        """Whether the command was dropped since something happened to the run just as it ended: then its last task is made
-        anew, and nothing that came with it counts."""
-        if error.status != RPCStatusCode.FAILED_PRECONDITION:
-            return False
-        request = GetWorkflowExecutionHistoryReverseRequest(
-            namespace=self.client.namespace, execution=WorkflowExecution(workflow_id=run), maximum_page_size=10
-        )
-        found = await self.client.workflow_service.get_workflow_execution_history_reverse(request)
-        failed = [
-            event.workflow_task_failed_event_attributes.cause
-            for event in found.history.events
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-        ]
-        return failed[:1] == [WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND]
-
     async def why_stuck(self, run: str) -> str:
         """Why the workers cannot go on with the run, as the last of them said; empty where none has failed at it."""
         request = GetWorkflowExecutionHistoryReverseRequest(
@@ -321,14 +316,14 @@ class Wire:
         try:
             return await self._worked(handle.query(name, args=args, result_type=kind))
         except TimeoutError as error:
-            raise Hindered(self.url, await self._why(run, "its worker did not answer")) from error
+            raise Hindered(self.url, await self.why(run, "its worker did not answer")) from error
         except WorkflowQueryFailedError as error:
-            raise Hindered(self.url, await self._why(run, str(error))) from error
+            raise Hindered(self.url, await self.why(run, str(error))) from error
         except RPCError as error:
             told = self.told(run, error)
             if isinstance(told, UnknownRun | NotPolled) or error.status == RPCStatusCode.UNAVAILABLE:
                 raise told from error
-            raise Hindered(self.url, await self._why(run, error.message)) from error
+            raise Hindered(self.url, await self.why(run, error.message)) from error
 
     async def _worked(self, asking: Coroutine[Any, Any, _Found]) -> _Found:
         """What a worker answers. Raises NotPolled where there is none, TimeoutError where it does not answer in time."""
@@ -346,7 +341,8 @@ class Wire:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _why(self, run: str, otherwise: str) -> str:
+    async def why(self, run: str, otherwise: str) -> str:
+        """Why the run does not do what it was asked, in a sentence."""
         why = await self.why_stuck(run)
         return f"run '{run}' cannot go on: {why}" if why else f"run '{run}': {otherwise}"
 
