@@ -85,7 +85,7 @@ def spread(address: str, runs: int) -> Counter[str]:
     return told
 
 
-@pytest.mark.covers("GT02")
+@pytest.mark.covers("GT02", "GT05", "GT09")
 def test_twenty_runs_are_spread_over_three_workers(temporal_address: str) -> None:
     made = spread(temporal_address, 20)
     assert (made.total(), len(made)) == (20 * CALLS, 3)

@@ -112,6 +112,7 @@ def test_the_lines_are_those_of_an_embedded_run(temporal_url: str) -> None:
     on(temporal_url, work)
 
 
+@pytest.mark.covers("GT03")
 def test_a_question_is_asked_again_and_then_answered(temporal_url: str) -> None:
     async def work(host: Host) -> None:
         run = await host.start(graph(ASK))
@@ -119,6 +120,8 @@ def test_a_question_is_asked_again_and_then_answered(temporal_url: str) -> None:
         async for line in run.events():
             told.append((line["type"], line.get("node"), line.get("reason")))
             if told[-1][0] == "ask" and line.get("reason") is None:
+                with pytest.raises(TimeoutError):  # whoever does not wait longer ends nothing
+                    await asyncio.wait_for(run.result(), 0.001)
                 assert await run.answer("ask", "-4") is False
             elif told[-1][0] == "ask":
                 assert await run.answer("ask", "44") is True
@@ -230,6 +233,7 @@ nodes:
 """
 
 
+@pytest.mark.covers("GT03")
 def test_a_run_and_those_that_it_uses_are_followed_as_one_family(temporal_url: str) -> None:
     above = load("above.yaml", loader=MemoryLoader({"above.yaml": ABOVE, "asking.yaml": ASK}))
 

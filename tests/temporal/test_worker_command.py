@@ -70,6 +70,7 @@ async def result(address: str, queue: str, project: Path) -> Ended:
     return await asyncio.wait_for(started, LIMIT_S)
 
 
+@pytest.mark.covers("GT13")
 def test_a_worker_serves_a_queue_until_it_is_told_to_stop(temporal_address: str, project: Path) -> None:
     queue = f"work-{secrets.token_hex(6)}"
     command = ["worker", "--output", "json", "--temporal", temporal_address, "--queue", queue, "graphs/shop.yaml"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_a_question_is_shown_answered_and_asked_again_without_a_trace_of_what_wa
     asyncio.run(play())
 
 
-def test_timers_fire_one_after_the_other(temporal_address: str) -> None:
+def test_timers_fire_one_after_the_other_and_never_early(temporal_address: str) -> None:
     async def play() -> None:
         async with stage(temporal_address) as here:
             made = await here.start(graph(WAIT))
@@ -129,6 +130,8 @@ def test_timers_fire_one_after_the_other(temporal_address: str) -> None:
             assert (ended.status, ended.result, ended.visited) == ("completed", "late", ["rest", "ask", "late"])
             history = await made.history()
             assert (history.count("TIMER_STARTED"), history.count("TIMER_FIRED")) == (2, 2)
+            started, *fired = [event["at"] for event in (await made.journal()).events]
+            assert [at - before >= 0.2 for before, at in pairwise([started, *fired])] == [True, True]
 
     asyncio.run(play())
 

@@ -65,12 +65,13 @@ class Host:
     """Drives runs over a store. Use it as an async context manager.
 
     `store` is a URL (memory://, file:DIR, sqlite:///FILE, postgresql://…, redis://…), or an open Store that stays its
-    opener's to close; temporal://HOST:PORT/NAMESPACE?queue=Q gives a TemporalHost, which has most of this one's methods; `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in
-    YAML ("process"); `at_most` how many runs may be open in the store at once. `vault` keeps secrets under encryption:
-    by default that of the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept. `redactor` hides
-    from people what its patterns and names say: by default those of TRELLIS_REDACT, one a line. `approve` is asked before
-    each call of a tool, once for all its attempts: a function, async or quick, of a Proposal, which gives True, a
-    `Denied(reason)`, or ASK; then the call is one of the run's questions, and `Run.answer` decides it.
+    opener's to close; temporal://HOST:PORT/NAMESPACE?queue=Q gives a TemporalHost, which has most of this one's methods.
+    `dispatcher` holds the registered actions; `allow` the kinds of tools that graphs may name in YAML ("process");
+    `at_most` how many runs may be open in the store at once. `vault` keeps secrets under encryption: by default that of
+    the environment's TRELLIS_SECRET_KEYS, where there is one; else no secret is kept. `redactor` hides from people what
+    its patterns and names say: by default those of TRELLIS_REDACT, one a line. `approve` is asked before each call of a
+    tool, once for all its attempts: a function, async or quick, of a Proposal, which gives True, a `Denied(reason)`, or
+    ASK; then the call is one of the run's questions, and `Run.answer` decides it.
     `watch`: a loader; graphs that are named by their documents in it follow each change. `on_change` says whether open
     runs "keep" their version or "adopt" a new one where that is proved safe; `reloaded` hears what each change came to,
     by default the log does.
