@@ -129,6 +129,7 @@ DYNAMIC: dict[str, Any] = {
     "system.forceSearchAttributesCacheRefreshOnRead": [{"value": True}],
     "system.namespaceCacheRefreshInterval": [{"value": "1s"}],
     "history.timerProcessorMaxTimeShift": [{"value": "10ms"}],
+    "history.workflowIdReuseMinimalInterval": [{"value": "0s"}],
 }
 
 

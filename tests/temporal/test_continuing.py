@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -255,7 +256,7 @@ def test_a_call_that_nobody_makes_any_more_is_carried_as_it_is_and_holds_up_no_r
 def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and_says_so(
     temporal_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = engine.start(TALK, RunStarted(1.0, "later", TALK.hash)).state
+    state = engine.start(TALK, RunStarted(time.time(), "later", TALK.hash)).state  # its question has an hour yet
     begin = Begin(TALK.hash, carried=Carried(msgspec.Raw(encode_state(state))))
 
     async def scene(here: Stage) -> None:
