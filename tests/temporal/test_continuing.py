@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -20,6 +19,7 @@ from tests.temporal.stage import GENEROUS_S, Broken, Made, Stage, stage
 from trellis import Dispatcher, Host, engine
 from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
+from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Answer, Signal
 from trellis.hosts.temporal import interpreter, workflow
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
@@ -256,7 +256,8 @@ def test_a_call_that_nobody_makes_any_more_is_carried_as_it_is_and_holds_up_no_r
 def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and_says_so(
     temporal_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = engine.start(TALK, RunStarted(time.time(), "later", TALK.hash)).state  # its question has an hour yet
+    now = SystemClock().now()  # else its question would be overdue
+    state = engine.start(TALK, RunStarted(now, "later", TALK.hash)).state
     begin = Begin(TALK.hash, carried=Carried(msgspec.Raw(encode_state(state))))
 
     async def scene(here: Stage) -> None:
