@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.console import trellis
+from tests.cli.console import environment, trellis
 from trellis import Dispatcher, Host, load
 from trellis.cli.looking import look
+from trellis.hosts.commands import CancelRun, Reply
 from trellis.hosts.temporal import wire
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.hosts.temporal.kept import TemporalRuns
@@ -119,23 +122,35 @@ def test_runs_are_found_shown_ended_and_removed(url: str, folder: Path) -> None:
     assert trellis("runs", "rm", other, "--store", url, cwd=folder).out == f"{other} removed\n"
 
 
-def test_a_run_that_nobody_ever_worked_on_is_terminated_and_shown(temporal_url: str, folder: Path) -> None:
-    async def record() -> str:
-        async with TemporalHost(temporal_url, hindered=lambda _: None) as host:
-            return (await host.start(load(folder / "order.yaml"), {"drink": "tea"})).id
+def test_a_run_that_nobody_ever_worked_on_is_terminated_and_shown(
+    temporal_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "SOON_S", 0.02)
 
-    run = asyncio.run(record())
-    done = trellis("runs", "terminate", run, "--store", temporal_url, "--reason", "late", cwd=folder)
-    assert (done.code, done.out, done.err) == (0, f"{run} terminated\n", "")
-    shown = json.loads(trellis("runs", "show", run, "--store", temporal_url, "--json", cwd=folder).out)
-    assert (shown["status"], shown["error"]["message"], shown["fields"]) == ("cancelled", "late", {"drink": "tea"})
+    async def work() -> None:
+        async with TemporalHost(temporal_url, hindered=lambda _: None) as host:
+            run = (await host.start(load(folder / "order.yaml"), {"drink": "tea"})).id
+        kept = TemporalRuns(temporal_url)
+        try:
+            assert await kept.tell(run, CancelRun("late", terminate=True)) == Reply("cancelled", driven=False)
+            shown = await look(kept, run, last=10)
+        finally:
+            await kept.close()
+        assert shown.state.error is not None
+        assert (shown.row.status, shown.state.error.message, shown.row.fields) == (
+            "cancelled",
+            "late",
+            {"drink": "tea"},
+        )
+
+    asyncio.run(work())
 
 
 def test_a_run_that_has_ended_is_shown_when_its_workers_are_gone(
     temporal_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "ASK_S", 0.2)
-    monkeypatch.setattr(wire, "SOON_S", 0.1)
+    monkeypatch.setattr(wire, "SOON_S", 0.02)
 
     async def work() -> None:
         async with Host(temporal_url, Dispatcher()) as host:
@@ -213,3 +228,21 @@ def test_a_server_that_is_down_ends_a_command_with_its_name(folder: Path) -> Non
         2,
         "error: store temporal://127.0.0.1:1/default: no Temporal server answers there: connection refused\n",
     )
+
+
+def test_a_command_that_used_the_library_ends_with_its_code_whatever_its_threads_do() -> None:
+    program = """
+import atexit, os, sys
+import temporalio
+from trellis.cli import main
+class Broken:
+    def __del__(self, end=os._exit): end(99)  # the interpreter is taken down
+sys.modules["kept"] = Broken()
+atexit.register(print, "flushed")
+sys.argv = ["trellis", "explain", "nothing"]
+raise SystemExit(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "flushed\n")

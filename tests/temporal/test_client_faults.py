@@ -33,7 +33,7 @@ KEYS = "k1=" + "A" * 43 + "="
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "AGAIN_S", 0.05)
     monkeypatch.setattr(address, "RETRY_S", 0.2)
-    monkeypatch.setattr(wire, "SOON_S", 0.1)
+    monkeypatch.setattr(wire, "SOON_S", 0.02)
 
 
 def worker_for(url: str) -> str:
@@ -132,7 +132,9 @@ def test_a_run_that_has_ended_is_known_without_a_worker(temporal_url: str, monke
     asyncio.run(work())
 
 
-def test_a_server_that_goes_and_comes_back_is_waited_for() -> None:
+def test_a_server_that_goes_and_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "SOON_S", 0.5)  # it has to hear of the worker again first
+
     async def work(url: str, stop: Any, begin: Any) -> None:
         async with asyncio.timeout(2 * LIMIT_S), Host(url, tools()) as host:
             run = await host.start(graph(ASK))
