@@ -11,8 +11,13 @@ from temporalio.exceptions import ApplicationError
 
 from tests.hosts.authored import graph
 from tests.temporal.stage import Made, stage
+from trellis import Dispatcher, Host
+from trellis.cli.looking import look
 from trellis.engine.replay import replay
 from trellis.hosts.commands import Adopt, Answer
+from trellis.hosts.journal import Definitions
+from trellis.hosts.temporal.host import TemporalHost
+from trellis.hosts.temporal.kept import TemporalRuns
 from trellis.hosts.temporal.messages import DEFINITION
 from trellis.model.codec import decode_event
 from trellis.model.graph import Graph
@@ -26,7 +31,7 @@ TEXT = """
       ask: {ask: {text: who}, to: greet}
       greet: {do: %s, with: {who: "{{ who }}"}, to: $end}
 """
-OLD, NEW = graph(TEXT % "greet"), graph(TEXT % "welcome")
+OLD, NEW, LAST = graph(TEXT % "greet"), graph(TEXT % "welcome"), graph(TEXT % "hail")
 OTHER = graph(TEXT.replace("ask: {ask", "begin: {ask").replace("start: ask", "start: begin") % "greet")
 
 
@@ -86,5 +91,33 @@ def test_a_version_that_a_run_cannot_adopt_leaves_no_trace(temporal_address: str
             assert len(await made.history()) <= before + 2  # a task that rejects is not kept
             assert (await made.view()).graph == OLD.hash
             await made.handle.terminate()
+
+    asyncio.run(scene())
+
+
+def test_a_run_that_adopted_twice_is_followed_shown_and_found_by_what_it_goes_by(temporal_url: str) -> None:
+    async def scene() -> None:
+        async with asyncio.timeout(30), Host(temporal_url, Dispatcher()) as host:
+            run = await host.start(OLD)
+            await run.adopt(NEW)
+            await run.adopt(LAST)
+            assert run.state.graph == LAST.hash
+            async with TemporalHost(temporal_url) as other:
+                again = await other.resume(run.id)
+                assert (again.state.graph, again.asking) == (LAST.hash, ["ask"])
+            kept = TemporalRuns(temporal_url)
+            try:
+                row = await kept.row(run.id)
+                assert row is not None
+                assert row.graph == LAST.hash
+                await kept.read(run.id)
+                for made in (OLD, NEW, LAST):
+                    assert (await Definitions(kept).get(made.hash, row)).data == made.data
+                await run.cancel("enough")
+                await run.result()
+                shown = await look(kept, run.id, last=10)
+                assert (shown.row.status, shown.row.graph, shown.state.graph) == ("cancelled", LAST.hash, LAST.hash)
+            finally:
+                await kept.close()
 
     asyncio.run(scene())

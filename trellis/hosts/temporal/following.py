@@ -208,8 +208,8 @@ class Following:
                     execution, token = news.then, b""
                 if news.moved and not over:
                     await self.patiently(self.catch_up)
-                elif not news.moved and not await self.patiently(self._wire.polled):
-                    self.say(str(self._wire.not_polled()))
+                elif not news.moved:
+                    await self._look_for_workers()
         except TrellisError as error:
             live.end(error)
         except Exception as error:
@@ -263,13 +263,21 @@ class Following:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
+    async def _look_for_workers(self) -> bool:
+        """Whether anybody works on the queue; where nobody does, it is said. One that has just begun is heard of soon."""
+        if await self.patiently(self._wire.polled):
+            return True
+        await self._or_closing(pause(self._clock, AGAIN_S))
+        if await self.patiently(self._wire.polled):
+            return True
+        self.say(str(self._wire.not_polled()))
+        return False
+
     async def watch_workers(self) -> None:
         """Look from time to time whether anybody works on the queue, and say where nobody does."""
         while True:
             await pause(self._clock, LOOK_S)
-            if not await self.patiently(self._wire.polled):
-                self.say(str(self._wire.not_polled()))
-            elif why := await self._wire.why_stuck(self.live.id):
+            if await self._look_for_workers() and (why := await self._wire.why_stuck(self.live.id)):
                 self.say(why)
 
     def ask_again(self, question: RequestInput) -> None:

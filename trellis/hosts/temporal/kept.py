@@ -30,7 +30,7 @@ from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
 from trellis.hosts.vault import Vault
 from trellis.model.actions import CallTool, Emit, StartChild
 from trellis.model.codec import encode_event
-from trellis.model.events import CancelRequested
+from trellis.model.events import Adopted, CancelRequested, RunStarted
 from trellis.model.values import Value
 from trellis.stores.base import Hear, RunRow, Snapshot
 from trellis.stores.matching import wanted
@@ -108,7 +108,9 @@ class TemporalRuns:
         if told[0].base > after:
             what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"
             raise StoreCorrupt(self.url, what)
-        events = [encode_event(event) for chapter in told for event in chapter.events]
+        happened = [event for chapter in told for event in chapter.events]
+        self._runs_of |= {event.graph: run for event in happened if isinstance(event, RunStarted | Adopted)}
+        events = [encode_event(event) for event in happened]
         end = None if now.closed else await self._terminated(run)
         return events if end is None else [*events, encode_event(end)]
 

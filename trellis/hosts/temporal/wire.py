@@ -193,12 +193,21 @@ class Wire:
         return journal
 
     async def definition(self, run: str, graph: str, source: str) -> Graph:
-        """The definition that the run has now, if it is the one with this hash. Raises StoreCorrupt, and as `journal`."""
-        data = await self._query(run, DEFINITION, msgspec.Raw, [])
-        try:
-            return received(bytes(data).decode(), graph, source)
-        except ValueError as error:
-            raise StoreCorrupt(self.url, f"run '{run}': {error}") from error
+        """The definition with this hash that the run goes by, or went by in an execution that the server still keeps.
+
+        Raises StoreCorrupt, and as `journal`.
+        """
+        execution = ""
+        while True:
+            data = await self._query(run, DEFINITION, msgspec.Raw, [graph], execution)
+            try:
+                return received(bytes(data).decode(), graph, source)
+            except ValueError as error:  # it went by it before this execution began
+                with self.said(run):
+                    events, _ = await self._events(run, execution, most=1)
+                execution = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+                if not execution:
+                    raise StoreCorrupt(self.url, f"run '{run}': {error}") from error
 
     async def view(self, run: str) -> View:
         """Where the run stands. Raises as `journal` does."""

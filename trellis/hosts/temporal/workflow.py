@@ -153,7 +153,10 @@ class RunWorkflow:
         if live.state.closed:
             return closed(live.state, command)
         graph = _adopted(live, command)
-        return replied(live.adopt(graph, _adoption(live, graph, command)[0]))
+        step = live.adopt(graph, _adoption(live, graph, command)[0])
+        if step.refusal is None:
+            workflow.upsert_memo({"graph": graph.hash})  # of a run that has ended, the memo alone tells it
+        return replied(step)
 
     @adopt.validator
     def _may_adopt(self, command: Adopt) -> None:
