@@ -17,10 +17,12 @@ import pytest
 from tests.cli.console import environment, trellis
 from trellis import Dispatcher, Host, load
 from trellis.cli.looking import look
+from trellis.errors import StoreUnavailable
 from trellis.hosts.commands import CancelRun, Reply
 from trellis.hosts.temporal import wire
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.hosts.temporal.kept import TemporalRuns
+from trellis.hosts.vault import Vault
 
 ORDER = """
 trellis: 1
@@ -120,6 +122,35 @@ def test_runs_are_found_shown_ended_and_removed(url: str, folder: Path) -> None:
     assert rows.keys() >= {one, other}
     assert trellis("runs", "replay", other, "--until", "1", "--store", url, cwd=folder).code == 0
     assert trellis("runs", "rm", other, "--store", url, cwd=folder).out == f"{other} removed\n"
+
+
+def test_a_run_under_a_key_that_nobody_here_has_is_listed_and_ended_and_hides_no_other(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "SOON_S", 0.05)
+    monkeypatch.setattr(wire, "STUCK_S", 0.05)
+    locked, key = own(), Vault.from_text("k1=" + "A" * 43 + "=")
+    told = "a payload is encrypted under the key 'k1', and no key is given; set TRELLIS_SECRET_KEYS to k1=…"
+
+    async def work() -> None:
+        async with TemporalHost(url, vault=key) as host:
+            run = await host.start(load(folder / "order.yaml"), {"drink": "tea"}, id=locked)
+            kept = TemporalRuns(url)
+            while not (rows := {row.run: row for row in await kept.rows() if row.run == locked}):
+                pass  # a server lists what is new a moment later
+            assert (rows[locked].graph, rows[locked].status) == (wire.UNREAD, "running")
+            with pytest.raises(StoreUnavailable) as refused:
+                await look(kept, locked, last=2)
+            assert str(refused.value) == f"store {url}: run '{locked}': {told}"
+            for _ in range(2):  # the second time the server knows that the workers fail at it
+                reply = await kept.tell(locked, CancelRun())
+                assert (reply.code, reply.status, reply.driven) == ("", "running", False)
+            assert (await kept.tell(locked, CancelRun(terminate=True))).status == "cancelled"
+            assert (await run.result()).status == "cancelled"
+            await kept.delete(locked)
+            await kept.close()
+
+    asyncio.run(work())
 
 
 def test_a_run_that_nobody_ever_worked_on_is_terminated_and_shown(

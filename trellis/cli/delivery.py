@@ -37,10 +37,15 @@ class Delivered(NamedTuple):
     above: tuple[RunRow, Graph, State] | None = None
 
 
+async def hand(store: Store, run: str, command: Command) -> Reply:
+    """Deliver the command, whether or not the run can be looked at from here. Raises as `deliver` does."""
+    tell_it = getattr(store, "tell", None)  # a run on Temporal has no owner to look for
+    return await (tell_it(run, command) if tell_it else send(store, run, command, vault=Vault.from_environment()))
+
+
 async def deliver(store: Store, run: str, command: Command) -> Delivered:
     """Deliver the command. Raises UnknownRun, RunClosed, Refused, StoreError."""
-    tell_it = getattr(store, "tell", None)  # a run on Temporal has no owner to look for
-    reply = await (tell_it(run, command) if tell_it else send(store, run, command, vault=Vault.from_environment()))
+    reply = await hand(store, run, command)
     row, graph, state = await stands(store, run)
     top, user = None, await run_above(store, row)
     while user is not None:

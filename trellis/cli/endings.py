@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trellis.cli.delivery import deliver, taken
+from trellis.cli.delivery import hand
 from trellis.cli.finding import Query, for_each, found, one_or_query
 from trellis.cli.kept import with_store
 from trellis.errors import UsageError
@@ -21,9 +21,12 @@ def end(
 
     async def work(kept: Store) -> int:
         async def act(name: str) -> str:
-            delivered = await deliver(kept, name, CancelRun(reason, by, terminate))
-            taken(delivered, name)
-            return f"{name} {done}"
+            reply = await hand(kept, name, CancelRun(reason, by, terminate))
+            reply.check(name)
+            waits = reply.status == "running" and not reply.driven
+            return (
+                f"{name} is to be {done}: it waits for a worker that can go on with it" if waits else f"{name} {done}"
+            )
 
         if run is not None:
             names = [run]

@@ -235,7 +235,7 @@ class TemporalRuns:
             parts.append(f"ExecutionStatus {'=' if status == 'running' else '!='} 'Running'")
         with wire.said(""):
             return [
-                wire.described(each, await each.memo())
+                await wire.described(each)
                 async for each in wire.client.list_workflows(" AND ".join(parts), rpc_timeout=timedelta(seconds=30))
                 if each.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW
             ]

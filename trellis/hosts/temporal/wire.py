@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import WorkflowExecution as Execution
 from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -22,10 +22,12 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import (
     Client,
     RPCError,
+    WorkflowExecution,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 from temporalio.exceptions import TimeoutError as TimedOut
@@ -37,7 +39,7 @@ from trellis.hosts.commands import Command, Reply
 from trellis.hosts.journal import received
 from trellis.hosts.temporal.address import Address, unavailable
 from trellis.hosts.temporal.messages import DEFINITION, JOURNAL, VIEW, Begin, Ended, Journal, View
-from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
+from trellis.hosts.temporal.payloads import PayloadUnopened, PayloadUnreadable, detail
 from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph
 
@@ -47,6 +49,8 @@ SOON_S = 0.5
 """After so long without an answer it is looked whether there is a worker at all."""
 LOOKS = 5
 """So often, until it is sure: one that has just begun, or whose server has, was not heard of yet."""
+STUCK_S = 2.0
+"""After so long it is looked whether the workers of the run fail at it: then it is not waited for them any longer."""
 POLL_S = 65.0
 """A worker asks its queue at least so often; one that was not heard of for longer is gone."""
 LOOK_S = 20.0
@@ -57,6 +61,8 @@ UNSEEN = ("UnprocessedUpdate", "AcceptedUpdateCompletedWorkflow")
 DROPPED = "unexpected workflow task failure"
 """What the server says of an update that it dropped with its task, as it does where something happened to the run just as
 that task ended it: such a task is made anew, and nothing that came with it counts."""
+UNREAD = "?"
+"""What stands for the hash of a definition where the memo of a run cannot be opened here."""
 _UNREAD = "Failed decoding arguments"
 """What the library says of an argument that a worker could not open; why, the cause of it says."""
 _CONCEALED = "Encoded failure"
@@ -137,17 +143,19 @@ class Wire:
     async def describe(self, run: str) -> Described:
         """What the server knows of the run. Raises UnknownRun, StoreUnavailable."""
         with self.said(run):
-            found = await self.client.get_workflow_handle(run).describe()
-            memo = await found.memo()
-        return self.described(found, memo)
+            return await self.described(await self.client.get_workflow_handle(run).describe())
 
-    def described(self, found: Any, memo: Any) -> Described:
+    async def described(self, found: WorkflowExecution) -> Described:
         """The same of what a list or a description holds of a workflow."""
+        try:
+            memo = await found.memo()
+        except PayloadUnopened:
+            memo = {"graph": UNREAD}  # it is listed, and may be ended, all the same
         return Described(
             found.id,
             found.run_id,
             found.workflow_type,
-            _ENDS.get(found.status, "running"),
+            "running" if found.status is None else _ENDS.get(found.status, "running"),
             str(memo.get("graph", "")),
             str(memo.get("source", "")),
             str(memo.get("request", "")),
@@ -166,7 +174,8 @@ class Wire:
             events, _ = await self._events(run, execution, most=1)
         given = events[0].workflow_execution_started_event_attributes
         try:
-            begin, data = await self.client.data_converter.decode_wrapper(given.input, [Begin, msgspec.Raw])
+            with self.said(run):
+                begin, data = await self.client.data_converter.decode_wrapper(given.input, [Begin, msgspec.Raw])
             return begin, Graph.decode(bytes(data), begin.graph, source=begin.source)
         except (ValueError, TypeError, PayloadUnreadable) as error:
             what = f"workflow '{run}' of type '{given.workflow_type.name}' is no run of trellis: {error}"
@@ -221,7 +230,7 @@ class Wire:
         name = str(type(command).__struct_config__.tag)
         handle = self.client.get_workflow_handle(run)
         try:
-            return Asked(await self._worked(handle.execute_update(name, command, id=id, result_type=Reply)))
+            return Asked(await self._worked(run, handle.execute_update(name, command, id=id, result_type=Reply)))
         except WorkflowUpdateFailedError as failed:
             cause = failed.cause
             if not isinstance(cause, ApplicationError):
@@ -240,10 +249,11 @@ class Wire:
             if error.status == RPCStatusCode.FAILED_PRECONDITION and not isinstance(known, NotPolled):
                 raise Hindered(self.url, await self.why(run, error.message)) from error
             raise known from error
+        except PayloadUnopened as error:
+            raise self._unopened(run, error) from error
         except TimeoutError as error:
-            why = await self.why_stuck(run)
-            told = f"its worker did not take it within {ASK_S:g} s" + (f": {why}" if why else "; it may still do so")
-            raise Hindered(self.url, f"run '{run}': {told}") from error
+            told = f"its worker did not take it within {ASK_S:g} s; it may still do so"
+            raise Hindered(self.url, await self.why(run, told)) from error
 
     async def ended(self, run: str) -> Ended:
         """Wait for the end of the run. Raises UnknownRun, StoreUnavailable; asked again, it goes on waiting."""
@@ -292,7 +302,7 @@ class Wire:
     async def why_stuck(self, run: str) -> str:
         """Why the workers cannot go on with the run, as the last of them said; empty where none has failed at it."""
         request = GetWorkflowExecutionHistoryReverseRequest(
-            namespace=self.client.namespace, execution=WorkflowExecution(workflow_id=run), maximum_page_size=5
+            namespace=self.client.namespace, execution=Execution(workflow_id=run), maximum_page_size=5
         )
         with suppress(StoreError, UnknownRun), self.said(run):
             found = await self.client.workflow_service.get_workflow_execution_history_reverse(request)
@@ -319,22 +329,29 @@ class Wire:
             yield
         except RPCError as error:
             raise self.told(run, error) from error
+        except PayloadUnopened as error:
+            raise self._unopened(run, error) from error
+
+    def _unopened(self, run: str, error: PayloadUnopened) -> StoreUnavailable:
+        return StoreUnavailable(self.url, f"run '{run}': {error}" if run else str(error))
 
     async def _query(self, run: str, name: str, kind: type[_Found], args: list[Any], execution: str = "") -> _Found:
         handle = self.client.get_workflow_handle(run, run_id=execution or None)
         try:
-            return await self._worked(handle.query(name, args=args, result_type=kind))
+            return await self._worked(run, handle.query(name, args=args, result_type=kind))
         except TimeoutError as error:
             raise Hindered(self.url, await self.why(run, "its worker did not answer")) from error
         except WorkflowQueryFailedError as error:
             raise Hindered(self.url, await self.why(run, str(error))) from error
+        except PayloadUnopened as error:
+            raise Hindered(self.url, f"run '{run}': {error}") from error
         except RPCError as error:
             told = self.told(run, error)
             if isinstance(told, UnknownRun | NotPolled) or error.status == RPCStatusCode.UNAVAILABLE:
                 raise told from error
             raise Hindered(self.url, await self.why(run, error.message)) from error
 
-    async def _worked(self, asking: Coroutine[Any, Any, _Found]) -> _Found:
+    async def _worked(self, run: str, asking: Coroutine[Any, Any, _Found]) -> _Found:
         """What a worker answers. Raises NotPolled where there is none, TimeoutError where it does not answer in time."""
         task = asyncio.ensure_future(asking)
         try:
@@ -344,8 +361,15 @@ class Wire:
                     break
             else:
                 raise self.not_polled()
-            async with asyncio.timeout(ASK_S):
-                return await task
+            # Not by cancelling it: the library tells of a cancelled update by an error of its own.
+            until = self.clock.now() + ASK_S
+            while not task.done():
+                await asyncio.wait({task}, timeout=min(STUCK_S, ASK_S))
+                if not task.done() and (self.clock.now() > until or await self.why_stuck(run)):
+                    raise TimeoutError
+            return await task
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise TimeoutError from error
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -360,7 +384,7 @@ class Wire:
     ) -> tuple[list[HistoryEvent], bytes]:
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self.client.namespace,
-            execution=WorkflowExecution(workflow_id=run, run_id=execution),
+            execution=Execution(workflow_id=run, run_id=execution),
             maximum_page_size=most,
             next_page_token=token,
             wait_new_event=wait,
