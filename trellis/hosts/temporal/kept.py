@@ -31,12 +31,15 @@ from trellis.hosts.vault import Vault
 from trellis.model.actions import CallTool, Emit, StartChild
 from trellis.model.codec import encode_event
 from trellis.model.events import Adopted, CancelRequested, RunStarted
+from trellis.model.types import timestamp
 from trellis.model.values import Value
 from trellis.stores.base import Hear, RunRow, Snapshot
 from trellis.stores.matching import wanted
 from trellis.stores.urls import masked
 
 AT_ONCE = 20
+WITHIN_S = (60.0, 600.0, 6_000.0, 60_000.0, 600_000.0)
+"""In how long a time the newest runs are looked for, until there are enough of them."""
 LOOKED_AT = 200
 """Of how many open runs at most it is asked where they are; of more, their ids and statuses must do."""
 
@@ -151,18 +154,37 @@ class TemporalRuns:
         match: Mapping[str, Value] | None = None,
         limit: int | None = None,
     ) -> list[RunRow]:
-        """The runs of the queue, the newest first, as `Store.rows` has them. A server lists what is new a moment later."""
+        """The runs of the queue, the newest first, as `Store.rows` has them. A server lists what is new a moment later.
+
+        It has no order by which the newest come first, so where they are enough, ever longer times are asked for.
+        """
+        for since_s in WITHIN_S if limit is not None else ():
+            rows = await self._rows(since_s, status, name, graph, match, limit)
+            if len(rows) == limit:
+                return rows
+        return await self._rows(None, status, name, graph, match, limit)
+
+    async def _rows(
+        self,
+        since_s: float | None,
+        status: str | None,
+        name: str | None,
+        graph: str | None,
+        match: Mapping[str, Value] | None,
+        limit: int | None,
+    ) -> list[RunRow]:
+        """Those that were started in the last `since_s` seconds, or ever."""
         wire = await self._wire()
-        found = [
-            each
-            for each in await self._listed(status, name, match or {})
-            if each.graph and (graph is None or each.graph == graph)
-        ]
+        listed = await self._listed(since_s, status, name, match or {})
+        found = [each for each in listed if each.graph and (graph is None or each.graph == graph)]
+        if limit is not None and since_s is not None and len(found) < limit:
+            return []  # too few, whatever is wanted of them
         found.sort(key=lambda each: each.began, reverse=True)
         look = sum(each.ended is None for each in found[:limit]) <= LOOKED_AT and await wire.polled()
         rows: list[RunRow] = []
-        for start in range(0, len(found), 10 * AT_ONCE):
-            part = found[start : start + 10 * AT_ONCE]
+        step = 10 * AT_ONCE if limit is None else min(limit, 10 * AT_ONCE)
+        for start in range(0, len(found), step):
+            part = found[start : start + step]
             made = await asyncio.gather(*(self._row(each, look=look, whole=bool(match)) for each in part))
             rows += [row for row in made if wanted(row, status, name, graph, match)]
             if limit is not None and len(rows) >= limit:
@@ -224,9 +246,13 @@ class TemporalRuns:
         self._graphs = Graphs(wire)
         return wire
 
-    async def _listed(self, status: str | None, name: str | None, match: Mapping[str, Value]) -> list[Described]:
+    async def _listed(
+        self, since_s: float | None, status: str | None, name: str | None, match: Mapping[str, Value]
+    ) -> list[Described]:
         wire = await self._wire()
         parts = [f"TaskQueue = {_quoted(self._address.queue)}"]
+        if since_s is not None:
+            parts.append(f"StartTime >= '{timestamp(wire.clock.now() - since_s)}'")
         if name is not None:
             parts.append(f"WorkflowType = {_quoted(name)}")
         if condition := attributes.wanted(match):
