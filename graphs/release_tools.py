@@ -56,9 +56,9 @@ async def install(wheel: str, place: str, version: str) -> str:
     """Install the wheel into a fresh environment and ask it for its version."""
     folder = Path(place) / "env"
     try:
-        await _run(sys.executable, "-m", "venv", "--clear", str(folder))
+        await _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
         programs = folder / ("Scripts" if os.name == "nt" else "bin")
-        await _run(str(programs / "python"), "-m", "pip", "install", "--quiet", wheel)
+        await _run(sys.executable, "-m", "pip", "--python", str(folder), "install", "--quiet", "--no-compile", wheel)
         said = await _run(str(programs / "trellis"), "version")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -29,8 +29,8 @@ def url(kind: str, request: pytest.FixtureRequest, quick: Path) -> str:
 
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_host_holds_nothing_of_runs_that_have_ended(kind: str, url: str, quick: Path) -> None:
-    seen = asyncio.run(run_many(url, quick, 600, 6))
-    say(f"leaks {kind}", 600, 1, note=level(seen, slack_kb=8_000))
+    seen = asyncio.run(run_many(url, quick, 300, 6))
+    say(f"leaks {kind}", 300, 1, note=level(seen, slack_kb=8_000))
 
 
 @pytest.mark.soak

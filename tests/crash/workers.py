@@ -133,7 +133,7 @@ async def _see_to_its_end(host: TemporalHost, program: Program, name: str, seed:
             await program.attend(run)
         except (Refused, RunClosed, Hindered):
             pass  # it moved on meanwhile, or its worker is dead and no other one has it yet
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
     assert run.state.status == ENDS[seed % 2], f"{name} ended {run.state.status}"
     return len(resolved)
 

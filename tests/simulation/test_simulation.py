@@ -13,7 +13,7 @@ from tests.reliability import Verdict, publish, say
 from tests.simulation.loop import play
 from tests.simulation.world import Outcome, live
 
-SLICE = range(250)
+SLICE = range(180)
 ALL = range(20_000)
 SLICE_S = 15.0
 """What the slice may take on a slow machine; seeds that were not reached are not counted."""

@@ -88,7 +88,7 @@ def test_torn_bytes_of_any_kind_are_cut_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_a_bit_that_flips_is_found_wherever_it_is(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -32,7 +32,7 @@ class RedisPair(Pair):
         assert await outcome(self.ask(self.stores[who], name, *arguments), names) == expected
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 1), CALLS), min_size=15, max_size=40))
 def test_two_owners_of_one_prefix_do_what_the_model_does(
     redis_place: str, calls: list[tuple[int, tuple[Any, ...]]]

@@ -25,7 +25,7 @@ def place(address: str, folder: Path) -> Place:
 
 @pytest.mark.covers("GT01", "GT02", "TR07")
 def test_runs_survive_ten_kills_of_two_workers(temporal_address: str, nursery: Nursery, tmp_path: Path) -> None:
-    done = kill(nursery, place(temporal_address, tmp_path), kills=10, seed=10, runs=12, pause_s=0.5)
+    done = kill(nursery, place(temporal_address, tmp_path), kills=10, seed=10, runs=10, pause_s=0.3)
     say("kills temporal", done.kills, done.runs, done.found, f"{done.uncertain} uncertain")
 
 

@@ -11,6 +11,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import Client
+from temporalio.converter import WithSerializationContext, WorkflowSerializationContext
 from temporalio.worker import Worker
 
 from tests.hosts.authored import graph
@@ -19,6 +20,7 @@ from trellis.hosts.commands import Answer
 from trellis.hosts.temporal.ordering import Ordered, joined, split
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.workflow import WORKFLOWS
+from trellis.hosts.vault import Vault
 
 JOIN = graph("""
     {trellis: 1, name: join, start: both, fields: {word: {type: string, optional: true}},
@@ -44,6 +46,16 @@ def test_an_activation_with_updates_and_more_is_two() -> None:
         ["do_update", "do_update"],
     ]
     assert {(part.run_id, part.is_replaying, part.history_length) for part in parts} == {("r", True, 9)}
+
+
+def test_our_converter_packs_a_payload_alike_whatever_it_is_part_of() -> None:
+    """So a task need not enter the sandbox for each payload to ask what that is part of."""
+    converter = data_converter(Vault.from_text(Vault.generate()))
+    parts: tuple[Any, ...] = converter.payload_converter, converter.payload_codec, converter.failure_converter
+    place = WorkflowSerializationContext("namespace", "workflow")
+    there = [part.with_context(place) if isinstance(part, WithSerializationContext) else part for part in parts]
+    assert [one is two for one, two in zip(parts, there, strict=True)] == [True, True, True]
+    assert converter.external_storage is None
 
 
 def test_an_activation_of_one_sort_stays_one() -> None:

@@ -100,7 +100,7 @@ def test_a_story_is_the_same_whenever_it_is_told() -> None:
 
 
 def test_stories_end_in_every_way_and_all_that_can_happen_does() -> None:
-    told = [asyncio.run(here(seed, "r")) for seed in range(100)]
+    told = [asyncio.run(here(seed, "r")) for seed in range(40)]
     happened = Counter(line.partition("(")[0] for story in told for line in story.trace)
     assert {"Ends", "Fails", "Answered", "Signalled"} <= happened.keys()
     assert {"completed", "failed", "denied", "timed_out", "rolled_back", "rollback_failed"} <= {
