@@ -22,6 +22,7 @@ from trellis.hosts.temporal.batches import (
     BYTES,
     FROM,
     MOST,
+    Gathered,
     Item,
     Outcome,
     chosen,
@@ -116,6 +117,13 @@ def test_a_batch_holds_no_more_than_can_be_sent() -> None:
     assert [len(part) for part in parts(an_item(number) for number in range(2 * MOST + 1))] == [MOST, MOST, 1]
     sizes = [BYTES // 2 - 1000, BYTES // 2 - 1000, 2 * BYTES, 10, BYTES]
     assert [len(part) for part in parts(map(an_item, range(5), sizes))] == [2, 1, 1, 1]
+
+
+def test_what_is_told_together_can_be_sent() -> None:
+    gathered, told = Gathered(), list[int]()
+    for size in (BYTES // 2 - 1000, BYTES // 2 - 1000, 7 * BYTES, 10, 10, BYTES - 100):
+        told.append(len(gathered.add(Outcome("r:1:0", Done("x" * size)))))
+    assert (told, len(gathered.outcomes)) == ([0, 0, 2, 1, 0, 2], 1)
 
 
 COLLECTING = graph("""

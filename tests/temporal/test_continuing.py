@@ -21,7 +21,8 @@ from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Answer, Signal
-from trellis.hosts.temporal import interpreter, workflow
+from trellis.hosts.temporal import continuing, interpreter, workflow
+from trellis.hosts.temporal.continuing import Continuing
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.wire import Wire
@@ -251,6 +252,76 @@ def test_a_call_that_nobody_makes_any_more_is_carried_as_it_is_and_holds_up_no_r
     on(address, scene, **tools)
     # What had failed is not undone, what nobody knows of is.
     assert made_of == {"broken": 1, "unknown": 1, "back": 1}
+
+
+class Busy:
+    """A run of which something is under way, or not."""
+
+    graph, source, state, suspended, quiet = (
+        TALK,
+        "",
+        engine.start(TALK, RunStarted(0.0, "r", TALK.hash)).state,
+        False,
+        False,
+    )
+    resumed = stopped = 0
+
+    def carried(self) -> Carried:
+        raise AssertionError
+
+    def resume(self) -> None:
+        self.resumed += 1
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+def test_a_run_goes_on_in_another_execution_once_it_is_quiet_and_in_time_for_what_a_server_keeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class About:
+        length, size = 5_000, 1_000
+
+        def is_continue_as_new_suggested(self) -> bool:
+            return True
+
+        def get_current_history_length(self) -> int:
+            return self.length
+
+        def get_current_history_size(self) -> int:
+            return self.size
+
+    about = About()
+    monkeypatch.setattr("temporalio.workflow.info", lambda: about)
+    monkeypatch.setattr(continuing, "PATIENCE_S", 0.0)
+
+    async def released(live: Busy, waiting: Continuing) -> bool:
+        """Whether what was suspended goes on by itself."""
+        waiting.suspend()
+        assert live.suspended
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return not live.suspended
+
+    async def play() -> None:
+        live = Busy()
+        waiting = Continuing(live)
+        assert await released(live, waiting)
+        waiting.suspend()
+        assert not live.suspended  # it was tried just now
+        about.size += continuing.AGAIN_BYTES
+        assert await released(live, waiting)
+        about.length += continuing.AGAIN
+        assert await released(live, waiting)
+        live.quiet = True  # whatever was tried, here is the moment
+        waiting.suspend()
+        waiting.look()
+        assert (live.suspended, waiting.due, live.stopped, live.resumed) == (True, True, 1, 3)
+        live = Busy()
+        about.size = continuing.LAST_BYTES
+        assert not await released(live, Continuing(live))
+
+    asyncio.run(play())
 
 
 def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and_says_so(

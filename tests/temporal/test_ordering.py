@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 from tests.hosts.authored import graph
 from tests.temporal.stage import GENEROUS_S, stage
 from trellis.hosts.commands import Answer
-from trellis.hosts.temporal.ordering import Ordered, joined, split
+from trellis.hosts.temporal.ordering import Ordered, Pace, joined, split
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
@@ -67,6 +67,41 @@ def test_an_activation_of_one_sort_stays_one() -> None:
     ):
         act = _act(*kinds)
         assert split(act) == [act]
+
+
+def _activation(kind: str, length: int, second: int, size: int, *, replaying: bool = False) -> WorkflowActivation:
+    act = _act(kind)
+    act.history_length, act.timestamp.seconds, act.history_size_bytes = length, second, size
+    act.is_replaying = replaying
+    return act
+
+
+def test_a_run_that_a_query_took_further_than_its_tasks_have_come_takes_nothing_more() -> None:
+    pace = Pace()
+    assert [
+        pace.keeps(act)
+        for act in (
+            _activation("initialize_workflow", 3, 1, 1000, replaying=True),
+            _activation("resolve_activity", 9, 1, 1000),
+            _activation("query_workflow", 9, 1, 1000, replaying=True),
+            _activation("signal_workflow", 10, 4, 1900),
+            _activation("remove_from_cache", 10, 0, 0),
+        )
+    ] == [True, True, True, False, True]
+
+
+def test_a_run_whose_tasks_go_on_one_after_the_other_takes_each() -> None:
+    pace = Pace()
+    for act in (
+        _activation("initialize_workflow", 3, 1, 1000, replaying=True),
+        _activation("resolve_activity", 9, 2, 1900, replaying=True),
+        _activation("query_workflow", 9, 2, 1900, replaying=True),
+        _activation("resolve_activity", 15, 3, 2900),
+        _activation("resolve_activity", 15, 3, 2900),  # of the same task: it was taken back before it was asked for
+        _activation("signal_workflow", 21, 3, 3900),  # the clock of the server was set back
+        _activation("signal_workflow", 27, 5, 4900),
+    ):
+        assert pace.keeps(act)
 
 
 def test_what_both_parts_ask_for_is_asked_for_in_their_order() -> None:

@@ -162,6 +162,23 @@ def parts(items: Iterable[Item]) -> list[list[Item]]:
     return found
 
 
+class Gathered:
+    """What is told together, no more than can be sent; an outcome that is too large by itself is alone."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self._size = 0
+
+    def add(self, outcome: Outcome) -> list[Outcome]:
+        """Take one more. What is to be told before it, since there was no room for both; mostly nothing."""
+        size, before = len(msgspec.json.encode(outcome)), list[Outcome]()
+        if self.outcomes and self._size + size > BYTES:
+            before, self.outcomes, self._size = self.outcomes, [], 0
+        self.outcomes.append(outcome)
+        self._size += size
+        return before
+
+
 class Calling(Protocol):
     """What is needed of the run whose calls they are."""
 
@@ -264,8 +281,7 @@ class BatchWorkflow:
 
     def __init__(self) -> None:
         self._handles: dict[str, workflow.ActivityHandle[RawValue]] = {}
-        self._over: list[Outcome] = []
-        self._size = 0
+        self._over = Gathered()
         self._tasks: set[asyncio.Task[None]] = set()
         self._left = False
         self._failure: BaseException | None = None
@@ -287,7 +303,7 @@ class BatchWorkflow:
             raise
         if self._failure is not None:
             raise self._failure
-        return self._over
+        return self._over.outcomes
 
     @workflow.signal(name=LEAVE)
     def leave(self, requests: list[str]) -> None:
@@ -309,11 +325,9 @@ class BatchWorkflow:
         if told.done is None and self._handles:
             self._do(self._tell([told]))
             return
-        self._over.append(told)
-        self._size += len(msgspec.json.encode(told))
-        if self._size >= BYTES and self._handles:
-            over, self._over, self._size = self._over, [], 0
-            self._do(self._tell(over))
+        before = self._over.add(told)
+        if before:
+            self._do(self._tell(before))
 
     async def _tell(self, over: list[Outcome]) -> None:
         """Tell the run above how these have ended."""

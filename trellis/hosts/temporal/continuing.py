@@ -13,15 +13,19 @@ import msgspec
 from temporalio import workflow
 
 from trellis.engine.state import State
+from trellis.hosts.temporal.codec import LARGEST
 from trellis.hosts.temporal.messages import Begin, Carried
 from trellis.model.graph import Graph
 
 PATIENCE_S = 30.0
 """How long nothing new is begun while other work is under way."""
-AGAIN = 4_000
-"""So many events of the history later it is tried again."""
-LAST = 40_000
-"""From so many events on it is waited for however long that takes: at 51,200 Temporal ends the workflow."""
+AGAIN, AGAIN_BYTES = 4_000, 8_000_000
+"""So many events, or bytes, of the history later it is tried again."""
+LAST, LAST_BYTES = 40_000, 32_000_000
+"""From so many events or bytes on it is waited for however long that takes: at 51,200, and at 50 MiB, Temporal ends the workflow."""
+
+LARGE = LARGEST // 2
+"""A state of more bytes than that is told of, before it does not fit into the start of the next execution any more."""
 
 
 class Suspended(Protocol):
@@ -51,7 +55,7 @@ class Continuing:
 
     def __init__(self, live: Suspended) -> None:
         self._live = live
-        self._from = 0
+        self._from = self._from_bytes = 0
         self.due = False
         """The execution ends, and the run goes on in the next."""
 
@@ -60,10 +64,10 @@ class Continuing:
         live, about = self._live, workflow.info()
         if live.suspended or live.state.closed or not about.is_continue_as_new_suggested():
             return
-        length = about.get_current_history_length()
-        if length >= self._from:
+        length, size = about.get_current_history_length(), about.get_current_history_size()
+        if live.quiet or length >= self._from or size >= self._from_bytes:
             live.suspended = True
-            if length < LAST and not live.quiet:
+            if length < LAST and size < LAST_BYTES and not live.quiet:
                 asyncio.get_running_loop().call_later(PATIENCE_S, self._release)
 
     def look(self) -> None:
@@ -75,14 +79,26 @@ class Continuing:
     def _release(self) -> None:
         live = self._live
         if not self.due and not live.state.closed:
-            self._from = workflow.info().get_current_history_length() + AGAIN
+            about = workflow.info()
+            self._from = about.get_current_history_length() + AGAIN
+            self._from_bytes = about.get_current_history_size() + AGAIN_BYTES
             live.suspended = False
             live.resume()
 
 
 def go_on(live: Suspended) -> NoReturn:
     """End this execution with what the next one goes on from."""
-    begin = Begin(live.graph.hash, live.source, carried=live.carried())
+    carried = live.carried()
+    size = len(bytes(carried.state))
+    if size > LARGE:
+        workflow.logger.warning(
+            "run '%s' goes on in another execution with a state of %s bytes; without a store for claims it cannot with more "
+            "than %s: keep large values elsewhere, or give its workers claims=STORE in time",
+            live.state.run,
+            f"{size:,}",
+            f"{LARGEST:,}",
+        )
+    begin = Begin(live.graph.hash, live.source, carried=carried)
     workflow.continue_as_new(
         args=[begin, msgspec.Raw(live.graph.data)],
         initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
@@ -34,6 +33,7 @@ from trellis.hosts.temporal.clock import WorkflowClock
 from trellis.hosts.temporal.continuing import Continuing
 from trellis.hosts.temporal.messages import EMIT, Begin, Carried, Done, OtherSemantics
 from trellis.hosts.temporal.room import SOON_S, Room
+from trellis.hosts.temporal.timers import Timers
 from trellis.hosts.values import used_by
 from trellis.model.actions import (
     ActionRequest,
@@ -98,10 +98,7 @@ class Interpreter:
         """What is asked for while the ends of several calls are taken, to be asked for together."""
         self._held: deque[ActionRequest] = deque()
         """What waits until less is under way."""
-        self._due: list[tuple[float, str]] = []
-        """The timers that may be waited for, the earliest first; one that is gone is dropped when it comes up."""
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_due = 0.0
+        self._timers = Timers(self)
         self._room = Room()
         self._rest: asyncio.TimerHandle | None = None  # rings where there is room for what had none in one task
         self._attributes = Shown(workflow.info().typed_search_attributes)
@@ -116,7 +113,7 @@ class Interpreter:
                 raise OtherSemantics(run, begin.semantics)
             self.state, self.origin, self.visited = state, state, list(self.visited_before)
             self.made, self._lapsed, self._again = dict(carried.calls), set(carried.lapsed), set(carried.again)
-            self._due = sorted((timer.due, name) for name, timer in state.timers.items())
+            self._timers.resume()
             self._first = tuple(self._waiting())
         else:
             assert begin.started is not None
@@ -170,7 +167,7 @@ class Interpreter:
         """Ask for all that was not asked for while the run was suspended."""
         self._held.clear()
         self._perform(self._waiting())
-        self._settle()
+        self.settle()
 
     def stop(self) -> None:
         """Wait for nothing more in this execution."""
@@ -182,7 +179,7 @@ class Interpreter:
         if self._first is not None:
             first, self._first = self._first, None
             self._perform(first)
-            self._settle()
+            self.settle()
 
     def take(self, event: Event) -> Step:
         """Apply an event and ask for what it comes to; one that is refused changes nothing."""
@@ -205,22 +202,23 @@ class Interpreter:
         self.visited += entered(step)
         self._continuing.suspend()
         self._perform(step.requests)
-        self._settle()
+        self.settle()
 
     def fail(self, error: Exception) -> None:
         """Something went wrong where nobody waits for it: the execution ends with it."""
         self.failure = self.failure or error
         self.stop()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Ask for what is to be done now, or end."""
         if self._gathered is not None:
             return
         if self.state.closed:
             self._show()
-            for timer in (self._alarm, self._rest):
-                if timer is not None:
-                    timer.cancel()
-            self._alarm = self._rest = None
+            self._timers.stop()
+            if self._rest is not None:
+                self._rest.cancel()
+                self._rest = None
             self.stop()
             return
         self._continuing.suspend()
@@ -229,8 +227,7 @@ class Interpreter:
         if not self._shows:  # what happens at once is shown at once
             self._shows = True
             asyncio.get_running_loop().call_soon(self._show)
-        if self._due or self._alarm is not None:
-            self._watch()
+        self._timers.watch()
 
     def _show(self) -> None:
         """Have the run found by what it is now. Each change is an event of the history."""
@@ -249,8 +246,7 @@ class Interpreter:
         batched = self._batch(requests) if len(requests) >= FROM and not self.suspended else ()
         for request in requests:
             if isinstance(request, StartTimer):
-                if request.id in self.state.timers:
-                    heappush(self._due, (request.due, request.id))
+                self._timers.add(request.id)
             elif isinstance(request, Cancel):
                 self._cancel(request)
             elif self.suspended or request.id in batched or not self._wanted(request.id):
@@ -294,7 +290,7 @@ class Interpreter:
     def _more(self) -> None:
         self._rest = None
         try:
-            self._settle()
+            self.settle()
         except Exception as error:  # noqa: BLE001 - as where an activity has ended
             self.fail(error)
 
@@ -358,7 +354,7 @@ class Interpreter:
         outcome = done(result, workflow.payload_converter())
         del self._tasks[request.id]
         self._ended(request.id, outcome)
-        self._settle()
+        self.settle()
 
     def batched(self, outcomes: list[Outcome]) -> None:
         """A batch tells how some of its calls ended."""
@@ -371,7 +367,7 @@ class Interpreter:
             self._ended(request, outcome)
         self._gathered = None
         self._perform(gathered)
-        self._settle()
+        self.settle()
 
     def _ended(self, name: str, outcome: Done | BaseException) -> None:
         """The activity of a call has ended."""
@@ -401,7 +397,7 @@ class Interpreter:
         self.made[request.id] = number
         (self._again if pending.uncertain else self._lapsed).add(request.id)
         for name in token.timers:
-            heappush(self._due, (self.state.timers[name].due, name))
+            self._timers.add(name)
 
     def _brought(self, request: Emit, outcome: Reply | BaseException) -> None:
         """A signal to another run has arrived, or never will."""
@@ -427,7 +423,7 @@ class Interpreter:
             noise, message = self.clock.noise(), unsealed(response.message)
             event = ActionFailed(now, request.id, response.code, message, response.retryable, noise)
         if self.take(event).refusal is not None:  # nobody needs to know, but there is room for something else now
-            self._settle()
+            self.settle()
 
     def _cancel(self, request: Cancel) -> None:
         left, task = self.state.open.get(request.target), self._tasks.get(request.target)
@@ -456,45 +452,12 @@ class Interpreter:
         except Exception as error:  # noqa: BLE001 - as where an activity has ended
             self.fail(error)
 
-    def _watch(self) -> None:
-        """One timer of Temporal at a time, for the earliest of ours."""
-        due = self._due
-        while due and self._idle(due[0][1]):
-            heappop(due)
-        first = due[0][0] if due else None
-        if self._alarm is not None:
-            if first == self._alarm_due:
-                return
-            self._alarm.cancel()
-            self._alarm = None
-        if first is not None:
-            self._alarm_due = first
-            self._alarm = self.clock.alarm(first - self.clock.now(), self._ring)
+    def performed(self, request: str) -> bool:
+        """Whether an activity of its own makes this call."""
+        return request in self._tasks
 
-    def _idle(self, name: str) -> bool:
-        """Whether nobody needs to wait for this timer: it is gone, or an activity of a call stands for it."""
-        timer = self.state.timers.get(name)
-        if timer is None:
-            return True
-        if timer.purpose not in ("timeout", "deadline"):
-            return False
-        if timer.entry == 0:
-            return True  # the time of one attempt of an undo
-        token = self.state.tokens[timer.path]
-        pending = self.state.open.get(token.request)
-        if pending is None or not isinstance(pending.request, CallTool):
-            return False
-        return timer.purpose == "timeout" or token.request in self._tasks
-
-    def _ring(self) -> None:
-        self._alarm = None
-        try:
-            while self._due and self._due[0][0] <= self.clock.now() and not self.state.closed:
-                _, name = heappop(self._due)
-                if not self._idle(name):
-                    token = self.state.tokens.get(self.state.timers[name].path)
-                    number = self.made.get(token.request, 0) if token is not None else 0
-                    self.take(TimerFired(self.clock.now(), name, self.clock.noise(), number))
-            self._settle()
-        except Exception as error:  # noqa: BLE001 - as where an activity has ended
-            self.fail(error)
+    def fired(self, timer: str) -> None:
+        """This timer is due."""
+        token = self.state.tokens.get(self.state.timers[timer].path)
+        number = self.made.get(token.request, 0) if token is not None else 0
+        self.take(TimerFired(self.clock.now(), timer, self.clock.noise(), number))

@@ -2,7 +2,8 @@
 made in one way is gone through in no other.
 
 A worker may get the end of a call and a command in two activations and, when it goes through the history, in one, in which the
-SDK would take the command first.
+SDK would take the command first. So it is where a query that waited for a worker came to one: for its sake a run is taken
+further than its tasks have come. What comes next to such a run then fails the task, and the run is taken up from its history.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _ENDS = frozenset(
     )
 )
 _COMMAND = "do_update"
+_AHEAD = "a query took the run further than its tasks had come; it is taken up again from its history"
 _APART = "query_workflow", "remove_from_cache"
 _ANYWHERE = StorageDriverStoreContext()
 
@@ -47,17 +49,41 @@ class Ordered(WorkflowRunner):
         self._runner.set_worker_level_failure_exception_types(types)
 
 
+class Pace:
+    """Whether a run has been taken further than its tasks have come."""
+
+    def __init__(self) -> None:
+        self._length = 0
+        self._task = 0, 0, 0
+        self._ahead = False
+
+    def keeps(self, act: WorkflowActivation) -> bool:
+        """Whether the run may take this: it was not ahead before."""
+        if any(job.WhichOneof("variant") in _APART for job in act.jobs):
+            return True
+        if self._ahead:
+            return False
+        # Each task has a time and a size of the history of its own: where both stay and the history grows, there is none.
+        task = act.timestamp.seconds, act.timestamp.nanos, act.history_size_bytes
+        grown = 0 < self._length < act.history_length
+        self._ahead = grown and task == self._task and not act.is_replaying
+        self._length, self._task = act.history_length, task
+        return True
+
+
 class _Ordered(WorkflowInstance):
     def __init__(self, instance: WorkflowInstance) -> None:
-        self._instance = instance
+        self._instance, self._pace = instance, Pace()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        if not self._pace.keeps(act):
+            failed = WorkflowActivationCompletion(run_id=act.run_id)
+            failed.failed.failure.message = _AHEAD
+            return failed
         parts = split(act)
         done = self._instance.activate(parts[0])
         if len(parts) == 1 or done.HasField("failed") or _over(done):
-            return (
-                done  # who sent a command that comes too late hears from the server that the run has gone on, or ended
-            )
+            return done  # who sent a command too late hears from the server that the run has gone on, or ended
         return joined(done, self._instance.activate(parts[1]))
 
     # Our converter packs a payload alike whatever it is part of, and the library asks for each: it would enter the sandbox
