@@ -19,6 +19,7 @@ from trellis.hosts.journal import Definitions
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.hosts.temporal.kept import TemporalRuns
 from trellis.hosts.temporal.messages import DEFINITION
+from trellis.hosts.vault import VARIABLE, Vault
 from trellis.model.codec import decode_event
 from trellis.model.graph import Graph
 
@@ -119,5 +120,25 @@ def test_a_run_that_adopted_twice_is_followed_shown_and_found_by_what_it_goes_by
                 assert (shown.row.status, shown.row.graph, shown.state.graph) == ("cancelled", LAST.hash, LAST.hash)
             finally:
                 await kept.close()
+
+    asyncio.run(scene())
+
+
+def test_a_field_that_is_secret_in_the_adopted_version_only_is_answered_under_encryption(
+    temporal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, Vault.generate())
+    text = TEXT.replace("who: {type: string}", "who: {type: string, optional: true%s}").replace(
+        "{text: who}", "{%s: who}"
+    )
+
+    async def scene() -> None:
+        dispatcher = Dispatcher()
+        dispatcher.action("greet")(lambda who: len(who))
+        async with asyncio.timeout(30), Host(temporal_url, dispatcher) as host:
+            run = await host.start(graph(text % ("", "text", "greet")))
+            await run.adopt(graph(text % (", secret: true", "secret", "greet")))
+            await run.answer("ask", "hush")
+            assert (await run.result()).fields == {"who": "***"}
 
     asyncio.run(scene())

@@ -56,15 +56,18 @@ class Graphs:
         return self._known.setdefault((graph.hash, graph.source), graph)
 
     async def of(self, run: str) -> Graph:
-        """The definition that the last execution of the run began with. Raises UnknownRun, StoreUnavailable."""
-        return self.add((await self.wire.begun(run))[1])
+        """The definition that the run goes by now. Raises UnknownRun, StoreError."""
+        found = await self.wire.describe(run)
+        if not found.graph:  # whoever started it left nothing to tell it by
+            return self.add((await self.wire.begun(run))[1])
+        return await self.get(run, found.graph, found.source)
 
     async def get(self, run: str, digest: str, source: str) -> Graph:
-        """A definition of the run. Raises UnknownRun, StoreUnavailable."""
+        """A definition of the run. Raises UnknownRun, StoreError."""
         known = self._known.get((digest, source))
         if known is not None:
             return known
-        graph = await self.of(run)
+        graph = self.add((await self.wire.begun(run))[1])
         return graph if graph.hash == digest else self.add(await self.wire.definition(run, digest, source))
 
 

@@ -151,6 +151,8 @@ class Wire:
             memo = await found.memo()
         except PayloadUnopened:
             memo = {"graph": UNREAD}  # it is listed, and may be ended, all the same
+        except PayloadUnreadable:
+            memo = {}  # it is somebody else's, and keeps nobody from seeing ours
         return Described(
             found.id,
             found.run_id,
