@@ -22,6 +22,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from trellis.engine.program import program_of
 from trellis.engine.state import State
 from trellis.errors import TrellisError
+from trellis.hosts.temporal.beside import Beside
 from trellis.hosts.temporal.calls import HEARTBEAT_S, done
 from trellis.hosts.temporal.messages import BATCH, LEAVE, STOPPED, TOLD, Call, Done
 from trellis.hosts.temporal.payloads import JsonPayloads
@@ -197,7 +198,7 @@ class Batches:
         self._begun: dict[str, asyncio.Future[workflow.ChildWorkflowHandle[Any, list[Outcome]] | None]] = {}
         """What is to come of the start of the batch of each open call, by request."""
         self._leaving: dict[str, asyncio.Future[Any]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beside = Beside(live.fail)
         self.running = 0
         """How many batches are not over."""
 
@@ -210,7 +211,7 @@ class Batches:
         for one in items:
             self._begun[one.id] = begun
         self.running += 1
-        self._do(self._follow(items, begun))
+        self._beside.do(self._follow(items, begun))
 
     def told(self, outcomes: list[Outcome]) -> None:
         """These calls have ended; told twice, it counts once."""
@@ -230,7 +231,7 @@ class Batches:
             of.setdefault(begun, []).append(request)
         self._leaving = {}
         for begun, requests in of.items():
-            self._do(self._tell(begun, requests))
+            self._beside.do(self._tell(begun, requests))
 
     async def _tell(self, begun: asyncio.Future[Any], requests: list[str]) -> None:
         handle = await asyncio.shield(begun)
@@ -263,17 +264,6 @@ class Batches:
         self.running -= 1
         self._live.returned([(request, lost) for request in rest])
 
-    def _do(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):  # else the worker forgets this execution
-            self._live.fail(error)
-
 
 @workflow.defn(name=BATCH)
 class BatchWorkflow:
@@ -282,9 +272,9 @@ class BatchWorkflow:
     def __init__(self) -> None:
         self._handles: dict[str, workflow.ActivityHandle[RawValue]] = {}
         self._over = Gathered()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beside = Beside(self._fail)
         self._left = False
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         """What is a fault of ours, or of the keys of this worker: the task fails with it, and is tried again."""
 
     @workflow.run
@@ -293,9 +283,9 @@ class BatchWorkflow:
         for one in items:
             self._handles[one.id] = workflow.start_activity(one.tool, **chosen(one))
         for one in items:
-            self._do(self._make(one.id))
+            self._beside.do(self._make(one.id))
         try:
-            await workflow.wait_condition(lambda: self._failure is not None or not (self._handles or self._tasks))
+            await workflow.wait_condition(lambda: self._failure is not None or not (self._handles or self._beside))
         except asyncio.CancelledError:  # the run above has ended, and nobody is to be told anything
             self._left = True
             for handle in self._handles.values():
@@ -323,11 +313,11 @@ class BatchWorkflow:
         told = packed(request, done(result, workflow.payload_converter()))
         del self._handles[request]
         if told.done is None and self._handles:
-            self._do(self._tell([told]))
+            self._beside.do(self._tell([told]))
             return
         before = self._over.add(told)
         if before:
-            self._do(self._tell(before))
+            self._beside.do(self._tell(before))
 
     async def _tell(self, over: list[Outcome]) -> None:
         """Tell the run above how these have ended."""
@@ -339,12 +329,5 @@ class BatchWorkflow:
         except FailureError:
             workflow.logger.warning("the run above has ended")
 
-    def _do(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and self._failure is None:
-            self._failure = task.exception()
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or error

@@ -30,6 +30,7 @@ from trellis.hosts.children import failure
 from trellis.hosts.commands import CancelRun
 from trellis.hosts.sending import ENDS, LEFT
 from trellis.hosts.temporal.attributes import first
+from trellis.hosts.temporal.beside import Beside
 from trellis.hosts.temporal.messages import BEGIN, CANCEL, PASS, Begin, Ended, memo_of
 from trellis.hosts.temporal.passing import Passed, Start, Values
 from trellis.hosts.temporal.payloads import detail
@@ -73,7 +74,7 @@ class Children:
         self._live = live
         self._begun: dict[str, asyncio.Future[Handle | None]] = {}
         """What is to come of a start, by request; None where there never will be a child."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beside = Beside(live.fail)
 
     def __len__(self) -> int:
         """How many children are not over."""
@@ -85,25 +86,14 @@ class Children:
     def begin(self, request: StartChild) -> None:
         """Start the child, and tell its end to the run."""
         self._begun[request.id] = asyncio.get_running_loop().create_future()
-        self._do(self._follow(request))
+        self._beside.do(self._follow(request))
 
     def told(self, request: Cancel) -> bool:
         """Let the child end whose start this takes back; False where it is none of ours."""
         begun = self._begun.get(request.target)
         if begun is not None:
-            self._do(self._tell(begun, CancelRun(LEFT if request.undo else ENDS, undo=request.undo)))
+            self._beside.do(self._tell(begun, CancelRun(LEFT if request.undo else ENDS, undo=request.undo)))
         return begun is not None
-
-    def _do(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):  # else the worker forgets this execution
-            self._live.fail(error)
 
     async def _tell(self, begun: asyncio.Future[Handle | None], command: CancelRun) -> None:
         handle = await asyncio.shield(begun)
