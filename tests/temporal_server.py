@@ -80,10 +80,10 @@ class TemporalServer:
             self._process.kill()
             self._process.wait()
 
-    def wait(self) -> int:
-        """Until it ends by itself, or was stopped."""
+    def wait(self, limit_s: float | None = None) -> int:
+        """Until it ends by itself, or was stopped. Raises TimeoutExpired."""
         assert self._process is not None
-        return self._process.wait()
+        return self._process.wait(limit_s)
 
     def _wait_until_it_serves(self) -> None:
         from temporalio.service import RPCError
@@ -195,6 +195,30 @@ def tail(path: Path, lines: int = 20) -> str:
     return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])
 
 
+def watched(server: TemporalServer, log: Path, every_s: float = 1.0) -> int:
+    """Until the server ends by itself: its exit code. Each second that it logs for itself tells whether it still reads its
+    database; one that did not for two of them is started again, and goes on with the data that it had."""
+    read, before = log.stat().st_size, False
+    while True:
+        try:
+            return server.wait(every_s)
+        except subprocess.TimeoutExpired:
+            with open(log, "rb") as file:
+                file.seek(read)
+                new = file.read()
+            read, lost = read + len(new), LOST in new
+            if lost and before:
+                print("tests.temporal_server: its database stays interrupted; it is started again", file=sys.stderr)
+                server.kill()
+                server.start()
+                read, lost = log.stat().st_size, False
+            before = lost
+
+
+LOST = b"interrupted (9)"
+"""What the server says of every statement, for good, once a call that was cancelled at a bad moment has interrupted SQLite."""
+
+
 def main(program: str, folder: str) -> int:
     home = Path(folder)
     server = TemporalServer(Path(program), home)
@@ -204,7 +228,7 @@ def main(program: str, folder: str) -> int:
         partial = home / "address.part"
         partial.write_text(server.address, "utf-8")
         partial.replace(home / "address")
-        return server.wait()
+        return watched(server, home / "log")
     except NotServing as error:
         print(f"the Temporal server does not serve: {error}", file=sys.stderr)
         return 1
