@@ -27,7 +27,8 @@ _ENDS = frozenset(
     )
 )
 _COMMAND = "do_update"
-_AHEAD = "a query took the run further than its tasks had come; it is taken up again from its history"
+AHEAD = "a query took the run further than its tasks had come; it is taken up again from its history"
+"""Why a task fails that nothing is wrong with."""
 _APART = "query_workflow", "remove_from_cache"
 _ANYWHERE = StorageDriverStoreContext()
 
@@ -78,7 +79,7 @@ class _Ordered(WorkflowInstance):
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if not self._pace.keeps(act):
             failed = WorkflowActivationCompletion(run_id=act.run_id)
-            failed.failed.failure.message = _AHEAD
+            failed.failed.failure.message = AHEAD
             return failed
         parts = split(act)
         done = self._instance.activate(parts[0])

@@ -39,6 +39,7 @@ from trellis.hosts.commands import Command, Reply
 from trellis.hosts.journal import received
 from trellis.hosts.temporal.address import Address, unavailable
 from trellis.hosts.temporal.messages import DEFINITION, JOURNAL, VIEW, Begin, Ended, Journal, View
+from trellis.hosts.temporal.ordering import AHEAD
 from trellis.hosts.temporal.payloads import PayloadUnopened, PayloadUnreadable, detail
 from trellis.model.actions import RequestInput
 from trellis.model.graph import Graph
@@ -311,7 +312,8 @@ class Wire:
             for event in found.history.events:
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
                     failure = event.workflow_task_failed_event_attributes.failure
-                    return str(await self.client.data_converter.decode_failure(failure))
+                    why = str(await self.client.data_converter.decode_failure(failure))
+                    return "" if why == AHEAD else why
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
                     break
         return ""
