@@ -14,10 +14,11 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 from temporalio.exceptions import TimeoutError as TimedOut
 
 from tests.hosts.authored import graph
-from tests.temporal.stage import Broken, stage
+from tests.temporal.stage import GENEROUS_S, Broken, stage
 from tests.temporal.test_calls import chosen as asked
 from tests.temporal.test_calls import failing
 from trellis.engine import start
+from trellis.hosts.temporal import batches, interpreter
 from trellis.hosts.temporal.batches import (
     BYTES,
     FROM,
@@ -150,23 +151,34 @@ FAILING = graph("""
 """)
 
 
+FEW = 12
+
+
+@pytest.fixture
+def from_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen calls are many here, to save time."""
+    monkeypatch.setattr(batches, "FROM", FEW)
+    monkeypatch.setattr(interpreter, "FROM", FEW)
+
+
+@pytest.mark.usefixtures("from_a_few")
 def test_a_large_each_costs_a_run_a_few_events_for_each_batch(temporal_address: str) -> None:
     tried = Counter[int]()
 
     def double(n: int) -> int:
         tried[n] += 1
-        if n == 10 or (n == 20 and tried[n] == 1):
+        if n == 10 or (n == 8 and tried[n] == 1):
             raise Broken("odd", f"not {n}")
         return 2 * n
 
     async def scene() -> None:
         async with stage(temporal_address, double=double, ok=lambda: None) as here:
-            made = await here.start(COLLECTING, count=FROM + 1)
+            made = await here.start(COLLECTING, count=FEW + 1)
             ended = await made.ended()
             assert ended.status == "completed"
             got: Any = ended.fields["got"]
             assert [(error["code"], error["index"]) for error in got["failed"]] == [("odd", 10)]
-            assert len(got["done"]) == FROM
+            assert len(got["done"]) == FEW
             names = Counter(await made.history())
             # One batch for what each item does first, one for what follows; the failure is told at once.
             assert names["START_CHILD_WORKFLOW_EXECUTION_INITIATED"] == 2
@@ -175,9 +187,10 @@ def test_a_large_each_costs_a_run_a_few_events_for_each_batch(temporal_address: 
             assert sum(names.values()) < 40
 
     asyncio.run(scene())
-    assert tried == Counter(range(FROM + 1)) + Counter([10, 20])
+    assert tried == Counter(range(FEW + 1)) + Counter([10, 8])
 
 
+@pytest.mark.usefixtures("from_a_few")
 def test_a_call_of_a_batch_that_fails_is_told_at_once_and_the_batch_ends_with_its_run(temporal_address: str) -> None:
     async def one_fails(n: int) -> int:
         if n == 7:
@@ -187,11 +200,41 @@ def test_a_call_of_a_batch_that_fails_is_told_at_once_and_the_batch_ends_with_it
 
     async def scene() -> None:
         async with stage(temporal_address, one_fails=one_fails) as here:
-            made = await here.start(FAILING, count=FROM)
+            made = await here.start(FAILING, count=FEW)
             ended = await made.ended()
             assert (ended.status, ended.error and ended.error["node"]) == ("failed", "fan[7]")
             with pytest.raises(WorkflowFailureError) as caught:
                 await here.client.get_workflow_handle(f"{made.id}:1:0~batch").result()
+            assert isinstance(caught.value.cause, CancelledError)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.usefixtures("from_a_few")
+def test_a_batch_that_an_operator_ends_is_made_again_and_one_whose_run_was_ended_ends(temporal_address: str) -> None:
+    begun = Counter[int]()
+
+    async def scene() -> None:
+        once, twice = asyncio.Event(), asyncio.Event()
+
+        async def one_fails(n: int) -> int:
+            begun[n] += 1
+            for count, event in ((FEW, once), (2 * FEW, twice)):
+                if begun.total() == count:
+                    event.set()
+            await asyncio.Event().wait()
+            return n
+
+        async with stage(temporal_address, one_fails=one_fails) as here:
+            made = await here.start(FAILING, count=FEW)
+            await asyncio.wait_for(once.wait(), GENEROUS_S)
+            batch = here.client.get_workflow_handle(f"{made.id}:1:0~batch")
+            await batch.terminate()
+            await asyncio.wait_for(twice.wait(), GENEROUS_S)
+            assert begun == Counter(2 * list(range(FEW)))
+            await made.handle.terminate()
+            with pytest.raises(WorkflowFailureError) as caught:
+                await asyncio.wait_for(batch.result(), GENEROUS_S)
             assert isinstance(caught.value.cause, CancelledError)
 
     asyncio.run(scene())

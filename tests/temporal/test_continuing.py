@@ -165,7 +165,7 @@ TALK = graph("""
         all:
           ask: {start: q, nodes: {q: {ask: {int: n}, timeout: 1h, to: [{if: n < 9, to: q}, {to: $end}]}}}
           hear: {wait: {signal: go}}
-          wait: {wait: {time: 2s}}
+          wait: {wait: {time: 1s}}
         to: $end
 """)
 
