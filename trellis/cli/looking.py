@@ -9,7 +9,7 @@ import msgspec
 from trellis.cli.redacting import redactor
 from trellis.engine import State, Step
 from trellis.engine.snapshot import decode_state
-from trellis.errors import StoreCorrupt
+from trellis.errors import StoreCorrupt, StoreUnavailable
 from trellis.hosts.journal import Definitions, existing, load, steps
 from trellis.hosts.lines import timestamp
 from trellis.model.actions import CallTool, Emit, StartChild, StartTimer
@@ -71,7 +71,12 @@ async def look(store: Store, run: str, *, last: int) -> Look:
     if state is None:
         raise StoreCorrupt(store.url, f"the journal of run '{run}' is empty")
     first = max(state.seq - last, 0)
-    tail = (await store.read(run, first))[: state.seq - first]
+    try:
+        tail = (await store.read(run, first))[: state.seq - first]
+    except StoreUnavailable:
+        if kept is None:
+            raise
+        tail = []  # of a run that has ended on Temporal, whose events a worker tells and none is there
     graph, hide = await graphs.get(state.graph, row), redactor()
     happened = [facts(number, decode_event(data), known) for number, data in enumerate(tail, first + 1)]
     events = [hide.line(event, saves=_field(graph, event, hide)) for event in happened]

@@ -105,8 +105,10 @@ class TemporalRuns:
             end, begun = await self._terminated(run), await wire.first(run)
             if (await wire.describe(run)).ended is None:
                 raise
-            if after or end is None or begun is None or begun.started is None:
-                return []
+            if after:
+                return []  # `snapshot` has all there is
+            if end is None or begun is None or begun.started is None:
+                raise
             return [encode_event(msgspec.structs.replace(begun.started, run=run)), encode_event(end)]
         if told[0].base > after:
             what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"

@@ -70,8 +70,11 @@ async def _closed(wire: Wire, graphs: Graphs, run: str, source: str, command: Co
             return closed(state, command)
     except (NotPolled, Hindered, UnknownRun):
         pass  # nobody is there to tell what it took; how it ended, the server knows
-    status = (await wire.ended(run)).status
-    return Reply(status, CLOSED, f"the run has ended: {status}")
+    ended = await wire.ended(run)
+    error = ended.error or {}
+    if isinstance(command, CancelRun) and command.terminate and error.get("code") == "terminated":
+        return Reply(ended.status)
+    return Reply(ended.status, CLOSED, f"the run has ended: {ended.status}")
 
 
 async def _past_its_workers(wire: Wire, run: str, command: CancelRun) -> Reply:

@@ -243,7 +243,7 @@ class Wire:
             if cause.message == _UNREAD and isinstance(cause.cause, ApplicationError):
                 cause = cause.cause  # the worker has not the key that this client has
             if cause.message == _CONCEALED:
-                return Asked(Reply("running", "refused", _WHY_CONCEALED))
+                return Asked(Reply("running", "refused", _said(cause.message)))
             return Asked(Reply("running", cause.type or "failed", cause.message), detail(cause, RequestInput))
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND or DROPPED in error.message:
@@ -313,7 +313,7 @@ class Wire:
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
                     failure = event.workflow_task_failed_event_attributes.failure
                     why = str(await self.client.data_converter.decode_failure(failure))
-                    return "" if why == AHEAD else why
+                    return "" if why == AHEAD else _said(why)
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
                     break
         return ""
@@ -381,7 +381,7 @@ class Wire:
     async def why(self, run: str, otherwise: str) -> str:
         """Why the run does not do what it was asked, in a sentence."""
         why = await self.why_stuck(run)
-        return f"run '{run}' cannot go on: {why}" if why else f"run '{run}': {otherwise}"
+        return f"run '{run}' cannot go on: {why}" if why else f"run '{run}': {_said(otherwise)}"
 
     async def _events(
         self, run: str, execution: str, *, most: int = 0, token: bytes = b"", wait: bool = False
@@ -397,6 +397,11 @@ class Wire:
         timeout = timedelta(seconds=LOOK_S + ASK_S) if wait else None
         found = await self.client.workflow_service.get_workflow_execution_history(request, timeout=timeout)
         return list(found.history.events), found.next_page_token
+
+
+def _said(why: str) -> str:
+    """The reason, or why it cannot be read here."""
+    return why.replace(_CONCEALED, _WHY_CONCEALED)
 
 
 def end_of(cause: BaseException | None) -> Ended:
