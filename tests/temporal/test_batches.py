@@ -18,7 +18,7 @@ from tests.temporal.stage import GENEROUS_S, Broken, stage
 from tests.temporal.test_calls import chosen as asked
 from tests.temporal.test_calls import failing
 from trellis.engine import start
-from trellis.hosts.temporal import batches, interpreter
+from trellis.hosts.temporal import batches, interpreter, room
 from trellis.hosts.temporal.batches import (
     BYTES,
     FROM,
@@ -206,6 +206,24 @@ def test_a_call_of_a_batch_that_fails_is_told_at_once_and_the_batch_ends_with_it
             with pytest.raises(WorkflowFailureError) as caught:
                 await here.client.get_workflow_handle(f"{made.id}:1:0~batch").result()
             assert isinstance(caught.value.cause, CancelledError)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.usefixtures("from_a_few")
+def test_calls_that_have_no_room_in_one_task_go_in_batches_in_the_next(
+    temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ROOM", 10 * FEW * 100)
+    monkeypatch.setattr(batches, "BYTES", 5 * FEW * 100)
+
+    async def scene() -> None:
+        async with stage(temporal_address, one_fails=lambda n: n) as here:
+            made = await here.start(FAILING, count=3 * FEW)
+            assert (await made.ended()).status == "completed"
+            names = Counter(await made.history())
+            assert names["START_CHILD_WORKFLOW_EXECUTION_INITIATED"] > 1
+            assert names["ACTIVITY_TASK_SCHEDULED"] < FEW  # the rest is not many any more
 
     asyncio.run(scene())
 

@@ -289,7 +289,9 @@ class Interpreter:
 
     def _more(self) -> None:
         self._rest = None
+        held, self._held = self._held, deque()
         try:
+            self._perform(tuple(held))  # anew, so that what goes in batches still does
             self.settle()
         except Exception as error:  # noqa: BLE001 - as where an activity has ended
             self.fail(error)
