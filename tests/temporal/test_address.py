@@ -48,6 +48,10 @@ def test_a_url_is_shown_without_the_password_of_its_claims() -> None:
         ("temporal://h/n?quue=a", "it has no 'quue'; what it may have is queue and claims"),
         ("temporal://h/n?queue=", "its 'queue' is empty"),
         (
+            "temporal://h/n?claims=s3://bucket",
+            "claims names a store, such as postgresql://HOST/DATABASE or redis://HOST/NUMBER",
+        ),
+        (
             "temporal://h/n?claims=temporal://h/n",
             "claims names a store, such as postgresql://HOST/DATABASE or redis://HOST/NUMBER",
         ),

@@ -51,11 +51,13 @@ def serve(asked: Asked, files: Sequence[str], allow: Collection[str], at_once: i
 
 def _address(asked: Asked) -> Address:
     """Where it is; what an option says comes before what the URL does. Raises StoreUnavailable."""
-    from trellis.hosts.temporal.address import SCHEME, read_address
+    from trellis.hosts.temporal.address import SCHEME, must_be_a_store, read_address
 
     found = read_address(asked.where if "://" in asked.where else f"{SCHEME}://{asked.where}")
     given = {name: getattr(asked, name) for name in ("namespace", "queue", "claims") if getattr(asked, name)}
-    return msgspec.structs.replace(found, **given)
+    address = msgspec.structs.replace(found, **given)
+    must_be_a_store(address.url, address.claims)
+    return address
 
 
 class Warned(Warnings):

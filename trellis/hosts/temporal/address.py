@@ -50,6 +50,10 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{SCHEME}://{self.target}/{self.namespace}{query}"
 
 
+_CLAIMED = ("file", "sqlite", "postgresql", "postgres", "redis", "rediss", "unix")
+"""Schemes of stores that several processes may share."""
+
+
 def is_temporal(url: object) -> bool:
     """Whether a store's URL means a Temporal server."""
     return isinstance(url, str) and url.startswith(f"{SCHEME}:")
@@ -81,9 +85,15 @@ def read_address(url: str) -> Address:
     empty = [name for name, value in given.items() if not value]
     if empty:
         raise _wrong(url, f"its '{empty[0]}' is empty")
-    if is_temporal(given.get("claims")):
+    claims = given.get("claims", "")
+    must_be_a_store(url, claims)
+    return Address(target, unquote(namespace.rstrip("/")), given.get("queue", QUEUE), claims)
+
+
+def must_be_a_store(url: str, claims: str) -> None:
+    """Raises StoreUnavailable, for the address `url`, where claims are none of a store that processes may share."""
+    if claims and claims.partition(":")[0] not in _CLAIMED:
         raise _wrong(url, "claims names a store, such as postgresql://HOST/DATABASE or redis://HOST/NUMBER")
-    return Address(target, unquote(namespace.rstrip("/")), given.get("queue", QUEUE), given.get("claims", ""))
 
 
 async def connect(
