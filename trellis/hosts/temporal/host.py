@@ -30,7 +30,7 @@ from trellis.hosts.temporal.attributes import first, register
 from trellis.hosts.temporal.calls import unfit
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Following, Graphs, chapters, stands, steps
-from trellis.hosts.temporal.messages import Begin, Ended
+from trellis.hosts.temporal.messages import BATCH, Begin, Ended
 from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
@@ -186,6 +186,10 @@ class TemporalHost:
             locale=locale,
         )
         step = start(graph, event)
+        if any(used.name == BATCH for used in (graph, *graph.all_used())):
+            raise UsageError(
+                f"no graph named '{BATCH}' runs on Temporal, where batches of calls have that name; rename it"
+            )
         alone = [tool for used in (graph, *graph.all_used()) for tool in unfit(used)]
         if alone:
             raise NoTransactions(alone[0], self.address.url)
