@@ -21,7 +21,8 @@ from temporalio.workflow import ActivityCancellationType
 
 from tests.hosts.authored import graph
 from trellis.engine import State, apply, start
-from trellis.hosts.temporal.calls import LONGEST, ended, made, options, own_timers, unfit
+from trellis.errors import UsageError
+from trellis.hosts.temporal.calls import LONGEST, ended, made, must_fit, options, own_timers
 from trellis.hosts.temporal.messages import STOPPED, Call, Done, short_key, whole_key
 from trellis.hosts.temporal.payloads import PayloadUnreadable
 from trellis.model.actions import CallTool
@@ -327,18 +328,34 @@ def test_what_is_awaited_and_was_lost_is_uncertain() -> None:
         assert apply(compiled, state, events[0]).state.undo is None
 
 
-def test_a_graph_says_which_of_its_tools_do_not_work_on_temporal() -> None:
-    compiled = graph("""
-        trellis: 1
-        name: mixed
-        start: a
-        tools:
-          z: {python: "x:z", effect: transactional}
-          b: {python: "x:b", effect: transactional}
-          c: {python: "x:c", effect: pure}
-        nodes: {a: {do: z, to: b}, b: {do: b, to: c}, c: {do: c, to: $end}}
-    """)
-    assert unfit(compiled) == ["b", "z"]
+FITS = """
+    trellis: 1
+    name: mixed
+    start: a
+    tools:
+      c: {python: "x:c", effect: pure}
+      unused: {python: "x:z", effect: transactional}
+    nodes: {a: {do: c, to: $end}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "told"),
+    [
+        ("name: mixed", "name: trellis.batch",
+         "no graph named 'trellis.batch' runs on Temporal, where batches of calls have that name; rename it"),
+        ("do: c", "do: trellis.emit",
+         "no tool named 'trellis.emit' is called on Temporal, where work of hosts has that name; rename it"),
+        ("do: c", "do: unused",
+         ("tool 'unused' is transactional, and store temporal: has no transactions that an action could write in: "
+          "use sqlite:///FILE or postgresql://…, or declare the tool idempotent")),
+    ],
+)  # fmt: skip
+def test_a_graph_that_cannot_run_on_temporal_is_refused_with_the_reason(written: str, instead: str, told: str) -> None:
+    must_fit(graph(FITS), "temporal:")
+    with pytest.raises(UsageError) as refused:
+        must_fit(graph(FITS.replace(written, instead, 1)), "temporal:")
+    assert str(refused.value) == told
 
 
 def test_a_key_that_begins_with_run_and_node_is_said_without_them_and_every_key_comes_back_whole() -> None:

@@ -280,14 +280,3 @@ def test_a_tool_that_writes_in_the_transaction_of_its_run_is_refused_at_the_star
             assert refused.value.tool == "pay"
 
     asyncio.run(work())
-
-
-def test_a_graph_that_is_called_as_batches_are_is_refused_at_its_start(temporal_url: str) -> None:
-    async def work() -> None:
-        async with TemporalHost(temporal_url) as host:
-            with pytest.raises(UsageError) as refused:
-                await host.start(graph(ASK.replace("name: asking", "name: trellis.batch", 1)))
-        told = "no graph named 'trellis.batch' runs on Temporal, where batches of calls have that name; rename it"
-        assert str(refused.value) == told
-
-    asyncio.run(work())

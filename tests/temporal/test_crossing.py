@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -16,6 +16,8 @@ from trellis.hosts.commands import CancelRun, Command, Reply, Signal
 from trellis.hosts.temporal.address import Address
 from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.following import Graphs
+from trellis.hosts.temporal.messages import View
+from trellis.hosts.temporal.ordering import AHEAD
 from trellis.hosts.temporal.sending import send
 from trellis.hosts.temporal.wire import Hindered, Wire
 from trellis.model.actions import Emit
@@ -87,3 +89,31 @@ def test_a_run_whose_worker_fails_at_it_takes_no_command_and_is_terminated_all_t
     client = Deaf(FAILING)
     assert sent(client, CancelRun("stuck", terminate=True)) == Reply("cancelled", driven=False)
     assert client.ended == "stuck"
+
+
+def test_a_run_that_a_query_took_too_far_is_asked_again() -> None:
+    answers: list[Any] = [WorkflowQueryFailedError(AHEAD), View("hash", "t", "running")]
+
+    async def query(_name: str, **_: Any) -> View:
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return cast(View, found)
+
+    client: Any = SimpleNamespace(
+        namespace="default", get_workflow_handle=lambda *_, **__: SimpleNamespace(query=query)
+    )
+    wire = Wire(client, Address("host:1", "default"), SystemClock())
+    assert asyncio.run(wire.view("r")) == View("hash", "t", "running")
+
+
+def test_a_run_that_every_query_takes_too_far_is_said_to_be_taken_up_again() -> None:
+    async def query(_name: str, **_: Any) -> View:
+        raise WorkflowQueryFailedError(AHEAD)
+
+    client: Any = SimpleNamespace(
+        namespace="default", get_workflow_handle=lambda *_, **__: SimpleNamespace(query=query)
+    )
+    wire = Wire(client, Address("host:1", "default"), SystemClock())
+    with pytest.raises(Hindered, match=f"run 'r': {AHEAD}"):
+        asyncio.run(wire.view("r"))

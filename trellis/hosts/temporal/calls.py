@@ -28,8 +28,8 @@ from trellis.engine.attempts import UNCERTAIN
 from trellis.engine.program import program_of
 from trellis.engine.retries import delay_before
 from trellis.engine.state import Open, State
-from trellis.errors import TrellisError
-from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault, short_key
+from trellis.errors import NoTransactions, TrellisError, UsageError
+from trellis.hosts.temporal.messages import BATCH, BEGIN, EMIT, PASS, STOPPED, Call, Done, Fault, short_key
 from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import Attempted, CallTool
 from trellis.model.events import ActionCompleted, ActionFailed, Event, TimerFired
@@ -226,10 +226,22 @@ def made(graph: Graph, state: State, request: Attempted, before: int, outcome: D
     return before + _beaten(cause, 1)
 
 
-def unfit(graph: Graph) -> list[str]:
-    """The tools of a graph that cannot be called on Temporal, in the order of their names: those that write in one
-    transaction with the run."""
-    return sorted(name for name, tool in graph.definition.tools.items() if tool.effect == "transactional")
+def must_fit(graph: Graph, url: str) -> None:
+    """Raises where a graph, or one that it uses, cannot run on Temporal at `url`: NoTransactions for a tool that writes in
+    one transaction with the run, UsageError for a name that something of ours has there."""
+    for used in (graph, *graph.all_used()):
+        if used.name == BATCH:
+            raise UsageError(
+                f"no graph named '{BATCH}' runs on Temporal, where batches of calls have that name; rename it"
+            )
+        for name in used.tools_called:
+            if name in (EMIT, BEGIN, PASS):
+                raise UsageError(
+                    f"no tool named '{name}' is called on Temporal, where work of hosts has that name; rename it"
+                )
+            tool = used.definition.tools.get(name)
+            if tool is not None and tool.effect == "transactional":
+                raise NoTransactions(name, url)
 
 
 def _policy(retry: Retry | None, before: int, *, once: bool) -> RetryPolicy:

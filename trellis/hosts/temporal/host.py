@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 
 from trellis.dispatch import Dispatcher, Router
 from trellis.engine import State, Step, start
-from trellis.errors import InvalidField, NoTransactions, RunConflict, UnknownRun, UsageError
+from trellis.errors import InvalidField, RunConflict, UnknownRun, UsageError
 from trellis.hosts.clock import Clock, SystemClock, pause
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.lines import entered
@@ -27,10 +27,10 @@ from trellis.hosts.live import LiveRun
 from trellis.hosts.rows import checked_id, checked_request, first_row, indexed, new_id
 from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.attributes import first, register
-from trellis.hosts.temporal.calls import unfit
+from trellis.hosts.temporal.calls import must_fit
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Following, Graphs, chapters, stands, steps
-from trellis.hosts.temporal.messages import BATCH, Begin, Ended
+from trellis.hosts.temporal.messages import Begin, Ended
 from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
@@ -186,13 +186,7 @@ class TemporalHost:
             locale=locale,
         )
         step = start(graph, event)
-        if any(used.name == BATCH for used in (graph, *graph.all_used())):
-            raise UsageError(
-                f"no graph named '{BATCH}' runs on Temporal, where batches of calls have that name; rename it"
-            )
-        alone = [tool for used in (graph, *graph.all_used()) for tool in unfit(used)]
-        if alone:
-            raise NoTransactions(alone[0], self.address.url)
+        must_fit(graph, self.address.url)
         try:
             await self._begin(graph, event)
         except WorkflowAlreadyStartedError:

@@ -6,6 +6,7 @@ it, stays. Wall times cross as plain lists of numbers, since the server knows ne
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
@@ -30,11 +31,11 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from trellis.engine import start
-from trellis.errors import NoTransactions, TrellisError, UsageError
+from trellis.errors import TrellisError, UsageError
 from trellis.hosts.rows import indexed
 from trellis.hosts.temporal.address import unavailable
 from trellis.hosts.temporal.attributes import first, register
-from trellis.hosts.temporal.calls import unfit
+from trellis.hosts.temporal.calls import must_fit
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, memo_of
 from trellis.hosts.temporal.sources import project_of
 from trellis.hosts.values import start_values
@@ -46,6 +47,8 @@ from trellis.schedules.calendars import RANGES, Calendar
 from trellis.schedules.facts import REQUEST, moment
 from trellis.schedules.patterns import patterns
 from trellis.schedules.zones import past_the_hour
+
+log = logging.getLogger("trellis")
 
 YEARS = range(2000, 2101)
 """The years that a server knows."""
@@ -133,8 +136,10 @@ async def _tidied(client: Client, queue: str, names: Collection[str], wanted: Co
             continue
         try:
             owner = await _owner(listed)
-        except TrellisError:
-            continue  # under a key that is not known here
+        except TrellisError as error:  # under a key that is not known here
+            if listed.id.rpartition("/")[0] in names:
+                log.warning("schedule '%s' is left to go on: whose it is cannot be read: %s", listed.id, error)
+            continue
         if owner is not None and owner.queue == queue and owner.graph in names and await _remove(client, listed.id):
             done.append(Kept(listed.id, "removed"))
     return done
@@ -202,6 +207,7 @@ def _wanted(graph: Graph, name: str, schedule: Declared, queue: str) -> _Wanted:
         given, secrets = start_values(graph, schedule.fields)
         started = RunStarted(0.0, "", graph.hash, given, request=REQUEST + own)
         start(graph, msgspec.structs.replace(started, run=own))
+        must_fit(graph, "temporal:")
     except TrellisError as error:
         raise BadSchedule(graph.name, name, f"no run of it can be started: {error}") from error
     if secrets:
@@ -210,9 +216,6 @@ def _wanted(graph: Graph, name: str, schedule: Declared, queue: str) -> _Wanted:
             graph.name, name, f"its runs need the secret {secret}, and the server that starts them may not have it; "
             "let a tool read it where it is needed",
         )  # fmt: skip
-    alone = next((tool for used in (graph, *graph.all_used()) for tool in unfit(used)), None)
-    if alone is not None:
-        raise BadSchedule(graph.name, name, f"no run of it can be started: {NoTransactions(alone, 'temporal:')}")
     _, source = project_of(graph)
     made = digest(canonical([MAPPING, SEMANTICS, graph.hash, source, queue, msgspec.to_builtins(schedule), given]))
     action = ScheduleActionStartWorkflow(

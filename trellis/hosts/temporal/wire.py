@@ -342,7 +342,13 @@ class Wire:
     async def _query(self, run: str, name: str, kind: type[_Found], args: list[Any], execution: str = "") -> _Found:
         handle = self.client.get_workflow_handle(run, run_id=execution or None)
         try:
-            return await self._worked(run, handle.query(name, args=args, result_type=kind))
+            for _ in range(LOOKS):
+                try:
+                    return await self._worked(run, handle.query(name, args=args, result_type=kind))
+                except WorkflowQueryFailedError as error:
+                    if str(error) != AHEAD:  # else the run is taken up again, and then it answers
+                        raise
+            raise Hindered(self.url, f"run '{run}': {AHEAD}")
         except TimeoutError as error:
             raise Hindered(self.url, await self.why(run, "its worker did not answer")) from error
         except WorkflowQueryFailedError as error:

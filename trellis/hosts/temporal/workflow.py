@@ -17,12 +17,12 @@ from temporalio.exceptions import ApplicationError
 
 from trellis.engine import Step, apply
 from trellis.engine.answers import ASKED_AGAIN
-from trellis.errors import NoTransactions, Refused, TrellisError
+from trellis.errors import Refused, TrellisError
 from trellis.hosts.commands import DUPLICATE, Adopt, CancelRun, Judged, Reply, Signal, judge
 from trellis.hosts.journal import Loaded
 from trellis.hosts.sending import adoption, closed, decoded, replied
 from trellis.hosts.temporal.batches import BatchWorkflow, Outcome
-from trellis.hosts.temporal.calls import unfit
+from trellis.hosts.temporal.calls import must_fit
 from trellis.hosts.temporal.continuing import go_on
 from trellis.hosts.temporal.interpreter import Interpreter
 from trellis.hosts.temporal.messages import (
@@ -276,9 +276,7 @@ def _begun(args: Sequence[RawValue]) -> Interpreter:
     if semantics != SEMANTICS:
         raise OtherSemantics(run, semantics)
     graph = _graph(begin, bytes(_read(args[1], msgspec.Raw)))
-    alone = [tool for used in (graph, *graph.all_used()) for tool in unfit(used)]
-    if alone:
-        raise NoTransactions(alone[0], "temporal:")
+    must_fit(graph, "temporal:")
     return Interpreter(graph, begin, run)
 
 
