@@ -26,9 +26,9 @@ Checked = tuple[Type, list[Finding]]
 
 
 _LONE_NUMBER = re.compile(
-    r"""((?:[^0-9'"]++|(?<=\w)[0-9])*+)  # digits in names alone, no strings
+    r"""([^0-9'"]*(?:(?<=\w)[0-9][^0-9'"]*)*)  # digits in names alone, no strings
     (?<![\w.])(?:0|[1-9][0-9]{0,14})(?![\w.])
-    ((?:[^0-9'"]++|(?<=\w)[0-9])*+)""",
+    ([^0-9'"]*(?:(?<=\w)[0-9][^0-9'"]*)*)""",
     re.VERBOSE,
 )
 """An expression with one number in it, a whole one of less than 64 bits: what is before and behind it."""
