@@ -108,7 +108,14 @@ async def serve_default(address: str) -> None:
     """Registers the namespace `default` where it is missing. Raises what the SDK does while the server does not serve it:
     one that starts refuses connections first, then the namespace, which its parts learn of one by one."""
     from google.protobuf.duration_pb2 import Duration
-    from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest, RegisterNamespaceRequest
+    from temporalio.api.common.v1 import WorkflowExecution
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import (
+        DescribeTaskQueueRequest,
+        DescribeWorkflowExecutionRequest,
+        ListWorkflowExecutionsRequest,
+        RegisterNamespaceRequest,
+    )
     from temporalio.client import Client
     from temporalio.service import RPCError, RPCStatusCode
 
@@ -122,6 +129,15 @@ async def serve_default(address: str) -> None:
         if error.status != RPCStatusCode.ALREADY_EXISTS:
             raise
     await service.list_workflow_executions(ListWorkflowExecutionsRequest(namespace="default"))
+    await service.describe_task_queue(DescribeTaskQueueRequest(namespace="default", task_queue=TaskQueue(name="none")))
+    nobody = WorkflowExecution(workflow_id="none")
+    try:
+        await service.describe_workflow_execution(
+            DescribeWorkflowExecutionRequest(namespace="default", execution=nobody)
+        )
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
 
 
 # What is registered counts at once, rather than when the server next looks.
