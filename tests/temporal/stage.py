@@ -32,6 +32,27 @@ from trellis.model.graph import Graph
 
 GENEROUS_S = 20.0
 Broken = ActionError
+SUM = """
+trellis: 1
+name: sum
+fields: {a: {type: integer}, b: {type: integer}, total: {type: integer, optional: true}}
+start: add
+nodes:
+  add: {do: add, with: {a: "{{ a }}", b: "{{ b }}"}, save: total, to: done}
+  done: {end: {status: ok, result: total}}
+"""
+ASK = """
+trellis: 1
+name: asking
+fields: {age: {type: integer, check: value > 0, optional: true}}
+signals: {stop: {}}
+upon: {stop: stopped}
+start: ask
+nodes:
+  ask: {say: How old?, ask: {int: age}, to: done}
+  done: {end: {status: ok, result: age}}
+  stopped: {end: {status: cancelled, result: "'stopped'"}}
+"""
 
 
 class Made:

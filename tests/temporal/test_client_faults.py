@@ -9,7 +9,8 @@ import pytest
 
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
-from tests.temporal.test_host import ASK, LIMIT_S, SUM, on, own, tools
+from tests.temporal.stage import ASK, SUM
+from tests.temporal.test_host import LIMIT_S, on, own, tools
 from trellis import Dispatcher, Host, Outcome
 from trellis.errors import HostClosed, InvalidField, NoTransactions, Refused, StoreCorrupt, StoreUnavailable, UsageError
 from trellis.hosts.commands import CancelRun

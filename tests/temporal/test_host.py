@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.hosts.authored import graph
+from tests.temporal.stage import ASK, SUM
 from trellis import Dispatcher, Host, MemoryLoader, Outcome, load
 from trellis.errors import Refused, RunClosed, RunConflict, StartedOtherwise, UnknownRun, UsageError
 from trellis.hosts.family import Family
@@ -18,27 +19,6 @@ from trellis.hosts.temporal.host import TemporalHost
 from trellis.model.graph import Graph
 
 LIMIT_S = 30.0
-SUM = """
-trellis: 1
-name: sum
-fields: {a: {type: integer}, b: {type: integer}, total: {type: integer, optional: true}}
-start: add
-nodes:
-  add: {do: add, with: {a: "{{ a }}", b: "{{ b }}"}, save: total, to: done}
-  done: {end: {status: ok, result: total}}
-"""
-ASK = """
-trellis: 1
-name: asking
-fields: {age: {type: integer, check: value > 0, optional: true}}
-signals: {stop: {}}
-upon: {stop: stopped}
-start: ask
-nodes:
-  ask: {say: How old?, ask: {int: age}, to: done}
-  done: {end: {status: ok, result: age}}
-  stopped: {end: {status: cancelled, result: "'stopped'"}}
-"""
 FAIL = """
 trellis: 1
 name: failing

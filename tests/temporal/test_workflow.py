@@ -11,7 +11,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from tests.hosts.authored import graph
-from tests.temporal.stage import Broken, Made, stage
+from tests.temporal.stage import ASK, SUM, Broken, Made, stage
 from trellis.engine import apply
 from trellis.hosts.commands import Answer, CancelRun, Signal
 from trellis.hosts.temporal import interpreter, shown
@@ -22,27 +22,6 @@ from trellis.model.actions import RequestInput
 from trellis.model.events import ActionCompleted
 from trellis.model.secrets import seal
 
-SUM = """
-trellis: 1
-name: sum
-fields: {a: {type: integer}, b: {type: integer}, total: {type: integer, optional: true}}
-start: add
-nodes:
-  add: {do: add, with: {a: "{{ a }}", b: "{{ b }}"}, save: total, to: done}
-  done: {end: {status: ok, result: total}}
-"""
-ASK = """
-trellis: 1
-name: asking
-fields: {age: {type: integer, check: value > 0, optional: true}}
-signals: {stop: {}}
-upon: {stop: stopped}
-start: ask
-nodes:
-  ask: {say: How old?, ask: {int: age}, to: done}
-  done: {end: {status: ok, result: age}}
-  stopped: {end: {status: cancelled, result: "'stopped'"}}
-"""
 WAIT = """
 trellis: 1
 name: waiting

@@ -473,3 +473,6 @@ class Host:
 
     def _router(self, graph: Graph) -> Router:
         return router_of(graph, self._dispatcher, self._allow, self._store)
+
+
+setattr(Host.__new__, "__wrapped__", Host.__init__)  # noqa: B010 - so that help and editors show what a host takes
