@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tests.cli.warm import warm
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 30
+LIMIT_S = 60
 # The terminal becomes the one of this session, so that Ctrl-C typed on it is a signal.
 ON_A_TERMINAL = """
 import fcntl, runpy, termios

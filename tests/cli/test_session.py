@@ -17,7 +17,7 @@ from trellis.cli.session import Session
 if sys.platform == "win32":
     pytest.skip("signals are not sent to threads here", allow_module_level=True)
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 class Stopped:

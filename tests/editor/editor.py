@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tests.cli.console import environment
 
-FIRST_S = 20
+FIRST_S = 60
 """How long the process may take to say something."""
 
 

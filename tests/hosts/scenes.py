@@ -13,7 +13,7 @@ from trellis.hosts.local import Run
 from trellis.testing.clocks import ManualClock
 
 T = TypeVar("T")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long a scene may take. None takes that long when all is well."""
 
 

@@ -25,7 +25,7 @@ nodes:
 BROKEN = ASKS.replace("to: done", "to: dnoe")
 RENAMED = ASKS.replace("hello:", "greet:").replace("start: hello", "start: greet")
 OTHER = ASKS.replace("Hello", "Good day")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Heard:

@@ -17,7 +17,7 @@ from trellis.project.live import LiveGraphs
 
 GRAPH = "trellis: 1\nname: g\nnodes: {a: {say: One, to: $end}}\n"
 TWO = GRAPH.replace("One", "Two")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from trellis.hosts.vault import Vault, sealed
 from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
 
-GENEROUS_S = 20.0
+GENEROUS_S = 60.0
 Broken = ActionError
 SUM = """
 trellis: 1

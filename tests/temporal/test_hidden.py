@@ -27,7 +27,7 @@ from trellis.errors import InvalidField
 from trellis.hosts.temporal.codec import ENCRYPTED, Codec
 from trellis.hosts.vault import VARIABLE, Vault
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 GIVEN, ISSUED, TOLD = "start-hunter2-value", "issued-hunter2-value", "told-hunter2-value"
 ABOVE = """
 trellis: 1

@@ -18,7 +18,7 @@ from trellis.hosts.family import Family
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.model.graph import Graph
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 FAIL = """
 trellis: 1
 name: failing

@@ -39,7 +39,7 @@ from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
 from trellis.schedules import firings
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 SPRING, AUTUMN = ("2026-03-28T12:00", "2026-03-30T12:00"), ("2026-10-24T12:00", "2026-10-26T12:00")
 
 

@@ -23,7 +23,7 @@ from trellis.hosts.temporal.schedules import keep
 from trellis.hosts.temporal.wire import NotPolled
 from trellis.hosts.temporal.worker import TemporalWorker
 
-LIMIT_S = 40.0
+LIMIT_S = 60.0
 KEYS = """
 trellis: 1
 name: keys

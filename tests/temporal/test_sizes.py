@@ -21,7 +21,7 @@ from trellis.hosts.temporal.codec import LARGEST, PayloadTooLarge
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.stores import open_store
 
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 ECHO = """
 trellis: 1
 name: echo

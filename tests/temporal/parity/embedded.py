@@ -12,7 +12,7 @@ from trellis.hosts.run import Run
 from trellis.model.graph import Graph
 from trellis.testing.clocks import ManualClock
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Embedded:

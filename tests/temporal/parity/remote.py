@@ -28,7 +28,7 @@ from trellis.model.actions import StartChild
 from trellis.model.codec import decode_event
 from trellis.model.graph import Graph
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long something may take that goes on by itself."""
 
 
