@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
@@ -21,11 +22,14 @@ from trellis.engine.snapshot import encode_state
 from trellis.errors import UnknownRun
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Answer, Signal
-from trellis.hosts.temporal import continuing, interpreter, workflow
+from trellis.hosts.temporal import continuing, deployments, interpreter, workflow
+from trellis.hosts.temporal.address import Address, connect
 from trellis.hosts.temporal.continuing import Continuing
+from trellis.hosts.temporal.deployments import BUILD, current
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.wire import Wire
+from trellis.hosts.temporal.worker import TemporalWorker
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.model.events import RunStarted
 
@@ -47,14 +51,13 @@ def on(address: str, scene: Callable[[Stage], Awaitable[None]], **tools: Any) ->
     asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))
 
 
-async def executions(client: Client, made: Made) -> list[int]:
-    """How many events the history of each execution has, the newest first."""
-    found, run = list[int](), ""
+async def executions(client: Client, run: str) -> list[Sequence[HistoryEvent]]:
+    """The history of each execution, the newest first."""
+    found, execution = list[Sequence[HistoryEvent]](), ""
     while True:
-        events = (await client.get_workflow_handle(made.id, run_id=run or None).fetch_history()).events
-        found.append(len(events))
-        run = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
-        if not run:
+        found.append((await client.get_workflow_handle(run, run_id=execution or None).fetch_history()).events)
+        execution = found[-1][0].workflow_execution_started_event_attributes.continued_execution_run_id
+        if not execution:
             return found
 
 
@@ -79,7 +82,7 @@ def test_a_run_of_many_steps_goes_on_in_one_execution_after_the_other(address: s
         made = await here.start(LOOP, most=14)
         ended = await made.ended()
         assert (ended.status, ended.fields["n"], ended.visited) == ("completed", 14, ["step"] * 14)
-        sizes = await executions(here.client, made)
+        sizes = [len(events) for events in await executions(here.client, made.id)]
         assert len(sizes) > 2
         assert max(sizes) < 3 * SUGGESTED
         journal = await made.journal()
@@ -109,7 +112,7 @@ def test_a_run_that_has_always_something_under_way_begins_nothing_new_until_that
     async def scene(here: Stage) -> None:
         made = await here.start(WIDE, count=24)
         assert (await made.ended()).status == "completed"
-        assert len(await executions(here.client, made)) > 1
+        assert len(await executions(here.client, made.id)) > 1
 
     on(address, scene, mark=mark)
     assert seen == Counter(range(24))
@@ -181,7 +184,7 @@ def test_questions_signals_and_timers_are_waited_for_across_executions_and_an_an
         await made.tell("signal", Signal("go"))
         ended = await made.ended()
         assert (ended.status, ended.fields, ended.visited.count("both.ask.q")) == ("completed", {"n": 9}, 10)
-        assert len(await executions(here.client, made)) > 1
+        assert len(await executions(here.client, made.id)) > 1
 
     on(address, scene)
 
@@ -350,3 +353,48 @@ def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and
             await replayer.replay_workflow(history)
 
     on(temporal_address, scene)
+
+
+def test_a_run_stays_with_the_build_that_began_it_and_goes_on_with_the_current_one_in_its_next_execution(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        queue = f"flow-{secrets.token_hex(6)}"
+        client = await connect(Address(address, "default", queue))
+        called, go = asyncio.Event(), asyncio.Event()
+        tools = Dispatcher()
+
+        @tools.action("count")
+        async def count(n: int) -> int:
+            if n == 1:
+                called.set()
+                await go.wait()
+            return n + 1
+
+        async with (
+            TemporalWorker(client, queue, tools, deployment=queue),
+            Host(store=f"temporal://{address}/default?queue={queue}") as host,
+        ):
+            run = await host.start(LOOP, {"most": 12}, id=queue)
+            await called.wait()
+            monkeypatch.setattr(deployments, "SEMANTICS", SEMANTICS + 1)
+            monkeypatch.setattr(deployments, "BUILD", f"trellis-{SEMANTICS + 1}")
+            monkeypatch.setattr(deployments, "AGAIN_S", 0.1)
+            async with TemporalWorker(client, queue, tools, deployment=queue):
+                while (await current(client, queue)).build == BUILD:
+                    await asyncio.sleep(0)
+                go.set()
+                outcome = await run.result()
+        assert (outcome.status, outcome.fields["n"]) == ("completed", 12)
+        builds = [
+            {
+                event.workflow_task_completed_event_attributes.deployment_version.build_id
+                for event in events
+                if event.HasField("workflow_task_completed_event_attributes")
+            }
+            for events in await executions(client, queue)
+        ]
+        assert len(builds) > 1
+        assert builds == [{f"trellis-{SEMANTICS + 1}"}] * (len(builds) - 1) + [{BUILD}]
+
+    asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))

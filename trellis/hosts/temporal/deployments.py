@@ -1,9 +1,14 @@
 """A worker deployment has a version for each semantics: runs stay with their own, and new ones go to the newest.
 
-What is current changes by itself only where nothing is, or what is speaks an older semantics, and no operator ramps.
+What is current changes by itself only where nothing is, or what is speaks an older semantics, and no operator ramps. A server
+refuses a build that does not serve all that the current one does; so it is tried until it does.
 """
 
 from __future__ import annotations
+
+import asyncio
+import logging
+from typing import NamedTuple
 
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkerDeploymentRequest,
@@ -16,11 +21,12 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from trellis.hosts.temporal.messages import SEMANTICS
 
+log = logging.getLogger("trellis")
 _PREFIX = "trellis-"
 BUILD = f"{_PREFIX}{SEMANTICS}"
 """The build id of a worker of a deployment: who speaks the same semantics is the same build."""
-TRIES = 5
-"""How often it is looked again, where several workers come at once."""
+AGAIN_S = 2.0
+"""How long a server has to learn what a worker serves before it is asked to take its build, and is asked again."""
 
 
 def config(deployment: str) -> WorkerDeploymentConfig:
@@ -32,46 +38,74 @@ def config(deployment: str) -> WorkerDeploymentConfig:
     )
 
 
+class Current(NamedTuple):
+    """What is current in a deployment."""
+
+    build: str
+    """Empty: none of its versions."""
+    ramping: str
+    """The build that an operator ramps up; empty: none."""
+    token: bytes
+    """What says that nothing has changed since."""
+
+
 async def take_over(client: Client, deployment: str) -> str:
-    """Make our build the current one of the deployment, where it is for us to say. The build that is current then; empty:
-    none of ours.
+    """Make our build the current one of the deployment, where that is for us to say: why the server does not take it; empty: it
+    does, or another one is to stay.
 
     Raises RPCError.
     """
-    for left in reversed(range(TRIES)):
-        current, ramping, token = await _routing(client, deployment)
-        if ramping or not _older(current):
-            return current
-        request = SetWorkerDeploymentCurrentVersionRequest(
-            namespace=client.namespace,
-            deployment_name=deployment,
-            build_id=BUILD,
-            conflict_token=token,
-            identity=client.identity,
-            allow_no_pollers=True,
-        )
+    found = await current(client, deployment)
+    if found.ramping or not _older(found.build):
+        return ""
+    request = SetWorkerDeploymentCurrentVersionRequest(
+        namespace=client.namespace,
+        deployment_name=deployment,
+        build_id=BUILD,
+        conflict_token=found.token,
+        identity=client.identity,
+        allow_no_pollers=True,
+    )
+    try:
+        await client.workflow_service.set_worker_deployment_current_version(request)
+    except RPCError as error:
+        if error.status != RPCStatusCode.FAILED_PRECONDITION:
+            raise
+        return error.message  # somebody else was faster, or our build serves too little as yet
+    return ""
+
+
+async def until_taken(client: Client, deployment: str) -> None:
+    """Ask until our build is current, or need not be. Why it is not is logged, as that changes."""
+    told = ""
+    while True:
+        await asyncio.sleep(AGAIN_S)
         try:
-            await client.workflow_service.set_worker_deployment_current_version(request)
+            why = await take_over(client, deployment)
         except RPCError as error:
-            if error.status != RPCStatusCode.FAILED_PRECONDITION or not left:
-                raise
-            continue  # somebody else was faster
-        return BUILD
-    raise AssertionError("the last try returns or raises")
+            why = error.message or error.status.name
+        if not why:
+            return
+        if why != told:
+            log.warning("build '%s' is not the current one of deployment '%s' yet: %s", BUILD, deployment, why)
+            told = why
 
 
-async def _routing(client: Client, deployment: str) -> tuple[str, str, bytes]:
-    """The build that is current, the one that an operator ramps up, and the token that says nothing changed since."""
+async def current(client: Client, deployment: str) -> Current:
+    """Raises RPCError."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment)
     try:
         found = await client.workflow_service.describe_worker_deployment(request)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        return "", "", b""
+        return Current("", "", b"")
     routing = found.worker_deployment_info.routing_config
-    current, ramping = routing.current_deployment_version, routing.ramping_deployment_version
-    return current.build_id, ramping.build_id, found.conflict_token
+    return Current(
+        routing.current_deployment_version.build_id,
+        routing.ramping_deployment_version.build_id,
+        found.conflict_token,
+    )
 
 
 def _older(build: str) -> bool:

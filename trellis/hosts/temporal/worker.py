@@ -6,6 +6,7 @@ Runs are folded beside the calls, in a sandbox that passes trellis through: its 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,7 @@ class TemporalWorker:
         workflows: Sequence[type] = WORKFLOWS,
     ) -> None:
         self._client, self._queue, self._deployment = client, queue, deployment
+        self._taking: asyncio.Task[None] | None = None
         vault = vault if vault is not None else Vault.from_environment()
         passing = Passing(vault)
         self._calls = calls = Activities(
@@ -100,15 +102,19 @@ class TemporalWorker:
     async def __aenter__(self) -> Self:
         logging.getLogger("temporalio.activity").addFilter(_is_news)
         await register(self._client)
+        late = False
         if self._deployment:
             with _said(self._client):
-                await deployments.take_over(self._client, self._deployment)
+                late = bool(await deployments.take_over(self._client, self._deployment))
         await self._worker.__aenter__()
+        if late:
+            self._taking = asyncio.create_task(deployments.until_taken(self._client, self._deployment))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stay()
         await self._worker.__aexit__(kind, error, trace)
 
     async def keep(self, graphs: Sequence[Graph]) -> list[Kept]:
@@ -130,7 +136,13 @@ class TemporalWorker:
 
     async def stop(self) -> None:
         """Take nothing more, and wait until what is under way has ended, or was stopped."""
+        self._stay()
         await self._worker.shutdown()
+
+    def _stay(self) -> None:
+        """Who leaves does not become the current build any more."""
+        if self._taking is not None:
+            self._taking.cancel()
 
 
 @contextmanager
