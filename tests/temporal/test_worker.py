@@ -115,6 +115,31 @@ def test_a_worker_that_stops_lets_calls_end(temporal_address: str) -> None:
     on(temporal_address, scene)
 
 
+def test_a_call_whose_run_was_terminated_is_told_to_stop_and_that_is_no_news_of_the_worker(
+    temporal_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(client: Client, queue: str) -> None:
+        tools = Dispatcher()
+        begun, stopped = asyncio.Event(), asyncio.Event()
+
+        @tools.action("stuck")
+        async def stuck() -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopped.set()
+
+        async with TemporalWorker(client, queue, tools, workflows=[OneCall]):
+            handle = await client.start_workflow(OneCall.run, args=["stuck", CALL], id=queue, task_queue=queue)
+            await begun.wait()
+            await handle.terminate()
+            await stopped.wait()
+        assert caplog.messages == []
+
+    on(temporal_address, scene)
+
+
 def test_a_call_that_does_not_end_in_time_is_stopped_and_says_so(temporal_address: str) -> None:
     async def scene(client: Client, queue: str) -> None:
         tools = Dispatcher()

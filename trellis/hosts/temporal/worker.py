@@ -156,8 +156,11 @@ def _said(client: Client) -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Not that a tool failed: the run tells it, and the library would with a traceback of ours for each attempt."""
+    """Not that a tool failed: the run tells it, and the library would with a traceback of ours for each attempt. Nor that one
+    was told to stop whose run has ended."""
     error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, asyncio.CancelledError):
+        return False
     return not (isinstance(error, ApplicationError) and any(isinstance(about, Fault) for about in error.details))
 
 
