@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trellis.engine import State, Step
 from trellis.engine.program import program_of
@@ -49,6 +49,17 @@ class Follower:
         """The child is there, or it is known that it never will be."""
 
 
+class WentBack(NamedTuple):
+    """The run stands where it stood before: what came since counts no more. `visited`: the nodes entered here up to then."""
+
+    state: State
+    visited: list[str]
+
+
+News = Step | WentBack | BaseException | None
+"""What listeners are told: what has happened, or why nothing more does."""
+
+
 class LiveRun:
     """The state of one run and everything of it that is no data: tasks, alarms, secrets, listeners."""
 
@@ -85,7 +96,7 @@ class LiveRun:
         """What came for it meanwhile."""
         self.held: Held | None = None
         """The call in a transaction that has taken the run out of its host's turns."""
-        self.listeners: list[Callable[[Step | BaseException | None], None]] = []
+        self.listeners: list[Callable[[News], None]] = []
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failure: BaseException | None = None
         self.forget: Callable[[LiveRun], None] | None = None
@@ -110,6 +121,12 @@ class LiveRun:
         """Let the listeners know."""
         for listen in self.listeners:
             listen(step)
+
+    def go_back(self, state: State, visited: list[str]) -> None:
+        """Take back what came after this state, and tell the listeners."""
+        self.state, self.visited = state, visited
+        for listen in self.listeners:
+            listen(WentBack(state, list(visited)))
 
     def propose(self, pending: Pending, reason: str = "") -> None:
         """Ask about a call, as the run asks its questions; with a reason, once more."""

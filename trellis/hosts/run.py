@@ -16,7 +16,7 @@ from trellis.engine.state import IDLE, Refusal, shown_states
 from trellis.errors import UnknownRun
 from trellis.hosts.commands import Adopt, Answer, CancelRun, Command, Reply, Resolve, Signal
 from trellis.hosts.lines import Line, Scribe, entered, error_facts, public_fields, waits_of
-from trellis.hosts.live import LiveRun, Rested, heed
+from trellis.hosts.live import LiveRun, News, Rested, WentBack, heed
 from trellis.hosts.proposals import Proposal
 from trellis.model.actions import CallTool, RequestInput, StartChild
 from trellis.model.graph import Graph
@@ -242,7 +242,7 @@ class Run:
 
         After a resume the open questions come first, as they were asked. Raises StoreError, HostClosed as `result` does.
         """
-        queue: asyncio.Queue[Step | BaseException | None] = asyncio.Queue()
+        queue: asyncio.Queue[News] = asyncio.Queue()
         live = await self._present()
         live.listeners.append(queue.put_nowait)
         try:
@@ -271,6 +271,11 @@ class Run:
                     raise item
                 if item is None:
                     return
+                if isinstance(item, WentBack):
+                    seq, scribe.visited = item.state.seq, item.visited
+                    for line in _reopened(scribe, item.state):
+                        yield line
+                    continue
                 if item.refusal is not None or item.state.seq > seq:
                     for line in await self._lines(scribe, item, whole=whole):
                         yield line

@@ -15,7 +15,7 @@ import msgspec
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio import workflow
 from temporalio.api.failure.v1 import Failure
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import RawValue, RetryPolicy, WorkflowIDReusePolicy
 from temporalio.converter import DefaultFailureConverter
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
@@ -249,6 +249,7 @@ class Batches:
                 items,
                 id=f"{items[0].id}~batch",
                 result_type=list[Outcome],
+                id_reuse_policy=WorkflowIDReusePolicy.TERMINATE_IF_RUNNING,  # one that a reset left behind
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             )
             begun.set_result(handle)

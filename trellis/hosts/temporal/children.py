@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -141,6 +141,7 @@ class Children:
                 args=[Begin(graph.hash, graph.source, started=started), msgspec.Raw(graph.data)],
                 id=request.child,
                 result_type=Ended,
+                id_reuse_policy=WorkflowIDReusePolicy.TERMINATE_IF_RUNNING,  # one that a reset of this run left behind
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 memo=memo_of(graph, request.id),
                 search_attributes=first(graph, given.fields),

@@ -38,10 +38,17 @@ class Chapter(msgspec.Struct, frozen=True):
     state: State | None
     visited: list[str]
     events: list[Event]
+    execution: str = ""
+    before: str = ""
+    """The execution before it."""
 
     @property
     def base(self) -> int:
         return self.state.seq if self.state is not None else 0
+
+    def after(self, seq: int) -> Chapter:
+        """The same without the events up to this one."""
+        return msgspec.structs.replace(self, events=self.events[max(seq - self.base, 0) :])
 
 
 class Graphs:
@@ -71,13 +78,14 @@ class Graphs:
         return graph if graph.hash == digest else self.add(await self.wire.definition(run, digest, source))
 
 
-async def chapters(wire: Wire, run: str, after: int) -> tuple[Journal, list[Chapter]]:
-    """What happened to a run after `after`: how it stands now, and the parts of its journal, oldest first.
+async def chapters(wire: Wire, run: str, after: int, execution: str = "") -> tuple[Journal, list[Chapter]]:
+    """What happened to a run after `after`, up to its last execution or this one: how it stands then, and the parts of its
+    journal, oldest first.
 
     Executions that the server keeps no more are left out; then the first chapter has a state to go on from. Raises
     UnknownRun, NotPolled, StoreUnavailable.
     """
-    now = journal = await wire.journal(run, after)
+    now = journal = await wire.journal(run, after, execution)
     found = [_chapter(journal)]
     while journal.base > after and journal.before:
         try:
@@ -90,7 +98,9 @@ async def chapters(wire: Wire, run: str, after: int) -> tuple[Journal, list[Chap
 
 def _chapter(journal: Journal) -> Chapter:
     state = decode_state(bytes(journal.state)) if journal.base else None
-    return Chapter(state, journal.visited, _events(msgspec.json.encode(journal.events)))
+    return Chapter(
+        state, journal.visited, _events(msgspec.json.encode(journal.events)), journal.execution, journal.before
+    )
 
 
 async def steps(graphs: Graphs, run: str, source: str, told: list[Chapter], since: State | None) -> Iterator[Step]:
@@ -111,12 +121,15 @@ async def steps(graphs: Graphs, run: str, source: str, told: list[Chapter], sinc
     return fold(await graphs.get(run, events[0].graph, source), events, later.__getitem__)
 
 
-async def stands(graphs: Graphs, found: Described, begin: Begin, graph: Graph) -> tuple[State, list[str]]:
-    """The state of a run, and the nodes that it entered; of one that has ended, where no worker tells them, its end.
+async def stands(
+    graphs: Graphs, found: Described, begin: Begin, graph: Graph
+) -> tuple[State, list[str], list[Chapter]]:
+    """The state of a run, the nodes that it entered, and what told them; of one that has ended, where no worker tells, its
+    end.
 
     Raises NotPolled or Hindered for an open run, UnknownRun, StoreError.
     """
-    wire, run, state, visited = graphs.wire, found.run, None, list[str]()
+    wire, run, state, visited, told = graphs.wire, found.run, None, list[str](), list[Chapter]()
     try:
         _, told = await chapters(wire, run, 0)
         visited += told[0].visited
@@ -127,8 +140,8 @@ async def stands(graphs: Graphs, found: Described, begin: Begin, graph: Graph) -
         if found.ended is None:
             raise
     if state is not None and (state.closed or found.ended is None):
-        return state, visited
-    return await ended_state(wire, found, begin, graph, state)
+        return state, visited, told
+    return *await ended_state(wire, found, begin, graph, state), told
 
 
 async def ended_state(
@@ -144,6 +157,19 @@ async def ended_state(
     return last_step(state, ended, found.ended).state, ended.visited
 
 
+def in_common(before: list[Chapter], now: list[Chapter]) -> int:
+    """The number of the last event up to which both tell the same; that before the first that is told now, if none."""
+    known = {chapter.base + number: event for chapter in before for number, event in enumerate(chapter.events, 1)}
+    last = now[0].base
+    if any(chapter.base == last for chapter in before):
+        for chapter in now:
+            for event in chapter.events:
+                if known.get(last + 1) != event:
+                    return last
+                last += 1
+    return last
+
+
 class Following:
     """A run, and whoever asks the server what happens to it. Nothing is asked before somebody wants to know."""
 
@@ -156,6 +182,8 @@ class Following:
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.executions = dict[str, None]()
+        """Those of its workflow that told what is known of it, oldest first."""
         self.known = live.origin is not None
         """Whether the state is what the journal says; else it is what the start comes to."""
 
@@ -184,6 +212,9 @@ class Following:
                 return
             after = live.state.seq if self.known else 0
             now, told = await chapters(self._wire, live.id, after)
+            if self._anew(told[0], after):
+                now, told = await self._go_back()
+                told = [chapter.after(live.state.seq) for chapter in told]
             since = live.state if self.known else None
             if since is not None and told[0].base > since.seq:
                 live.visited += told[0].visited[len(live.visited) :]
@@ -194,9 +225,45 @@ class Following:
                     live.advance(step)
                 else:  # what the start came to was reckoned before
                     live.state = step.state
+            self.executions |= dict.fromkeys(chapter.execution for chapter in told)
             self.known = True
             if live.state.closed or now.closed:
                 live.end()
+
+    def _anew(self, oldest: Chapter, after: int) -> bool:
+        """Whether what is told does not go on from what is known of the run."""
+        if not self.executions or oldest.execution in self.executions or oldest.base > after:
+            return False
+        return not (oldest.before in self.executions and oldest.base == after)
+
+    async def _go_back(self) -> tuple[Journal, list[Chapter]]:
+        """Somebody has reset the run: forget what no longer holds of it. Gives all that happened to it, as `chapters` does."""
+        live, before = self.live, list[Chapter]()
+        try:
+            _, before = await chapters(self._wire, live.id, 0, next(reversed(self.executions)))
+        except UnknownRun:
+            pass  # it was removed: then nothing is known to be as it was
+        now, told = await chapters(self._wire, live.id, 0)
+        kept, state, visited = in_common(before, told), told[0].state, list(told[0].visited)
+        for step in await steps(self._graphs, live.id, live.row.source, told, None):
+            if state is None:
+                state = msgspec.structs.replace(step.state, seq=0)
+            if step.state.seq > kept:
+                break
+            state = step.state
+            visited += entered(step)
+        assert state is not None  # a journal has a beginning, or goes on from a state
+        if state.graph != live.graph.hash:
+            live.become(await self._graphs.get(live.id, state.graph, live.row.source), live.router)
+        if live.origin is not None and live.origin.seq > state.seq:
+            live.origin, self.before = (state, visited) if state.seq else (None, [])
+        live.go_back(state, visited[len(self.before) :] if live.origin is not None else visited)
+        self.executions.clear()
+        self.known = state.seq > 0
+        self._tell(
+            f"run '{live.id}' was reset: what it did after event {state.seq} no longer counts, and it goes on from there"
+        )
+        return now, told
 
     async def _follow(self) -> None:
         live, execution, token, over = self.live, "", b"", False
@@ -206,9 +273,12 @@ class Following:
                     await self._end()
                     return
                 news = await self.patiently(lambda: self._wire.news(live.id, execution, token))  # noqa: B023 - awaited here
-                token, over = news.token, news.over
-                if news.then:
-                    execution, token = news.then, b""
+                token, over, then = news.token, news.over, news.then
+                if news.terminated:
+                    found = await self.patiently(lambda: self._wire.describe(live.id))
+                    over, then = found.ended is not None, found.execution
+                if then and not over:
+                    execution, token = then, b""
                 if news.moved and not over:
                     await self.patiently(self.catch_up)
                 elif not news.moved:

@@ -296,12 +296,14 @@ class TemporalHost:
         found = await self._wire.describe(run)
         begin, graph = await self._wire.begun(run)
         graph = self._graphs.add(graph)
-        state, visited = await stands(self._graphs, found, begin, graph)
+        state, visited, told = await stands(self._graphs, found, begin, graph)
         graph = await self._graphs.get(run, state.graph, begin.source)
         live = LiveRun(run, graph, self._bound, state, 0, first_row(graph, state, found.request), found=True)
         if state.closed:
             live.end()
-        return self._follow(live, visited)
+        following = self._follow(live, visited)
+        following.executions |= dict.fromkeys(chapter.execution for chapter in told)
+        return following
 
     def _follow(self, live: LiveRun, before: list[str]) -> Following:
         following = Following(self._wire, self._graphs, self._clock, live, self._hindered)

@@ -188,6 +188,8 @@ class Journal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     graph: str
     source: str = ""
+    execution: str = ""
+    """Which one of its workflow this is."""
     base: int = 0
     """The `seq` that this execution went on from; what was before, the execution `before` tells, as long as it is kept."""
     before: str = ""

@@ -55,6 +55,7 @@ def journal(live: Interpreter, after: int) -> Journal:
     return Journal(
         live.graph.hash,
         live.source,
+        workflow.info().run_id,
         base,
         workflow.info().continued_run_id or "",
         msgspec.Raw(encode_state(origin)) if origin is not None else msgspec.Raw(b"null"),

@@ -105,6 +105,8 @@ class News(msgspec.Struct, frozen=True):
     moved: bool
     over: bool
     then: str = ""
+    terminated: bool = False
+    """Somebody ended it; where that was a reset, another execution goes on in its place."""
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -260,12 +262,20 @@ class Wire:
 
     async def ended(self, run: str) -> Ended:
         """Wait for the end of the run. Raises UnknownRun, StoreUnavailable; asked again, it goes on waiting."""
-        try:
-            with self.said(run):
-                found: Ended = await self.client.get_workflow_handle(run, result_type=Ended).result()
-        except WorkflowFailureError as failed:
-            return end_of(failed.cause)
-        return found
+        execution = ""
+        while True:
+            handle = self.client.get_workflow_handle(run, run_id=execution or None, result_type=Ended)
+            try:
+                with self.said(run):
+                    found: Ended = await handle.result()
+                return found
+            except WorkflowFailureError as failed:
+                ended, last = end_of(failed.cause), execution
+            if (ended.error or {}).get("code") != "terminated":
+                return ended
+            execution = (await self.describe(run)).execution
+            if execution == last:
+                return ended  # else it may have been reset, which ends one execution, and another goes on
 
     async def news(self, run: str, execution: str, token: bytes) -> News:
         """Wait until something happens to an execution, or for a while. An empty token: all since its first event.
@@ -277,7 +287,8 @@ class Wire:
         then = _follower(events[-1]) if events else ""
         ended = bool(events) and events[-1].event_type in _ENDED
         moved = any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in events)
-        return News(token, moved or ended, ended and not then, then)
+        terminated = ended and events[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
+        return News(token, moved or ended, ended and not then, then, terminated)
 
     async def polled(self) -> bool:
         """Whether some worker lives that works on runs of the queue."""
@@ -441,4 +452,6 @@ _ENDED = frozenset(
 
 
 def _follower(event: HistoryEvent) -> str:
-    return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    """The execution that follows the one that this event ends; by a policy or a cron of who started it past us, too."""
+    kind = event.WhichOneof("attributes")
+    return str(getattr(getattr(event, kind), "new_execution_run_id", "")) if kind is not None else ""
