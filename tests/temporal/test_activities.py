@@ -303,8 +303,18 @@ def test_an_attempt_after_another_beats_at_once() -> None:
     assert beats == [(2,)]
 
 
-@pytest.mark.parametrize("stopped", [True, False], ids=["its worker stops", "it is cancelled"])
-def test_an_attempt_that_is_stopped_says_whether_its_worker_stopped_or_somebody_cancelled_it(stopped: bool) -> None:
+@pytest.mark.parametrize(
+    ("why", "message"),
+    [
+        (ActivityCancellationDetails(worker_shutdown=True), "the worker stopped while it made the call of 'n'"),
+        (ActivityCancellationDetails(reset=True), "an operator reset the activity while it made the call of 'n'"),
+        (ActivityCancellationDetails(cancel_requested=True), ""),
+    ],
+    ids=["its worker stops", "it is reset", "it is cancelled"],
+)
+def test_an_attempt_that_is_stopped_says_whether_it_is_to_be_made_again_or_somebody_cancelled_it(
+    why: ActivityCancellationDetails, message: str
+) -> None:
     tools = Dispatcher()
     made = environment("wait")
 
@@ -318,21 +328,16 @@ def test_an_attempt_that_is_stopped_says_whether_its_worker_stopped_or_somebody_
 
         task = asyncio.ensure_future(perform(Activities(tools), "wait", Call(node="n", key="k"), made=made))
         await begun.wait()
-        why = (
-            ActivityCancellationDetails(worker_shutdown=True)
-            if stopped
-            else ActivityCancellationDetails(cancel_requested=True)
-        )
         made.cancel(why)
         (outcome,) = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(outcome, BaseException)
         return outcome
 
     outcome = asyncio.run(asyncio.wait_for(main(), 30))
-    if stopped:
+    if message:
         assert isinstance(outcome, ApplicationError)
         assert (outcome.type, outcome.non_retryable) == (STOPPED, True)
-        assert outcome.message == "the worker stopped while it made the call of 'n'"
+        assert outcome.message == message
     else:
         assert isinstance(outcome, asyncio.CancelledError)
 

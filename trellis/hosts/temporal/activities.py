@@ -152,9 +152,10 @@ class Activities:
             return _STOPPED_LATE, secrets, True
         except asyncio.CancelledError:
             why = activity.cancellation_details()
-            if why is None or (why.worker_shutdown and not why.cancel_requested):
+            if why is None or ((why.worker_shutdown or why.reset) and not why.cancel_requested):
+                who = "an operator reset the activity" if why is not None and why.reset else "the worker stopped"
                 raise ApplicationError(
-                    f"the worker stopped while it made the call of '{request.node}'",
+                    f"{who} while it made the call of '{request.node}'",
                     Fault(request.attempt),
                     type=STOPPED,
                     non_retryable=True,
