@@ -75,11 +75,11 @@ def test_a_build_that_serves_less_than_the_current_one_says_why_it_is_not_curren
             speak(monkeypatch, SEMANTICS + 1)
             async with TemporalWorker(client, one, deployment=name):
                 while not (told := [line for line in caplog.messages if line.startswith("build ")]):
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0)
                 assert (await current(client, name)).build == BUILD
                 async with TemporalWorker(client, two, deployment=name):
                     while (await current(client, name)).build == BUILD:
-                        await asyncio.sleep(0.05)
+                        await asyncio.sleep(0)
 
         return told
 
