@@ -6,6 +6,7 @@ import asyncio
 import secrets
 
 import pytest
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 
 from tests.hosts.authored import graph
@@ -55,6 +56,35 @@ def test_the_newest_semantics_becomes_current_by_itself_and_stays_when_an_older_
         return told
 
     assert asyncio.run(asyncio.wait_for(main(), 30)) == [BUILD, BUILD, "trellis-12", "trellis-12"]
+
+
+def test_a_build_that_an_operator_took_back_does_not_become_current_again_by_itself(
+    temporal_address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"work-{secrets.token_hex(6)}"
+    new = f"trellis-{SEMANTICS + 1}"
+
+    async def main() -> list[str]:
+        client = await Client.connect(temporal_address)
+        assert await take_over(client, name) == ""
+        speak(monkeypatch, SEMANTICS + 1)
+        assert await take_over(client, name) == ""
+        told = [(await current(client, name)).build]
+        rollback = SetWorkerDeploymentCurrentVersionRequest(
+            namespace=client.namespace, deployment_name=name, build_id=BUILD, allow_no_pollers=True
+        )
+        await client.workflow_service.set_worker_deployment_current_version(rollback)
+        assert await take_over(client, name) == ""
+        told.append((await current(client, name)).build)
+        return told
+
+    assert asyncio.run(asyncio.wait_for(main(), 60)) == [new, BUILD]
+    assert caplog.messages == [
+        (
+            f"build '{new}' is not the current one of deployment '{name}' any more, since somebody took that back; "
+            "it stays so until it is made current by hand"
+        )
+    ]
 
 
 def test_a_build_that_serves_less_than_the_current_one_says_why_it_is_not_current_until_it_serves_all(

@@ -1,7 +1,7 @@
 """A worker deployment has a version for each semantics: runs stay with their own, and new ones go to the newest.
 
-What is current changes by itself only where nothing is, or what is speaks an older semantics, and no operator ramps. A server
-refuses a build that does not serve all that the current one does; so it is tried until it does.
+What is current changes by itself only where nothing is, or what is speaks an older semantics, and no operator ramps, or has
+taken it back. A server refuses a build that does not serve all that the current one does; so it is tried until it does.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Current(NamedTuple):
     """The build that an operator ramps up; empty: none."""
     token: bytes
     """What says that nothing has changed since."""
+    left: bool = False
+    """Whether our build was current, or ramped, before, and is not now: somebody took it back."""
 
 
 async def take_over(client: Client, deployment: str) -> str:
@@ -57,6 +59,14 @@ async def take_over(client: Client, deployment: str) -> str:
     """
     found = await current(client, deployment)
     if found.ramping or not _older(found.build):
+        return ""
+    if found.left:
+        log.warning(
+            "build '%s' is not the current one of deployment '%s' any more, since somebody took that back; it stays so until "
+            "it is made current by hand",
+            BUILD,
+            deployment,
+        )
         return ""
     request = SetWorkerDeploymentCurrentVersionRequest(
         namespace=client.namespace,
@@ -101,10 +111,16 @@ async def current(client: Client, deployment: str) -> Current:
             raise
         return Current("", "", b"")
     routing = found.worker_deployment_info.routing_config
+    ours = [
+        each
+        for each in found.worker_deployment_info.version_summaries
+        if each.deployment_version.build_id == BUILD and each.HasField("last_deactivation_time")
+    ]
     return Current(
         routing.current_deployment_version.build_id,
         routing.ramping_deployment_version.build_id,
         found.conflict_token,
+        bool(ours),
     )
 
 
