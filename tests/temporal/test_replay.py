@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from tests.temporal.record import HISTORIES, NOBODY, SCENES
 from trellis.errors import TrellisError
-from trellis.hosts.temporal import interpreter
+from trellis.hosts.temporal import interpreter, messages
 from trellis.hosts.temporal.calls import options
 from trellis.hosts.temporal.messages import SEMANTICS
 from trellis.hosts.temporal.ordering import Ordered
@@ -61,3 +63,31 @@ def test_a_history_names_nobody_and_no_machine() -> None:
         recorded = file.read_text("utf-8")
         assert set(re.findall(r'"identity":"([^"]*)"', recorded)) <= {NOBODY}, file
         assert re.search(r"/(home|tmp|root|work|Users)/", recorded) is None, file
+
+
+@pytest.mark.parametrize("speaks", [1, 7])
+def test_the_semantics_of_a_run_are_the_same_for_a_worker_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speaks: int
+) -> None:
+    """What a Trellis of these semantics writes is read by one of later semantics: as that of whoever wrote it."""
+
+    def spoken(semantics: int) -> Any:
+        text = Path(str(messages.__file__)).read_text("utf-8")
+        file = tmp_path / f"speaking_{semantics}.py"
+        file.write_text(re.sub(r"(?m)^SEMANTICS = .*$", f"SEMANTICS = {semantics}", text), "utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        return importlib.import_module(file.stem)
+
+    earlier, later = spoken(speaks), spoken(speaks + 1)
+    begun = msgspec.json.encode(earlier.Begin("h", semantics=earlier.SEMANTICS))
+    assert msgspec.json.decode(begun, type=later.Begin).semantics == speaks
+
+
+def test_whatever_begins_an_execution_says_its_semantics() -> None:
+    package = Path(str(messages.__file__)).parent
+    begun = [
+        made for file in sorted(package.glob("*.py")) for made in re.findall(r"\bBegin\((.*)", file.read_text("utf-8"))
+    ]
+    begun = [made for made in begun if not made.startswith("msgspec.Struct")]
+    assert len(begun) >= 4
+    assert [made for made in begun if "SEMANTICS" not in made] == []

@@ -31,7 +31,7 @@ from trellis.hosts.commands import CancelRun
 from trellis.hosts.sending import ENDS, LEFT
 from trellis.hosts.temporal.attributes import first
 from trellis.hosts.temporal.beside import Beside
-from trellis.hosts.temporal.messages import BEGIN, CANCEL, PASS, Begin, Ended, memo_of
+from trellis.hosts.temporal.messages import BEGIN, CANCEL, PASS, SEMANTICS, Begin, Ended, memo_of
 from trellis.hosts.temporal.passing import Passed, Start, Values
 from trellis.hosts.temporal.payloads import detail
 from trellis.hosts.values import start_values, used_by
@@ -138,7 +138,7 @@ class Children:
         try:
             handle: Handle = await workflow.start_child_workflow(
                 graph.name,
-                args=[Begin(graph.hash, graph.source, started=started), msgspec.Raw(graph.data)],
+                args=[Begin(graph.hash, graph.source, SEMANTICS, started=started), msgspec.Raw(graph.data)],
                 id=request.child,
                 result_type=Ended,
                 id_reuse_policy=WorkflowIDReusePolicy.TERMINATE_IF_RUNNING,  # one that a reset of this run left behind

@@ -14,7 +14,7 @@ from temporalio import workflow
 
 from trellis.engine.state import State
 from trellis.hosts.temporal.codec import LARGEST
-from trellis.hosts.temporal.messages import Begin, Carried
+from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried
 from trellis.model.graph import Graph
 
 PATIENCE_S = 30.0
@@ -98,7 +98,7 @@ def go_on(live: Suspended) -> NoReturn:
             f"{size:,}",
             f"{LARGEST:,}",
         )
-    begin = Begin(live.graph.hash, live.source, carried=carried)
+    begin = Begin(live.graph.hash, live.source, SEMANTICS, carried=carried)
     workflow.continue_as_new(
         args=[begin, msgspec.Raw(live.graph.data)],
         initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,

@@ -30,7 +30,7 @@ from trellis.hosts.temporal.attributes import first, register
 from trellis.hosts.temporal.calls import must_fit
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Following, Graphs, chapters, stands, steps
-from trellis.hosts.temporal.messages import Begin, Ended
+from trellis.hosts.temporal.messages import SEMANTICS, Begin, Ended
 from trellis.hosts.temporal.messages import memo_of as memo_of
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.run import TemporalRun
@@ -253,7 +253,7 @@ class TemporalHost:
     async def _begin(self, graph: Graph, event: RunStarted) -> None:
         """Let the server record the start. Raises WorkflowAlreadyStartedError, StoreUnavailable."""
         root, source = project_of(graph)
-        begin = Begin(graph.hash, source, started=event)
+        begin = Begin(graph.hash, source, SEMANTICS, started=event)
         if self._worker is not None and root:
             self._worker.know(root)
         if indexed(graph) and not self._registered:

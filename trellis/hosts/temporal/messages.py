@@ -63,7 +63,8 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     """The hash of the graph."""
     source: str = ""
     """Where the graph was read from, relative to the project: a worker looks up its tools beside it. A folder's ends with `/`."""
-    semantics: int = SEMANTICS
+    semantics: int = 1
+    """Those that the execution begins under: whoever begins one says his own. What is left out is the first, whoever reads it."""
     started: RunStarted | None = None
     """What the run began with; its `at` is the workflow's own to say."""
     carried: Carried | None = None

@@ -220,7 +220,7 @@ def _wanted(graph: Graph, name: str, schedule: Declared, queue: str) -> _Wanted:
     made = digest(canonical([MAPPING, SEMANTICS, graph.hash, source, queue, msgspec.to_builtins(schedule), given]))
     action = ScheduleActionStartWorkflow(
         graph.name,
-        args=[Begin(graph.hash, source, started=started), msgspec.Raw(graph.data)],
+        args=[Begin(graph.hash, source, SEMANTICS, started=started), msgspec.Raw(graph.data)],
         id=own,
         task_queue=queue,
         memo=memo_of(graph, started.request) | ({"source": source} if source else {}) | {_MADE: made},
