@@ -144,16 +144,16 @@ def private_postgres() -> Iterator[Cluster]:
 
 
 @contextmanager
-def private_temporal(dynamic: Mapping[str, Any] | None = None) -> Iterator[TemporalServer]:
-    """A running Temporal server that the test may stop, kill and start again. Skips where its program is missing.
-
-    `dynamic`: names of its dynamic configuration -> values.
-    """
+def private_temporal(
+    dynamic: Mapping[str, Any] | None = None, more: Mapping[str, Any] | None = None, **settings: Any
+) -> Iterator[TemporalServer]:
+    """A running Temporal server that the test may stop, kill and start again; all as `TemporalServer` takes it. Skips where its
+    program is missing."""
     program = temporal_server.program()
     if program is None:
         pytest.skip("no program of the Temporal server, which .ci/run builds")
     folder = Path(tempfile.mkdtemp(prefix="trellis-temporal-"))
-    server = TemporalServer(program, folder, dynamic)
+    server = TemporalServer(program, folder, dynamic, more, **settings)
     try:
         server.start()
         yield server

@@ -41,20 +41,31 @@ def program() -> Path | None:
 class TemporalServer:
     """A server whose ports and data stay, however often it is stopped and started."""
 
-    def __init__(self, program: Path, folder: Path, dynamic: Mapping[str, Any] | None = None) -> None:
-        """`dynamic`: names of the server's dynamic configuration -> values."""
-        self._program, self._folder = program, folder
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        dynamic: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        """`dynamic`: names of the server's dynamic configuration -> values; `more`: what the other configuration has besides;
+        `settings`: what a client of such a server connects with."""
+        self._program, self._folder, self._settings = program, folder, settings
         self._process: subprocess.Popen[bytes] | None = None
         ports = free_ports(2 * len(SERVICES))
         self.address = f"127.0.0.1:{ports[0]}"
         (folder / "dynamic.json").write_text(
             json.dumps(DYNAMIC | {name: [{"value": value}] for name, value in (dynamic or {}).items()}), "utf-8"
         )
-        (folder / "config.json").write_text(json.dumps(config(folder, ports)), "utf-8")
+        written = merged(config(folder, ports), more or {})
+        (folder / "config.json").write_text(json.dumps(written), "utf-8")
+        self._services = [word for name in written["services"] for word in ("--service", name)]
 
     def start(self) -> None:
         """Returns when the namespace `default` is served. Raises NotServing."""
         command = [str(self._program), "--config-file", str(self._folder / "config.json"), "--allow-no-auth", "start"]
+        command += self._services
         with open(self._folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
@@ -92,7 +103,7 @@ class TemporalServer:
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                return asyncio.run(serve_default(self.address))
+                return asyncio.run(serve_default(self.address, **self._settings))
             except (RPCError, RuntimeError) as error:  # the second is how the SDK says that nobody answers
                 reason = str(error)
             try:
@@ -104,7 +115,7 @@ class TemporalServer:
         raise NotServing(f"{reason}\n{tail(self._folder / 'log')}")
 
 
-async def serve_default(address: str) -> None:
+async def serve_default(address: str, **settings: Any) -> None:
     """Registers the namespace `default` where it is missing. Raises what the SDK does while the server does not serve it:
     one that starts refuses connections first, then the namespace, which its parts learn of one by one."""
     from google.protobuf.duration_pb2 import Duration
@@ -119,7 +130,7 @@ async def serve_default(address: str) -> None:
     from temporalio.client import Client
     from temporalio.service import RPCError, RPCStatusCode
 
-    service = (await Client.connect(address)).workflow_service
+    service = (await Client.connect(address, **settings)).workflow_service
     try:
         kept = Duration(seconds=86400)
         await service.register_namespace(
@@ -193,6 +204,12 @@ def config(folder: Path, ports: list[int]) -> dict[str, Any]:
         "dcRedirectionPolicy": {"policy": "noop"},
         "dynamicConfigClient": {"filepath": str(folder / "dynamic.json"), "pollInterval": "10s"},
     }
+
+
+def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both configurations; where both have a value, the one of `more`."""
+    both = {name: merged(base[name], more[name]) for name in base if isinstance(base[name], dict) and name in more}
+    return {**base, **more, **both}
 
 
 def free_ports(count: int) -> list[int]:

@@ -14,7 +14,7 @@ import msgspec
 from trellis.cli import counted
 from trellis.cli.places import root_here
 from trellis.cli.serving import Told, Warnings, graphs_in, on_stop, unread
-from trellis.errors import StoreUnavailable, UsageError
+from trellis.errors import UsageError
 from trellis.hosts.vault import Vault
 from trellis.model.graph import Graph
 from trellis.project.files import find_root
@@ -61,19 +61,36 @@ def _address(asked: Asked) -> Address:
 
 
 class Warned(Warnings):
-    """Says once in a while that the server does not answer, which the library does for each of its calls again and again."""
+    """Says once in a while what the library says of each of its calls again and again: that the server does not answer, or does
+    not permit it."""
 
-    _silent_until = 0.0
+    def __init__(self, told: Told) -> None:
+        super().__init__(told)
+        self._silent_until: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith("temporalio.core") and " retried " in record.getMessage():
-            if record.created < self._silent_until:
-                return
-            self._silent_until = record.created + QUIET_S
-            message = "the Temporal server does not answer; it is asked again until it does"
+        message = _often(record)
+        if not message:
+            super().emit(record)
+        elif record.created >= self._silent_until.get(message, 0.0):
+            self._silent_until[message] = record.created + QUIET_S
             self._told("warning", f"warning: {message}", message=message)
-            return
-        super().emit(record)
+
+
+def _often(record: logging.LogRecord) -> str:
+    """What is to be said in place of a record of a call that is made again and again; empty for another."""
+    from trellis.hosts.temporal.address import denial
+
+    if not record.name.startswith("temporalio.core"):
+        return ""
+    text = record.getMessage()
+    if " retried " in text:
+        return "the Temporal server does not answer; it is asked again until it does"
+    denied = denial(text)
+    if denied:
+        told = "TEMPORAL_API_KEY or the client certificate may have expired"
+        return f"the Temporal server does not permit what the worker does any more: {denied.rstrip('.')}; {told}"
+    return ""
 
 
 async def _serve(
@@ -88,7 +105,9 @@ async def _serve(
     try:
         measured = runtime(asked.metrics)
     except ValueError as error:
-        raise UsageError(f"--metrics {asked.metrics}: {error}; expected IP:PORT, such as 127.0.0.1:9464") from error
+        raise UsageError(
+            f"--metrics {asked.metrics}: {error}; expected a free IP:PORT, such as 127.0.0.1:9464"
+        ) from error
     stop = asyncio.Event()
     told = Told(stop.set, as_json=as_json)
     vault = Vault.from_environment()
@@ -108,14 +127,11 @@ async def _serve(
         for kept in await worker.keep(graphs) if graphs else ():
             if kept.what != "unchanged":
                 told("schedule.kept", f"schedule {kept.id} {kept.what}", schedule=kept.id, what=kept.what)
-        try:
-            async with worker:
-                told("worker.started", f"worker {os.getpid()} serves {place}", pid=os.getpid(), store=place)
-                await stop.wait()
-                calls = worker.under_way
-                told("worker.stopping", f"stopping; {counted(calls, 'call')} under way", calls=calls)
-        except RuntimeError as error:  # the one that the library has for a server that refuses a worker
-            raise StoreUnavailable(place, f"the worker cannot go on: {error}") from error
+        async with worker:
+            told("worker.started", f"worker {os.getpid()} serves {place}", pid=os.getpid(), store=place)
+            await stop.wait()
+            calls = worker.under_way
+            told("worker.stopping", f"stopping; {counted(calls, 'call')} under way", calls=calls)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

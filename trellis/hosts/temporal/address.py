@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,14 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _CLAIMED = ("file", "sqlite", "postgresql", "postgres", "redis", "rediss", "unix")
 """Schemes of stores that several processes may share."""
+
+
+class NotPermitted(StoreUnavailable):
+    """The server is there, and does not permit this; asked again, it will not either."""
+
+    def __init__(self, url: str, namespace: str, told: str) -> None:
+        lacks = "TEMPORAL_API_KEY or the client certificate is missing, wrong, expired, or good for less"
+        super().__init__(url, f"not permitted in namespace '{namespace}': {told.rstrip('.')}; {lacks}")
 
 
 def is_temporal(url: object) -> bool:
@@ -112,6 +122,7 @@ async def connect(
     from trellis.hosts.vault import Vault
 
     settings = _configured(address)
+    tls = settings.get("tls", settings.get("api_key") is not None)
     settings["retry_config"] = RetryConfig(max_elapsed_time_millis=int(RETRY_S * 1000))
     settings["data_converter"] = converter if converter is not None else data_converter(Vault.from_environment())
     where = f"{SCHEME}://{settings['target_host']}/{settings['namespace']}"
@@ -123,8 +134,10 @@ async def connect(
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except RPCError as error:
         raise unavailable(where, settings["namespace"], error) from error
+    except ValueError as error:  # the one that it has for a certificate without its key
+        raise StoreUnavailable(where, f"Temporal's configuration cannot be used: {error}") from error
     except RuntimeError as error:  # the one that the library has for every way not to reach a server
-        raise StoreUnavailable(where, f"no Temporal server answers there: {_reason(str(error))}") from error
+        raise _unreached(where, settings["namespace"], tls, str(error)) from error
     return client
 
 
@@ -155,11 +168,7 @@ def unavailable(url: str, namespace: str, error: RPCError) -> StoreUnavailable:
         case RPCStatusCode.NOT_FOUND if "amespace" in error.message:
             return StoreUnavailable(url, f"the server has no namespace '{namespace}'; register it, or name another")
         case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
-            told = error.message.rstrip(".") or error.status.name.lower()
-            return StoreUnavailable(
-                url,
-                f"the server lets nobody in so: {told}; set TEMPORAL_API_KEY, or TEMPORAL_TLS_CLIENT_CERT_PATH and …_KEY_PATH",
-            )
+            return NotPermitted(url, namespace, error.message or error.status.name.lower())
         case RPCStatusCode.UNAVAILABLE | RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
             return StoreUnavailable(url, f"the Temporal server does not answer: {_reason(error.message)}")
         case _:
@@ -167,14 +176,42 @@ def unavailable(url: str, namespace: str, error: RPCError) -> StoreUnavailable:
             return StoreUnavailable(url, f"the Temporal server says {error.status.name.lower()}: {told}")
 
 
+def denial(text: str) -> str:
+    """What a server said when it did not permit a call, of which the library tells in this text; empty: it is of another."""
+    found = re.search(_DENIED, text)
+    return (found["told"] or found["code"]) if found else ""
+
+
+_DENIED = (
+    r"code: \\?'?(?P<code>PermissionDenied|Unauthenticated|The caller does not have permission|The request does not have valid)"
+    r'(?:[^"]*message: "(?P<told>[^"]*)")?'
+)
+"""How the library writes the status of such a call."""
+
+
 def _configured(address: Address) -> dict[str, Any]:
     """The settings of the active profile, with what the address says. Raises StoreUnavailable."""
-    from temporalio.envconfig import ClientConfig
+    from dataclasses import replace
 
+    from temporalio.envconfig import ClientConfigProfile
+
+    unread = "Temporal's configuration cannot be read"
+    file = os.environ.get("TEMPORAL_CONFIG_FILE", "")
+    if file and not os.path.exists(file):  # which the library takes for an empty one, and goes on without TLS or a key
+        raise StoreUnavailable(address.url, f"{unread}: TEMPORAL_CONFIG_FILE names '{file}', which is not there")
     try:
-        settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+        profile = ClientConfigProfile.load()
+        if not profile.api_key:  # an empty variable is as good as none
+            profile = replace(profile, api_key=None)
+        settings: dict[str, Any] = dict(profile.to_client_connect_config())
     except (RuntimeError, ValueError, OSError) as error:
-        raise StoreUnavailable(address.url, f"Temporal's configuration cannot be read: {error}") from error
+        # Of the file, the line alone: what the library shows of it may be a key.
+        told = str(error).partition("\n")[0].removeprefix("Configuration loading error: ")
+        raise StoreUnavailable(address.url, f"{unread}: {told}") from None
+    if not settings.get("api_key", "").isprintable():  # which the library would leave out
+        raise StoreUnavailable(
+            address.url, f"{unread}: the API key has a line break in it, or another control character"
+        )
     if address.target:
         settings["target_host"] = address.target
     if address.namespace:
@@ -182,6 +219,20 @@ def _configured(address: Address) -> dict[str, Any]:
     settings.setdefault("target_host", f"localhost:{PORT}")
     settings.setdefault("namespace", "default")
     return settings
+
+
+def _unreached(url: str, namespace: str, tls: Any, text: str) -> StoreUnavailable:
+    """What it means that the library, with this TLS, came to no server."""
+    denied = denial(text)
+    if denied:
+        return NotPermitted(url, namespace, denied)
+    for word, told in _OURS:
+        if word in text:
+            return StoreUnavailable(url, f"Temporal's configuration cannot be used: {told}")
+    why = _reason(text)
+    if why == LOST:
+        why += f"; {_WITH_TLS if tls else _WITHOUT_TLS}"
+    return StoreUnavailable(url, f"no Temporal server answers there: {why}")
 
 
 def _reason(text: str) -> str:
@@ -192,17 +243,38 @@ def _reason(text: str) -> str:
     return text.rpartition("error: ")[2].rstrip(".").partition("\n")[0][:200]
 
 
+LOST = "the connection was lost"
+_CERTIFICATE = "TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH"
+_WITHOUT_TLS = "if it wants TLS, set TEMPORAL_TLS=true, and TEMPORAL_TLS_SERVER_CA_CERT_PATH for a CA of your own"
+_WITH_TLS = f"if it wants a client certificate that it trusts, set {_CERTIFICATE}"
+_OURS = (
+    ("Transport, InvalidCertificate", "the client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH) is none"),
+    ("NoCertificatesPresented", "the client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH) is none"),
+    ("PrivateKeyParseError", "the key of the client certificate (TEMPORAL_TLS_CLIENT_KEY_PATH) is none"),
+    ("InconsistentKeys", "the client certificate and its key (TEMPORAL_TLS_CLIENT_KEY_PATH) do not belong together"),
+)
+"""A part of what the transport says before it asks anybody -> what it means."""
 _REASONS = (
     ("ConnectionRefused", "connection refused"),
-    ("CertificateRequired", "it wants a client certificate"),
-    ("InvalidCertificate", "its certificate is not trusted"),
-    ("InvalidContentType", "it does not speak TLS"),
+    ("CertificateRequired", f"it wants a client certificate: set {_CERTIFICATE}"),
+    ("received fatal alert", f"it does not take the client certificate: look at {_CERTIFICATE}"),
+    ("NotValidForName", "its certificate is for another name; TEMPORAL_TLS_SERVER_NAME says which name it has"),
+    ("InvalidCertificate(Expired", "its certificate has expired"),
+    (
+        "InvalidCertificate",
+        "its certificate is not trusted; TEMPORAL_TLS_SERVER_CA_CERT_PATH names the CA that signed it",
+    ),
+    (
+        "InvalidContentType",
+        "it does not speak TLS, which an API key or TEMPORAL_TLS_… asks for unless TEMPORAL_TLS=false",
+    ),
     ("tcp connect error", "it cannot be reached"),
     ("imeout", "it took too long"),
     ("deadline", "it took too long"),
     ("mapped from HTTP status code", "what answers is no Temporal server"),
-    ("ConnectionReset", "the connection was lost"),
-    ("BrokenPipe", "the connection was lost"),
+    ("ConnectionReset", LOST),
+    ("BrokenPipe", LOST),
+    ("code: Cancelled", LOST),
 )
 """A part of what the transport says -> what it means."""
 

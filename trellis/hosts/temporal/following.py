@@ -17,6 +17,7 @@ from trellis.errors import HostClosed, StoreCorrupt, StoreUnavailable, TrellisEr
 from trellis.hosts.clock import Clock, pause
 from trellis.hosts.lines import entered
 from trellis.hosts.live import LiveRun
+from trellis.hosts.temporal.address import NotPermitted
 from trellis.hosts.temporal.messages import Begin, Ended, Journal
 from trellis.hosts.temporal.wire import LOOK_S, Described, Hindered, NotPolled, Wire
 from trellis.model.actions import RequestInput
@@ -305,7 +306,7 @@ class Following:
     async def patiently(self, ask: Callable[[], Awaitable[_Given]]) -> _Given:
         """What `ask` gives, asked again while the server is away for a while, or no worker does what it is to do.
 
-        Raises UnknownRun, StoreError; StoreUnavailable where the server is away for longer, HostClosed.
+        Raises UnknownRun, StoreError; StoreUnavailable where the server is away for longer, or permits it not, HostClosed.
         """
         since: float | None = None
         hindered = False
@@ -316,6 +317,8 @@ class Following:
                 if hindered:  # a worker that has just begun may not have been heard of
                     self.say(str(error))
                 hindered, since = True, None
+            except NotPermitted:
+                raise
             except StoreUnavailable:
                 since = since if since is not None else self._clock.now()
                 if self._clock.now() - since > PATIENCE_S:

@@ -37,7 +37,7 @@ from trellis.errors import StoreCorrupt, StoreError, StoreUnavailable, UnknownRu
 from trellis.hosts.clock import Clock
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.journal import received
-from trellis.hosts.temporal.address import Address, unavailable
+from trellis.hosts.temporal.address import Address, NotPermitted, unavailable
 from trellis.hosts.temporal.messages import DEFINITION, JOURNAL, VIEW, Begin, Ended, Journal, View
 from trellis.hosts.temporal.ordering import AHEAD
 from trellis.hosts.temporal.payloads import PayloadUnopened, PayloadUnreadable, detail
@@ -368,7 +368,7 @@ class Wire:
             raise Hindered(self.url, f"run '{run}': {error}") from error
         except RPCError as error:
             told = self.told(run, error)
-            if isinstance(told, UnknownRun | NotPolled) or error.status == RPCStatusCode.UNAVAILABLE:
+            if isinstance(told, UnknownRun | NotPolled | NotPermitted) or error.status == RPCStatusCode.UNAVAILABLE:
                 raise told from error
             raise Hindered(self.url, await self.why(run, error.message)) from error
 

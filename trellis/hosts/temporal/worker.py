@@ -14,6 +14,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from temporalio.api.workflowservice.v1 import RecordWorkerHeartbeatRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
@@ -24,14 +25,14 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from trellis.dispatch import Dispatcher
-from trellis.errors import TrellisError
+from trellis.errors import StoreUnavailable, TrellisError
 from trellis.hosts.temporal import deployments
 from trellis.hosts.temporal.activities import BEAT_S, Activities
-from trellis.hosts.temporal.address import SCHEME, unavailable
+from trellis.hosts.temporal.address import SCHEME, NotPermitted, denial, unavailable
 from trellis.hosts.temporal.attributes import register
 from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.messages import Fault
@@ -101,12 +102,15 @@ class TemporalWorker:
 
     async def __aenter__(self) -> Self:
         logging.getLogger("temporalio.activity").addFilter(_is_news)
+        with _said(self._client):
+            await _must_be_permitted(self._client)
         await register(self._client)
         late = False
         if self._deployment:
             with _said(self._client):
                 late = bool(await deployments.take_over(self._client, self._deployment))
-        await self._worker.__aenter__()
+        with _said(self._client):
+            await self._worker.__aenter__()
         if late:
             self._taking = asyncio.create_task(deployments.until_taken(self._client, self._deployment))
         return self
@@ -114,8 +118,10 @@ class TemporalWorker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Raises StoreUnavailable where the server does not let it go on."""
         self._stay()
-        await self._worker.__aexit__(kind, error, trace)
+        with _said(self._client):
+            await self._worker.__aexit__(kind, error, trace)
 
     async def keep(self, graphs: Sequence[Graph]) -> list[Kept]:
         """Let the server have the schedules of these graphs, and no others of theirs: what became of each.
@@ -153,6 +159,26 @@ def _said(client: Client) -> Iterator[None]:
     except RPCError as error:
         where = f"{SCHEME}://{client.service_client.config.target_host}/{client.namespace}"
         raise unavailable(where, client.namespace, error) from error
+    except RuntimeError as error:  # the one that the library has for a server that refuses a worker
+        where = f"{SCHEME}://{client.service_client.config.target_host}/{client.namespace}"
+        why = str(error.__cause__ or error)
+        denied = denial(why)
+        if denied:
+            raise NotPermitted(where, client.namespace, denied) from error
+        raise StoreUnavailable(where, f"the worker cannot go on: {why}") from error
+
+
+async def _must_be_permitted(client: Client) -> None:
+    """Raises RPCError where the server lets nobody work who has this key: the library would ask for a minute, and say nothing.
+
+    It is asked to hear of no worker, for which it wants the permission that a worker needs.
+    """
+    try:
+        request = RecordWorkerHeartbeatRequest(namespace=client.namespace, identity=client.identity)
+        await client.workflow_service.record_worker_heartbeat(request)
+    except RPCError as error:
+        if error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED):
+            raise
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -166,8 +192,9 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def runtime(metrics: str = "") -> Runtime:
     """What a client is connected with whose worker tells the log `temporalio` what its core has to say, and Prometheus, at
-    the address `metrics` (HOST:PORT; empty: nowhere), how it does. Raises ValueError for no such address, RuntimeError
-    where it is taken."""
+    the address `metrics` (IP:PORT; empty: nowhere), how it does. Raises ValueError for what is no such address, or is taken."""
+    if metrics.endswith(":0"):
+        raise ValueError("nobody would learn the port")
     heard = LoggingConfig(
         TelemetryFilter(core_level="WARN", other_level="ERROR"),
         forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
