@@ -26,7 +26,7 @@ from trellis.stores.memory import MemoryStore
 from trellis.testing.clocks import ManualClock
 
 STILL = 60
-"""How often everything may go on before nothing more is taken to happen by itself."""
+"""How often everything may go on, with nothing new in the store, before nothing more is taken to happen by itself."""
 
 
 def with_uses(random: Random, part: Any, graphs: list[str]) -> Any:
@@ -84,9 +84,13 @@ class Tools:
         return bool(waiting)
 
 
-async def rest() -> None:
-    for _ in range(STILL):
-        await asyncio.sleep(0)
+async def rest(store: MemoryStore) -> None:
+    """Until nothing more happens by itself."""
+    seen: list[Any] = []
+    while (rows := await store.rows()) != seen:
+        seen = rows
+        for _ in range(STILL):
+            await asyncio.sleep(0)
 
 
 async def lived(path: Path, seed: int, cancelled_after: int | None) -> None:
@@ -97,18 +101,17 @@ async def lived(path: Path, seed: int, cancelled_after: int | None) -> None:
     async with Host(store, tools.dispatcher, clock=clock) as host:
         run = await host.start(graph, id="r")
         for turns in range(5_000):
-            await rest()
+            await rest(store)
             if run.closed:
                 break
             if turns == cancelled_after:
                 await cancel(run)
-                for _ in range(10):
-                    await rest()
+                await rest(store)
                 assert run.closed, "nobody outside is needed any more for it to end"
                 assert tools.under_way == set(), "a call that nobody was told to leave"
             elif not tools.let_go():
                 clock.advance(10)
-        await rest()
+        await rest(store)
         assert run.closed
         for row in await store.rows():
             assert row.status != "running", f"{row.run} outlives what uses it"
