@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from trellis.errors import StoreUnavailable
+from trellis.hosts.temporal import address
 from trellis.hosts.temporal.address import Address, connect, is_temporal, read_address
 
 FORM = "an address on Temporal is written temporal://HOST:PORT/NAMESPACE?queue=Q"
@@ -89,6 +90,20 @@ def test_a_server_that_is_down_is_named() -> None:
     assert refused_by(f"temporal://127.0.0.1:{port}/n") == (
         f"store temporal://127.0.0.1:{port}/n: no Temporal server answers there: connection refused"
     )
+
+
+@pytest.mark.parametrize("tls", ["true", "false"])
+def test_a_server_that_says_nothing_is_not_waited_for(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "CONNECT_S", 0.2)
+    monkeypatch.setenv("TEMPORAL_TLS", tls)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        where = f"temporal://127.0.0.1:{silent.getsockname()[1]}/n"
+        with pytest.raises(StoreUnavailable) as refused:
+            asyncio.run(connect(read_address(where)))
+    assert str(refused.value) == f"store {where}: no Temporal server answers there: it took too long"
+    assert isinstance(refused.value.__cause__, TimeoutError)  # else the library ended it, half a minute later
 
 
 def test_a_host_that_nobody_knows_is_named() -> None:

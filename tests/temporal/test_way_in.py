@@ -193,8 +193,9 @@ def test_a_way_in_that_is_wrong_is_told_in_a_sentence(
     [
         'Status { code: Cancelled, message: "operation was canceled", source: Some(tonic::transport::Error(Transport, hyper::Error(Canceled, "connection closed"))) }',
         'Status { code: Unknown, message: "transport error", source: Some(tonic::transport::Error(Transport, hyper::Error(Io, Custom { kind: BrokenPipe, error: "stream closed because of a broken pipe" }))) }',
+        'tonic::transport::Error(Transport, ConnectError(Custom { kind: UnexpectedEof, error: "tls handshake eof" }))',
     ],
-    ids=["closed", "broken"],
+    ids=["closed", "broken", "eof"],
 )
 def test_a_connection_that_was_lost_may_be_for_want_of_tls(text: str, tls: bool, told: str) -> None:
     failed = f"Failed client connect: `get_system_info` call error after connection: {text}"

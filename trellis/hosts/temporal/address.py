@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from temporalio.service import RPCError
 
 SCHEME = "temporal"
+_NOBODY = "no Temporal server answers there"
 _WRITTEN = "an address on Temporal is written temporal://HOST:PORT/NAMESPACE?queue=Q"
 QUEUE = "trellis"
 """The task queue that runs are started on, unless the URL says another."""
 PORT = 7233
-CONNECT_S = 10.0
+CONNECT_S = 15.0
 """How long a server may take to answer the first time."""
 RETRY_S = 10.0
 """How long the library asks again by itself before it says that a server is away."""
@@ -128,12 +129,16 @@ async def connect(
     where = f"{SCHEME}://{settings['target_host']}/{settings['namespace']}"
     await _must_be_known(where, settings["target_host"])
     try:
-        client = await Client.connect(
-            **settings, runtime=runtime or _shared(), connect_timeout=timedelta(seconds=CONNECT_S)
-        )
+        # The library's own limit is for the connection, not for what it asks then.
+        async with asyncio.timeout(CONNECT_S):
+            client = await Client.connect(
+                **settings, runtime=runtime or _shared(), connect_timeout=timedelta(seconds=CONNECT_S)
+            )
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except RPCError as error:
         raise unavailable(where, settings["namespace"], error) from error
+    except TimeoutError as error:
+        raise StoreUnavailable(where, f"{_NOBODY}: it took too long") from error
     except ValueError as error:  # the one that it has for a certificate without its key
         raise StoreUnavailable(where, f"Temporal's configuration cannot be used: {error}") from error
     except RuntimeError as error:  # the one that the library has for every way not to reach a server
@@ -157,7 +162,7 @@ async def _must_be_known(where: str, target: str) -> None:
     try:
         await asyncio.get_running_loop().getaddrinfo(host.strip("[]") or target, port if host else None)
     except (OSError, UnicodeError) as error:
-        raise StoreUnavailable(where, f"no Temporal server answers there: the host '{host}' is not known") from error
+        raise StoreUnavailable(where, f"{_NOBODY}: the host '{host}' is not known") from error
 
 
 def unavailable(url: str, namespace: str, error: RPCError) -> StoreUnavailable:
@@ -232,7 +237,7 @@ def _unreached(url: str, namespace: str, tls: Any, text: str) -> StoreUnavailabl
     why = _reason(text)
     if why == LOST:
         why += f"; {_WITH_TLS if tls else _WITHOUT_TLS}"
-    return StoreUnavailable(url, f"no Temporal server answers there: {why}")
+    return StoreUnavailable(url, f"{_NOBODY}: {why}")
 
 
 def _reason(text: str) -> str:
@@ -275,6 +280,7 @@ _REASONS = (
     ("ConnectionReset", LOST),
     ("BrokenPipe", LOST),
     ("code: Cancelled", LOST),
+    ("tls handshake eof", LOST),
 )
 """A part of what the transport says -> what it means."""
 
