@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from tests.reliability import told
 from tests.simulation.shelf import Shelf
+from trellis.engine import replay
 from trellis.hosts.values import used_by
+from trellis.model.actions import StartChild
 from trellis.model.codec import decode_event
 from trellis.model.events import RunStarted
 from trellis.model.graph import Graph
@@ -22,7 +24,7 @@ class Families:
         self.outlived: list[str] = []
         """Child runs that went on after the end of the run above."""
         self.late: set[str] = set()
-        """Child runs that were written after it, by a process that had lost the run above without knowing it."""
+        """Child runs that came when the run above waited for them no more, by a process that had lost it without knowing."""
 
     def graph_of(self, name: str) -> Graph:
         """The graph of a run that somebody started, or that another run uses."""
@@ -37,11 +39,16 @@ class Families:
             graph = self._used[name] = above.used(used_by(above, request))
         return graph
 
+    def _waited_for(self, name: str, parent: str) -> bool:
+        events = [decode_event(data) for data in self._shelf.runs[parent].events]
+        waiting = replay(self.graph_of(parent), events).open.values()
+        return any(isinstance(one.request, StartChild) and one.request.child == name for one in waiting)
+
     def over(self, name: str) -> None:
         """A run has just ended, or is there: a child ends before the run above does, or is written too late."""
         runs = self._shelf.runs
         parent = runs[name].parent
-        if parent and len(runs[name].events) == 1 and runs[parent].row.status != "running":
+        if parent and len(runs[name].events) == 1 and not self._waited_for(name, parent):
             self._note(f"{name} is too late")
             self.late.add(name)
         for other, found in runs.items():
