@@ -158,9 +158,9 @@ async def stage(
     dispatcher = Dispatcher()
     for name, function in tools.items():
         dispatcher.register(name, function)
-    perform = Activities(dispatcher, vault=vault).call
     passing = Passing(vault)
     client = await Client.connect(address, data_converter=converter or data_converter())
+    perform = Activities(dispatcher, vault=vault, converter=client.data_converter).call
     await register(client)
     queue = queue or f"flow-{secrets.token_hex(6)}"
     async with Worker(

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from temporalio import activity
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 
 from trellis.dispatch import Dispatcher, Router
@@ -25,6 +26,8 @@ from trellis.hosts.attempts import attempt
 from trellis.hosts.clock import Clock, SystemClock
 from trellis.hosts.reports import without_secrets
 from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault, whole_key
+from trellis.hosts.temporal.payloads import detail
+from trellis.hosts.temporal.reaching import ENDED, Reach
 from trellis.hosts.vault import VARIABLE, SecretUnreadable, Vault, opened
 from trellis.model.actions import CallTool, Failed, Response
 from trellis.model.graph import Tool
@@ -33,9 +36,6 @@ BEAT_S = 1.0
 """How often a worker beats for an attempt that lasts. The heartbeat timeout of an activity is several times that."""
 ROUTERS = 1000
 """How many declared tools are kept ready."""
-_ENDED = "ended"
-"""What the last beat of an attempt adds that failed and says so. Each beat begins with the number that the server gives
-to the attempt, so that whoever hears of a silence knows whose it was."""
 
 
 class Activities:
@@ -52,10 +52,12 @@ class Activities:
         roots: Sequence[str] = (".",),
         vault: Vault | None = None,
         clock: Clock | None = None,
+        converter: DataConverter | None = None,
     ) -> None:
         self._dispatcher, self._allow = dispatcher, frozenset(allow)
         self._roots = [os.path.abspath(root) for root in roots]
         self._vault, self._clock = vault, clock if clock is not None else SystemClock()
+        self._reach = Reach(converter, self._clock) if converter is not None else None
         self._routers: dict[tuple[str, str, bytes], Router] = {}
         self.under_way = 0
         """How many attempts are being made."""
@@ -63,6 +65,19 @@ class Activities:
     @activity.defn(dynamic=True)
     async def call(self, given: Sequence[RawValue]) -> Done:
         """One attempt of the tool that the type of the activity names. Raises ApplicationError with a Fault."""
+        if self._reach is None:
+            return await self._called(given)
+        given = await self._reach.open(given)
+        try:
+            done = await self._called(given)
+        except ApplicationError as error:
+            fault = detail(error, Fault)
+            await self._reach.keep(error, fault.attempt if fault is not None else 1)
+            raise
+        await self._reach.keep(done, done.attempt)
+        return done
+
+    async def _called(self, given: Sequence[RawValue]) -> Done:
         about = activity.info()
         converter = activity.payload_converter()
         call: Call = converter.from_payload(given[0].payload, Call)
@@ -85,7 +100,7 @@ class Activities:
         once = effect == "at_most_once"
         if effect == "transactional":
             raise _failed(call, _TRANSACTIONAL, number)
-        before = [about.attempt - 1, _ENDED]
+        before = [about.attempt - 1, ENDED]
         if once and (call.again or (about.attempt > 1 and list(about.heartbeat_details) != before)):
             raise _failed(call, _CUT_OFF, number)
         limit = _limit(call, about)
@@ -94,7 +109,7 @@ class Activities:
         response, secrets, passed = await self._perform(router, request, call, about.attempt, limit)
         kept, secret = without_secrets(response, secrets, call.save or None)
         if once and (passed or isinstance(kept, Failed)):  # it is not cut off: whoever tries again may know
-            activity.heartbeat(about.attempt, _ENDED)
+            activity.heartbeat(about.attempt, ENDED)
         if passed and isinstance(kept, Failed):
             assert limit is not None
             raise _late(call, limit, number, once=once)

@@ -29,7 +29,7 @@ from trellis.engine.program import program_of
 from trellis.engine.retries import delay_before
 from trellis.engine.state import Open, State
 from trellis.errors import NoTransactions, TrellisError, UsageError
-from trellis.hosts.temporal.messages import BATCH, BEGIN, EMIT, PASS, STOPPED, Call, Done, Fault, short_key
+from trellis.hosts.temporal.messages import BATCH, BEGIN, EMIT, PASS, STOPPED, UNBEGUN, Call, Done, Fault, short_key
 from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import Attempted, CallTool
 from trellis.model.events import ActionCompleted, ActionFailed, Event, TimerFired
@@ -167,6 +167,8 @@ def ended(
         if pending.cancelling or _once(graph, request):
             return [failed(UNCERTAIN, _LOST, number + 1)]
         return None
+    if unbegun(cause):
+        return [failed("cancelled", "no worker had begun it", number)] if pending.cancelling else None
     number = max(number, 1)
     if isinstance(cause, TimedOut):
         allowed = terms(graph, state, request)
@@ -214,6 +216,8 @@ def made(graph: Graph, state: State, request: Attempted, before: int, outcome: D
     cause = _cause(outcome)
     if isinstance(cause, ApplicationError):
         fault = detail(cause, Fault)
+        if unbegun(cause):  # who could not open a call tells the number that the server gave to the attempt
+            return before + (fault.attempt - 1 if fault is not None else 0)
         number = fault.attempt if fault is not None else before + 1
         return number - 1 if _lost(cause) else number
     if not isinstance(cause, TimedOut):
@@ -326,6 +330,12 @@ def _lost(cause: BaseException) -> bool:
     if isinstance(cause, ApplicationError):
         return cause.type == STOPPED
     return isinstance(cause, TimedOut) and cause.type == TimeoutType.HEARTBEAT
+
+
+def unbegun(outcome: Done | BaseException) -> bool:
+    """Whether the last attempt was handed back by a worker that did nothing."""
+    cause = _cause(outcome) if isinstance(outcome, BaseException) else None
+    return isinstance(cause, ApplicationError) and cause.type == UNBEGUN
 
 
 def _once(graph: Graph, request: Attempted) -> bool:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import msgspec
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import PayloadCodec
+from temporalio.converter import (
+    ActivitySerializationContext,
+    PayloadCodec,
+    SerializationContext,
+    WithSerializationContext,
+)
 from temporalio.exceptions import ApplicationError
 
-from trellis.errors import TrellisError, UsageError
+from trellis.errors import StoreUnavailable, TrellisError, UsageError
 from trellis.hosts.temporal.claims import Claim, ClaimLost, Claims, PayloadLocked
 from trellis.hosts.vault import Vault
 
@@ -22,6 +28,8 @@ LARGEST_KEPT = 64 * 1024 * 1024
 """Bytes of a payload that a store takes."""
 UNOPENED, WHY = b"trellis/unopened", "why"
 """What stands for a payload that cannot be opened here, until it is read: the encoding, and the reason."""
+AWAY = b"trellis/away"
+"""The same where the store of claims does not answer, for a call, which waits for it: what it stands for is inside."""
 _KEY = "key"
 
 
@@ -49,15 +57,29 @@ class PayloadDamaged(TrellisError):
         super().__init__(f"a payload cannot be read: {reason}")
 
 
-class Codec(PayloadCodec):
+class Codec(PayloadCodec, WithSerializationContext):
     """Encrypts by a vault, and keeps in a store what is large; without both it refuses what is too large.
 
     What cannot be opened here is handed on with the reason, which whoever reads it gets: so it spoils what it belongs to,
     such as one update, and not all else that came with it.
     """
 
-    def __init__(self, vault: Vault | None = None, claims: Claims | None = None) -> None:
-        self._vault, self._claims = vault, claims
+    def __init__(self, vault: Vault | None = None, claims: Claims | None = None, *, waits: bool = False) -> None:
+        self._vault, self._claims, self._waits = vault, claims, waits
+
+    @property
+    def claims(self) -> bool:
+        """Whether it keeps in a store what is large."""
+        return self._claims is not None
+
+    @property
+    def waiting(self) -> Codec:
+        """The same for whoever waits for the store: what it does not give now is handed on as AWAY."""
+        return self if self._waits or self._claims is None else Codec(self._vault, self._claims, waits=True)
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """For what a call is given it waits; nobody else here says what a payload belongs to."""
+        return self.waiting if isinstance(context, ActivitySerializationContext) else self  # type: ignore[return-value]
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """As they may stand in a history. Raises PayloadTooLarge, StoreError."""
@@ -72,7 +94,7 @@ class Codec(PayloadCodec):
         return coded
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """As they were, or as UNOPENED. Raises StoreError."""
+        """As they were, or as UNOPENED or AWAY. Raises StoreError."""
         return [await self._decoded(payload) for payload in payloads]
 
     async def _encoded(self, payload: Payload) -> Payload:
@@ -95,6 +117,10 @@ class Codec(PayloadCodec):
                 return await self._fetched(payload)
         except (PayloadLocked, PayloadDamaged, ClaimsNeeded, ClaimLost) as error:
             return Payload(metadata={"encoding": UNOPENED, WHY: str(error).encode()})
+        except StoreUnavailable as error:
+            if not self._waits:
+                raise
+            return Payload(metadata={"encoding": AWAY, WHY: str(error).encode()}, data=payload.SerializeToString())
         return payload
 
     def _opened(self, payload: Payload) -> bytes:
@@ -127,6 +153,11 @@ class ClaimsNeeded(TrellisError):
             f"payload {claim.claim[:12]}… of {claim.size:,} bytes is in a store of claims, and none is given: "
             "name it with claims=STORE in the URL, as where the run was started"
         )
+
+
+def inside(payload: Payload) -> Payload:
+    """What one stands for that is AWAY."""
+    return Payload.FromString(payload.data)
 
 
 def _parsed(data: bytes) -> Payload:

@@ -27,7 +27,7 @@ from trellis.hosts.emitting import LATER
 from trellis.hosts.lines import entered
 from trellis.hosts.temporal.attributes import Shown
 from trellis.hosts.temporal.batches import FROM, Batches, Outcome, item, large, parts
-from trellis.hosts.temporal.calls import done, ended, made, options
+from trellis.hosts.temporal.calls import done, ended, made, options, unbegun
 from trellis.hosts.temporal.children import Children, Sealed
 from trellis.hosts.temporal.clock import WorkflowClock
 from trellis.hosts.temporal.continuing import Continuing
@@ -306,7 +306,6 @@ class Interpreter:
 
     def _options(self, request: CallTool) -> dict[str, Any]:
         before, again = self._before(request), request.id in self._again
-        self._again.discard(request.id)
         return options(self.graph, self.source, self.state, request, before, self.clock.now(), again=again)
 
     def _call(self, request: CallTool, args: msgspec.Raw) -> None:
@@ -324,7 +323,6 @@ class Interpreter:
                 if self._has_room(len(msgspec.json.encode(part))):
                     self._batches.begin(part)
                 else:
-                    self._again.update(one.id for one in part if one.call.again)
                     self._held += [self.state.open[one.id].request for one in part]
         return {request.id for group in groups for request in group}
 
@@ -382,9 +380,11 @@ class Interpreter:
         number = made(self.graph, self.state, request, before, outcome)
         if events is None:
             self.made[name] = number
-            self._again.add(name)
+            if not unbegun(outcome):
+                self._again.add(name)
             self._perform((request,))
             return
+        self._again.discard(name)
         for event in events:
             self.take(event)
         self._wait_itself(request, number)

@@ -32,6 +32,8 @@ CANCEL = "trellis.cancel"
 STOPPED = "trellis.stopped"
 """The type of the failure of an attempt that ended because its worker did: nobody knows how far it had come, and it is
 made again where its effect allows it. It counts for no attempt of the policy."""
+UNBEGUN = "trellis.unbegun"
+"""The type of the failure of a call that was handed back: its worker could not open what it was given, and did nothing."""
 
 
 BATCH, TOLD, LEAVE = "trellis.batch", "trellis.told", "trellis.leave"

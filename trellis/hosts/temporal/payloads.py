@@ -15,7 +15,7 @@ from temporalio.exceptions import FailureError
 
 from trellis.errors import TrellisError
 from trellis.hosts.temporal.claims import Claims
-from trellis.hosts.temporal.codec import UNOPENED, WHY, Codec
+from trellis.hosts.temporal.codec import AWAY, UNOPENED, WHY, Codec
 from trellis.hosts.vault import Vault
 
 _JSON, _NULL, _BINARY = b"json/plain", b"binary/null", b"binary/plain"
@@ -116,7 +116,7 @@ def _value(payload: Payload, hint: Any) -> Any:
         raise PayloadUnreadable(str(error), _named(hint)) from error
     except RecursionError as error:
         raise PayloadUnreadable("it is nested too deep", _named(hint)) from error
-    if encoding == UNOPENED:
+    if encoding in (UNOPENED, AWAY):
         why = payload.metadata[WHY].decode()
         raise (NotOpenedHere if workflow.in_workflow() else PayloadUnopened)(why)
     raise PayloadUnreadable(_other(encoding), _named(hint))

@@ -83,6 +83,7 @@ class TemporalWorker:
             allow=allow,
             roots=roots,
             vault=vault,
+            converter=client.data_converter,
         )
         beat = timedelta(seconds=BEAT_S)
         self._worker = Worker(
