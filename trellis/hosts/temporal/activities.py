@@ -27,7 +27,7 @@ from trellis.hosts.clock import Clock, SystemClock
 from trellis.hosts.reports import without_secrets
 from trellis.hosts.temporal.messages import STOPPED, Call, Done, Fault, whole_key
 from trellis.hosts.temporal.payloads import detail
-from trellis.hosts.temporal.reaching import ENDED, Reach
+from trellis.hosts.temporal.reaching import ENDED, Reach, stopped
 from trellis.hosts.vault import VARIABLE, SecretUnreadable, Vault, opened
 from trellis.model.actions import CallTool, Failed, Response
 from trellis.model.graph import Tool
@@ -166,16 +166,16 @@ class Activities:
         except TimeoutError:  # no tool's own: those are how an attempt failed
             return _STOPPED_LATE, secrets, True
         except asyncio.CancelledError:
+            if not stopped():
+                raise
             why = activity.cancellation_details()
-            if why is None or ((why.worker_shutdown or why.reset) and not why.cancel_requested):
-                who = "an operator reset the activity" if why is not None and why.reset else "the worker stopped"
-                raise ApplicationError(
-                    f"{who} while it made the call of '{request.node}'",
-                    Fault(request.attempt),
-                    type=STOPPED,
-                    non_retryable=True,
-                ) from None
-            raise
+            who = "an operator reset the activity" if why is not None and why.reset else "the worker stopped"
+            raise ApplicationError(
+                f"{who} while it made the call of '{request.node}'",
+                Fault(request.attempt),
+                type=STOPPED,
+                non_retryable=True,
+            ) from None
         finally:
             self.under_way -= 1
             beats.stop()

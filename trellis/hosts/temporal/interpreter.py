@@ -91,7 +91,7 @@ class Interpreter:
         self._lapsed: set[str] = set()
         """Open calls of which no attempt is made any more, since their deadline leaves no time for one."""
         self._again: set[str] = set()
-        """Open calls that were handed out before, and nobody knows how that ended; they are not handed out now."""
+        """Open calls that were handed out before, and nobody knows how that ended."""
         self._given_up: set[str] = set()
         """Open calls that nobody makes, and whose end is about to be told."""
         self._gathered: list[ActionRequest] | None = None

@@ -63,7 +63,7 @@ class Reach:
             try:
                 await pause(self._clock, AGAIN_S)
             except asyncio.CancelledError:
-                if _stopping():
+                if stopped():
                     raise _unbegun(why, about.attempt) from None
                 raise
             if away:
@@ -93,7 +93,7 @@ class Reach:
             try:
                 await pause(self._clock, AGAIN_S)
             except asyncio.CancelledError:
-                if _stopping():
+                if stopped():
                     told = "the worker stopped before what the call came to was kept"
                     raise ApplicationError(told, Fault(number), type=STOPPED, non_retryable=True) from None
                 why = activity.cancellation_details()
@@ -120,6 +120,7 @@ def _unbegun(why: str, attempt: int) -> ApplicationError:
     return ApplicationError(why, Fault(attempt), type=UNBEGUN, non_retryable=True)
 
 
-def _stopping() -> bool:
+def stopped() -> bool:
+    """Whether the worker stops, or an operator resets the activity, rather than that the run wants the call no more."""
     why = activity.cancellation_details()
-    return why is None or (why.worker_shutdown and not why.cancel_requested)
+    return why is None or ((why.worker_shutdown or why.reset) and not why.cancel_requested)
