@@ -35,6 +35,12 @@ def beside(tree: Tree) -> list[tuple[str, list[str]]]:
     return [(each.text, [value for start, value in written if start < each.start][-3:]) for each in comments]
 
 
+def moved(tree: Tree) -> list[bool]:
+    """Of each comment whether it stands behind a map or list in braces, which it may follow to the line that begins it."""
+    comments = [each for each in trivia(tree, Lines(tree.text)) if each.text]
+    return [not each.own and tree.text[: each.start].rstrip().endswith(("]", "}")) for each in comments]
+
+
 def holds(text: str) -> None:
     tree = tree_of(text)
     if tree is None:
@@ -43,7 +49,8 @@ def holds(text: str) -> None:
     again = tree_of(made)
     assert again is not None, parse_tree("f.yaml", made.encode())[1]
     assert same(again.value, tree.value)
-    assert beside(again) == beside(tree)
+    for now, before, may_move in zip(beside(again), beside(tree), moved(tree), strict=True):
+        assert now == before or (may_move and now[0] == before[0])
     assert laid_out(again) == made
     assert not made or made.endswith("\n")
     assert "+" in made or not made.endswith("\n\n")
