@@ -12,20 +12,23 @@ import msgspec
 import pytest
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
 from tests.temporal.stage import GENEROUS_S, Broken, Made, Stage, stage
 from trellis import Dispatcher, Host, engine
+from trellis.cli.looking import look
 from trellis.engine.snapshot import encode_state
-from trellis.errors import UnknownRun
+from trellis.errors import StoreUnavailable, UnknownRun
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Answer, Signal
-from trellis.hosts.temporal import continuing, deployments, interpreter, workflow
+from trellis.hosts.temporal import continuing, deployments, interpreter, wire, workflow
 from trellis.hosts.temporal.address import Address, connect
 from trellis.hosts.temporal.continuing import Continuing
 from trellis.hosts.temporal.deployments import BUILD, current
+from trellis.hosts.temporal.kept import TemporalRuns
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.wire import Wire
@@ -39,7 +42,9 @@ SUGGESTED = 20
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with private_temporal({"limit.historyCount.suggestContinueAsNew": SUGGESTED}) as server:
+    # What is removed is gone once the server has noted that it is done with all else of it, every 30 seconds unless said.
+    soon = {f"history.{queue}ProcessorUpdateAckInterval": "100ms" for queue in ("transfer", "visibility", "timer")}
+    with private_temporal({"limit.historyCount.suggestContinueAsNew": SUGGESTED, **soon}) as server:
         yield server.address
 
 
@@ -149,6 +154,63 @@ def test_a_client_follows_a_run_from_one_execution_into_the_next(address: str, m
         if execution:
             raise UnknownRun(run)  # as a server answers that keeps closed executions for a while only
         return await whole(self, run, after)
+
+    asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))
+
+
+LASTING = graph("""
+    trellis: 1
+    name: lasting
+    start: step
+    fields: {n: {type: integer, default: 0}}
+    nodes:
+      step: {do: count, with: {n: "{{ n }}"}, save: n, to: [{if: n < 14, to: step}, {to: ask}]}
+      ask: {ask: {int: n}, to: $end}
+""")
+
+
+def test_a_run_of_several_executions_is_looked_at_without_workers_and_removed_as_one(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def there(client: Client, execution: str) -> bool:
+        try:
+            await client.get_workflow_handle("lasting", run_id=execution).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    async def main() -> None:
+        url = f"temporal://{address}/default?queue=lasting"
+        dispatcher = Dispatcher()
+        dispatcher.action("count")(lambda n: n + 1)
+        async with Host(url, dispatcher) as host:
+            run = await host.start(LASTING, id="lasting")
+            async for line in run.events():
+                if line["type"] == "ask":
+                    break
+            await run.terminate("late")
+        monkeypatch.setattr(wire, "ASK_S", 0.2)
+        monkeypatch.setattr(wire, "SOON_S", 0.02)
+        client = await Client.connect(address)
+        first = (await executions(client, run.id))[-1][0]
+        kept = TemporalRuns(url)
+        try:
+            shown = await look(kept, run.id, last=3)
+            assert shown.state.error is not None
+            assert (shown.row.status, shown.state.error.message, shown.events) == ("cancelled", "late", [])
+            assert (shown.row.created, shown.state.fields["n"] != 0) == (first.event_time.ToMicroseconds() / 1e6, True)
+            with pytest.raises(StoreUnavailable):  # an export of its start and its end would be a loss that nobody sees
+                await kept.read(run.id)
+            parts = await (await kept._wire()).executions(run.id)
+            assert len(parts) > 2
+            await kept.delete(run.id)
+        finally:
+            await kept.close()
+        for part in parts:
+            while await there(client, part):
+                pass  # a server removes what it is told to a moment later
 
     asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))
 

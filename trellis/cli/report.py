@@ -8,7 +8,7 @@ from typing import Any
 from trellis.cli.delivery import kinds_needed
 from trellis.cli.looking import Look
 from trellis.cli.output import harmless
-from trellis.cli.places import command_line
+from trellis.cli.places import command_line, on_temporal
 from trellis.cli.redacting import redactor, shown_value
 from trellis.cli.standing import assigned, seconds, signals_taken, span, told, waits, wants_driving
 from trellis.cli.tables import columns
@@ -142,7 +142,7 @@ def next_commands(found: Look, store: str | None) -> list[tuple[str, str]]:
 def _after_the_end(found: Look, store: str | None) -> list[tuple[str, str]]:
     run, error = found.row.run, found.state.error
     lines = []
-    if error is not None and error.node:
+    if error is not None and error.node and not on_temporal(store):  # there no journal is written but by its server
         again = command_line(["runs", "retry", run, "--from", error.node], store)
         lines.append((again, "a new run that tries this node again"))
     lines.append((command_line(["runs", "replay", run], store), "how it came to that"))

@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import msgspec
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import RPCError, WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from trellis.errors import StoreCorrupt, StoreUnavailable, UnknownRun, UsageError
 from trellis.hosts.clock import SystemClock
@@ -23,7 +24,7 @@ from trellis.hosts.temporal import attributes
 from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.claims import Claims
 from trellis.hosts.temporal.following import Chapter, Graphs, chapters, ended_state
-from trellis.hosts.temporal.messages import Journal
+from trellis.hosts.temporal.messages import BATCH, Journal
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.sending import send
 from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
@@ -82,8 +83,8 @@ class TemporalRuns:
             state = told[0].state
         except (NotPolled, Hindered):
             found = await wire.describe(run)
-            if found.ended is None or await self._terminated(run) is not None:
-                return None  # whoever reads on hears why, or has all there is
+            if found.ended is None:
+                return None  # whoever reads on hears why
             begin, graph = await wire.begun(run)
             state, _ = await ended_state(wire, found, begin, graph)
         if state is None:
@@ -94,7 +95,8 @@ class TemporalRuns:
         return Snapshot(state.seq, encode_state(state))
 
     async def read(self, run: str, after: int = 0) -> list[bytes]:
-        """The events with `seq` > `after`. One that the server ended past its workers has that as its last event.
+        """The events with `seq` > `after`. One that the server ended past its workers has that as its last event; where no
+        worker tells, these are all the events of one that nobody ever worked on.
 
         Raises UnknownRun, NotPolled, StoreCorrupt where older events are kept no more.
         """
@@ -107,8 +109,8 @@ class TemporalRuns:
                 raise
             if after:
                 return []  # `snapshot` has all there is
-            if end is None or begun is None or begun.started is None:
-                raise
+            if end is None or begun is None or begun.started is None or await wire.worked_on(run):
+                raise  # what its workers did would be lost, and nobody would see it
             return [encode_event(msgspec.structs.replace(begun.started, run=run)), encode_event(end)]
         if told[0].base > after:
             what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"
@@ -145,7 +147,8 @@ class TemporalRuns:
             found = await wire.describe(run)
         except UnknownRun:
             return None
-        return await self._row(found, look=True)
+        row = await self._row(found, look=True)
+        return msgspec.structs.replace(row, created=await wire.started(found))
 
     async def rows(
         self,
@@ -194,17 +197,32 @@ class TemporalRuns:
         return rows[:limit]
 
     async def delete(self, run: str) -> None:
-        """Let the server remove a run that has ended. Raises UnknownRun, UsageError, StoreUnavailable."""
+        """Let the server remove a run that has ended, with its earlier executions and its batches.
+
+        Raises UnknownRun, UsageError, StoreUnavailable.
+        """
         wire = await self._wire()
-        if (await wire.describe(run)).ended is None:
+        found = await wire.describe(run)
+        if found.ended is None:
             raise UsageError(f"run '{run}' is open, and open runs are not removed")
-        request = DeleteWorkflowExecutionRequest(
-            namespace=wire.client.namespace, workflow_execution=WorkflowExecution(workflow_id=run)
-        )
-        try:
-            await wire.client.workflow_service.delete_workflow_execution(request)
-        except RPCError as error:
-            raise wire.told(run, error) from error
+        earlier = [(run, execution) for execution in (await wire.executions(run))[:-1]]
+        for each in [*await self._batches(run), *earlier, (run, found.execution)]:
+            request = DeleteWorkflowExecutionRequest(
+                namespace=wire.client.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=each[0], run_id=each[1]),
+            )
+            try:
+                await wire.client.workflow_service.delete_workflow_execution(request)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND or each[1] == found.execution:
+                    raise wire.told(run, error) from error
+
+    async def _batches(self, run: str) -> list[tuple[str, str]]:
+        """The batches of a run that the server lists, each with its execution."""
+        wire = await self._wire()
+        query = f"WorkflowType = '{BATCH}' AND ParentWorkflowId = {_quoted(run)}"
+        with wire.said(run):
+            return [(each.id, each.run_id) async for each in wire.client.list_workflows(query)]
 
     async def close(self) -> None:
         """Give up the connection."""

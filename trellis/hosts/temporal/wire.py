@@ -121,6 +121,7 @@ class Described(msgspec.Struct, frozen=True):
     request: str
     queue: str
     began: float
+    """When that execution was started."""
     ended: float | None
     seen: dict[str, Any]
     """Its search attributes."""
@@ -196,6 +197,48 @@ class Wire:
         except UnknownRun:
             return None
         return begin
+
+    async def executions(self, run: str) -> list[str]:
+        """The executions of the workflow of a run that the server still keeps, from the first to the last.
+
+        Raises UnknownRun, StoreUnavailable.
+        """
+        found, before = list[str](), (await self.describe(run)).execution
+        while before:
+            try:
+                with self.said(run):
+                    events, _ = await self._events(run, before, most=1)
+            except UnknownRun:
+                break
+            found.append(before)
+            before = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        return found[::-1]
+
+    async def started(self, found: Described) -> float:
+        """When the run was started; where its first execution is kept no more, when the last one was."""
+        try:
+            with self.said(found.run):
+                events, _ = await self._events(found.run, "", most=1)
+                first = events[0].workflow_execution_started_event_attributes.first_execution_run_id
+                if first == found.execution:
+                    return found.began
+                events, _ = await self._events(found.run, first, most=1)
+        except UnknownRun:
+            return found.began
+        return events[0].event_time.ToMicroseconds() / 1e6
+
+    async def worked_on(self, run: str) -> bool:
+        """Whether a worker ever took the run a step further. Raises UnknownRun, StoreUnavailable."""
+        if len(await self.executions(run)) > 1:
+            return True
+        token = b""
+        while True:
+            with self.said(run):
+                events, token = await self._events(run, "", token=token)
+            if any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in events):
+                return True
+            if not token:
+                return False
 
     async def journal(self, run: str, after: int, execution: str = "") -> Journal:
         """The events of an execution after `after`. Raises UnknownRun, NotPolled, StoreUnavailable."""
