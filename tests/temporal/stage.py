@@ -24,6 +24,7 @@ from trellis.hosts.temporal.messages import JOURNAL, SEMANTICS, VIEW, Begin, End
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.passing import Passing
 from trellis.hosts.temporal.payloads import data_converter, detail
+from trellis.hosts.temporal.placing import Placing
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.values import start_values
 from trellis.hosts.vault import Vault, sealed
@@ -167,7 +168,7 @@ async def stage(
         client,
         task_queue=queue,
         workflows=WORKFLOWS if folds else (),
-        activities=[perform, Emitting(client).emit, passing.begin, passing.take],
+        activities=[perform, Emitting(client).emit, passing.begin, passing.take, Placing(client).ours],
         max_cached_workflows=cached,
         workflow_runner=Ordered("tests"),
     ):

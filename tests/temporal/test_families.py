@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from pathlib import Path
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from tests.hosts.authored import graph
 from tests.temporal.stage import Broken, Made, stage
+from trellis.cli.looking import stands
 from trellis.hosts.commands import Answer, CancelRun, Signal
+from trellis.hosts.temporal.kept import TemporalRuns
 from trellis.hosts.vault import Vault
+from trellis.model.codec import decode_event
 from trellis.model.graph import Graph
 from trellis.project import load
 
@@ -132,6 +137,56 @@ def test_a_child_that_is_left_takes_back_what_it_did_and_one_of_a_cancelled_run_
             await other.tell("cancel", CancelRun("enough"))
             assert [(await run.ended()).status for run in (other, child)] == ["cancelled", "cancelled"]
             assert tools.calls[3:] == ["work 1", "work 2"]
+
+    asyncio.run(play())
+
+
+def test_a_run_with_a_child_that_temporal_terminated_is_told_as_over_with_its_child(
+    temporal_address: str, tmp_path: Path
+) -> None:
+    async def play() -> None:
+        async with stage(temporal_address, work=lambda n: n) as here:
+            made = await here.start(family(tmp_path))
+            child = here.get(await begun(made))
+            await until(child, "ask")
+            await made.handle.terminate("by hand")
+            with pytest.raises(WorkflowFailureError):
+                await child.handle.result()
+            kept = TemporalRuns(f"temporal://{temporal_address}/default?queue={here.queue}")
+            try:
+                for run, told in ((made.id, ["CancelRequested", "ActionFailed"]), (child.id, ["CancelRequested"])):
+                    _, _, state = await stands(kept, run)
+                    assert (state.status, dict(state.open)) == ("cancelled", {})
+                    found = [
+                        type(decode_event(event)).__name__ for event in await kept.read(run, state.seq - len(told))
+                    ]
+                    assert found == told
+                    assert len(await kept.read(run, state.seq - 1)) == 1
+            finally:
+                await kept.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_workflow_of_somebody_else_that_has_the_id_of_a_child_run_stays_as_it_is(
+    temporal_address: str, tmp_path: Path, over: bool
+) -> None:
+    above = ABOVE.replace("broken: caught", '"*": caught')
+
+    async def play() -> None:
+        async with stage(temporal_address, work=lambda n: n) as here:
+            name = f"above-{secrets.token_hex(5)}"
+            other = await here.start(ORDER, f"{name}/review/2")
+            if over:
+                await other.tell("signal", Signal("paid", {"cents": 7}))
+                await other.ended()
+            made = await here.start(family(tmp_path, above), name)
+            why = f"run '{other.id}' was started by somebody else, and the run above it wants one of this id"
+            assert (await made.ended()).result == ["failed", why, "review"]
+            if not over:
+                await other.tell("signal", Signal("paid", {"cents": 7}))
+            assert (await other.ended()).result == {"cents": 7}
 
     asyncio.run(play())
 

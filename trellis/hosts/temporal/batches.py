@@ -15,17 +15,18 @@ import msgspec
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio import workflow
 from temporalio.api.failure.v1 import Failure
-from temporalio.common import RawValue, RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.converter import DefaultFailureConverter
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from trellis.engine.program import program_of
 from trellis.engine.state import State
-from trellis.errors import TrellisError
+from trellis.errors import RunTaken, TrellisError
 from trellis.hosts.temporal.beside import Beside
 from trellis.hosts.temporal.calls import HEARTBEAT_S, done
 from trellis.hosts.temporal.messages import BATCH, LEAVE, STOPPED, TOLD, Call, Done
 from trellis.hosts.temporal.payloads import JsonPayloads
+from trellis.hosts.temporal.placing import place
 from trellis.model.actions import CallTool
 from trellis.model.graph import Graph
 from trellis.model.values import Value
@@ -244,16 +245,19 @@ class Batches:
     async def _follow(self, items: list[Item], begun: asyncio.Future[Any]) -> None:
         lost = ApplicationError("its batch was ended by somebody", type=STOPPED, non_retryable=True)
         try:
-            handle: workflow.ChildWorkflowHandle[Any, list[Outcome]] = await workflow.start_child_workflow(
+            handle: workflow.ChildWorkflowHandle[Any, list[Outcome]] | None = await place(
                 BATCH,
-                items,
+                [items],
                 id=f"{items[0].id}~batch",
+                wanted=lambda: True,
                 result_type=list[Outcome],
-                id_reuse_policy=WorkflowIDReusePolicy.TERMINATE_IF_RUNNING,  # one that a reset left behind
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             )
+            assert handle is not None
             begun.set_result(handle)
             self.told(await handle)
+        except RunTaken as error:
+            lost = ApplicationError(str(error), type="failed", non_retryable=True)
         except FailureError as error:
             workflow.logger.warning("a batch of '%s' came to no end: %s", items[0].call.node, error)
         finally:

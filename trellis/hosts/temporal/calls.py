@@ -29,7 +29,19 @@ from trellis.engine.program import program_of
 from trellis.engine.retries import delay_before
 from trellis.engine.state import Open, State
 from trellis.errors import NoTransactions, TrellisError, UsageError
-from trellis.hosts.temporal.messages import BATCH, BEGIN, EMIT, PASS, STOPPED, UNBEGUN, Call, Done, Fault, short_key
+from trellis.hosts.temporal.messages import (
+    BATCH,
+    BEGIN,
+    EMIT,
+    OURS,
+    PASS,
+    STOPPED,
+    UNBEGUN,
+    Call,
+    Done,
+    Fault,
+    short_key,
+)
 from trellis.hosts.temporal.payloads import PayloadUnreadable, detail
 from trellis.model.actions import Attempted, CallTool
 from trellis.model.events import ActionCompleted, ActionFailed, Event, TimerFired
@@ -239,7 +251,7 @@ def must_fit(graph: Graph, url: str) -> None:
                 f"no graph named '{BATCH}' runs on Temporal, where batches of calls have that name; rename it"
             )
         for name in used.tools_called:
-            if name in (EMIT, BEGIN, PASS):
+            if name in (EMIT, BEGIN, PASS, OURS):
                 raise UsageError(
                     f"no tool named '{name}' is called on Temporal, where work of hosts has that name; rename it"
                 )

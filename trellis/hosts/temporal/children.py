@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from temporalio import workflow
-from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -19,7 +19,6 @@ from temporalio.exceptions import (
     ChildWorkflowError,
     FailureError,
     TerminatedError,
-    WorkflowAlreadyStartedError,
 )
 
 from trellis.engine import State
@@ -34,6 +33,7 @@ from trellis.hosts.temporal.beside import Beside
 from trellis.hosts.temporal.messages import BEGIN, CANCEL, PASS, SEMANTICS, Begin, Ended, memo_of
 from trellis.hosts.temporal.passing import Passed, Start, Values
 from trellis.hosts.temporal.payloads import detail
+from trellis.hosts.temporal.placing import place
 from trellis.hosts.values import start_values, used_by
 from trellis.model.actions import Attempted, Cancel, Completed, Failed, StartChild
 from trellis.model.events import RunStarted
@@ -120,8 +120,7 @@ class Children:
         except ActivityError as error:
             begun.set_result(None)
             return _unpassed(error)
-        pending = live.state.open.get(request.id)
-        if pending is None or pending.cancelling:
+        if not self._wanted(request.id):
             begun.set_result(None)
             return _NOT_BEGUN
         started = RunStarted(
@@ -136,27 +135,33 @@ class Children:
             depth=request.depth,
         )
         try:
-            handle: Handle = await workflow.start_child_workflow(
+            handle: Handle | None = await place(
                 graph.name,
-                args=[Begin(graph.hash, graph.source, SEMANTICS, started=started), msgspec.Raw(graph.data)],
+                [Begin(graph.hash, graph.source, SEMANTICS, started=started), msgspec.Raw(graph.data)],
                 id=request.child,
+                wanted=lambda: self._wanted(request.id),
                 result_type=Ended,
-                id_reuse_policy=WorkflowIDReusePolicy.TERMINATE_IF_RUNNING,  # one that a reset of this run left behind
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 memo=memo_of(graph, request.id),
                 search_attributes=first(graph, given.fields),
                 static_summary=request.node,
             )
-        except WorkflowAlreadyStartedError:
+        except (RunTaken, FailureError) as error:
             begun.set_result(None)
-            return Failed("failed", str(RunTaken(request.child)), retryable=False)
+            return Failed("failed", str(error), retryable=False)
         begun.set_result(handle)
+        if handle is None:
+            return _NOT_BEGUN
         try:
             return await self._given(request, await handle)
         except ChildWorkflowError as error:
             return _failed(request.child, error.cause)
         except ActivityError as error:
             return _unpassed(error)
+
+    def _wanted(self, request: str) -> bool:
+        pending = self._live.state.open.get(request)
+        return pending is not None and not pending.cancelling
 
     async def _values(self, graph: Graph, request: StartChild) -> Values:
         """The start values of the child: what needs the environment, or keys, comes from an activity.

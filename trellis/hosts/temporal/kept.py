@@ -6,6 +6,7 @@ Whoever looks at runs, or speaks to one, does it as with any store; what would w
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from trellis.engine import apply
 from trellis.errors import StoreCorrupt, StoreUnavailable, UnknownRun, UsageError
 from trellis.hosts.clock import SystemClock
 from trellis.hosts.commands import Command, Reply
@@ -23,7 +25,7 @@ from trellis.hosts.rows import NOW
 from trellis.hosts.temporal import attributes
 from trellis.hosts.temporal.address import connect, read_address
 from trellis.hosts.temporal.claims import Claims
-from trellis.hosts.temporal.following import Chapter, Graphs, chapters, ended_state
+from trellis.hosts.temporal.following import Chapter, Graphs, chapters, ended_state, steps
 from trellis.hosts.temporal.messages import BATCH, Journal
 from trellis.hosts.temporal.payloads import data_converter
 from trellis.hosts.temporal.sending import send
@@ -31,7 +33,7 @@ from trellis.hosts.temporal.wire import Described, Hindered, NotPolled, Wire
 from trellis.hosts.vault import Vault
 from trellis.model.actions import CallTool, Emit, StartChild
 from trellis.model.codec import encode_event
-from trellis.model.events import Adopted, CancelRequested, RunStarted
+from trellis.model.events import ActionFailed, Adopted, CancelRequested, Event, RunStarted
 from trellis.model.types import timestamp
 from trellis.model.values import Value
 from trellis.stores.base import Hear, RunRow, Snapshot
@@ -111,7 +113,9 @@ class TemporalRuns:
                 return []  # `snapshot` has all there is
             if end is None or begun is None or begun.started is None or await wire.worked_on(run):
                 raise  # what its workers did would be lost, and nobody would see it
-            return [encode_event(msgspec.structs.replace(begun.started, run=run)), encode_event(end)]
+            started = msgspec.structs.replace(begun.started, run=run)
+            _, closing = await self._closing(run, [Chapter(None, [], [started])], end)
+            return [encode_event(started), *map(encode_event, closing)]
         if told[0].base > after:
             what = f"the first {told[0].base} events of run '{run}' are kept no more: its earlier executions are gone"
             raise StoreCorrupt(self.url, what)
@@ -119,7 +123,26 @@ class TemporalRuns:
         self._runs_of |= {event.graph: run for event in happened if isinstance(event, RunStarted | Adopted)}
         events = [encode_event(event) for event in happened]
         end = None if now.closed else await self._terminated(run)
-        return events if end is None else [*events, encode_event(end)]
+        if end is None:
+            return events
+        whole = told if not after else (await self._chapters(run, 0))[1]
+        seq, closing = await self._closing(run, whole, end)
+        return events + [encode_event(event) for event in closing[max(after - seq, 0) :]]
+
+    async def _closing(self, run: str, told: list[Chapter], end: CancelRequested) -> tuple[int, list[Event]]:
+        """How many events a run has that the server ended, and those which that comes to: nobody waits for what was open."""
+        source = (await (await self._wire()).describe(run)).source
+        (last,) = deque(await steps(self._graphs, run, source, told, None), maxlen=1)
+        state = last.state
+        graph, seq, closing = await self._graphs.get(run, state.graph, source), state.seq, list[Event]([end])
+        state = apply(graph, state, end).state
+        for request in list(state.open):
+            event = ActionFailed(end.at, request, "cancelled", "the server ended the run", retryable=False)
+            step = apply(graph, state, event)
+            if step.refusal is None:
+                state = step.state
+                closing.append(event)
+        return seq, closing
 
     async def _chapters(self, run: str, after: int) -> tuple[Journal, list[Chapter]]:
         """As `chapters`; a run of which nobody told is not asked about again."""

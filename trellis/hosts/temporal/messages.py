@@ -24,9 +24,9 @@ VIEW, JOURNAL, DEFINITION = "view", "journal", "definition"
 """Queries. Updates are named as their commands are tagged: answer, signal, cancel, resolve, adopt."""
 
 
-EMIT, BEGIN, PASS = "trellis.emit", "trellis.begin", "trellis.pass"
+EMIT, BEGIN, PASS, OURS = "trellis.emit", "trellis.begin", "trellis.pass", "trellis.ours"
 """Activities of ours: a signal to another run; the start values of a child run that need the environment or keys; the
-secret that one gave."""
+secret that one gave; whether the id of a child run is its own."""
 CANCEL = "trellis.cancel"
 """The signal by which a run tells a child run to end; it carries a CancelRun."""
 STOPPED = "trellis.stopped"

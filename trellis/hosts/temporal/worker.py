@@ -38,6 +38,7 @@ from trellis.hosts.temporal.emitting import Emitting
 from trellis.hosts.temporal.messages import Fault
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.passing import Passing
+from trellis.hosts.temporal.placing import Placing
 from trellis.hosts.temporal.schedules import Kept, keep
 from trellis.hosts.temporal.workflow import WORKFLOWS
 from trellis.hosts.vault import Vault
@@ -90,7 +91,7 @@ class TemporalWorker:
             client,
             task_queue=queue,
             workflows=workflows,
-            activities=[calls.call, passing.begin, passing.take, Emitting(client).emit],
+            activities=[calls.call, passing.begin, passing.take, Emitting(client).emit, Placing(client).ours],
             workflow_runner=Ordered(),
             workflow_failure_exception_types=[TrellisError],
             max_concurrent_activities=at_once,
