@@ -149,6 +149,22 @@ def test_signals_of_both_kinds_are_taken_and_one_that_nothing_takes_is_refused(t
     asyncio.run(play())
 
 
+def test_what_our_own_signals_are_not_sent_with_leaves_a_run_as_it_is_and_none_at_all_cancels_it(
+    temporal_address: str,
+) -> None:
+    async def play() -> None:
+        async with stage(temporal_address) as here:
+            made = await here.start(graph(ASK))
+            await made.handle.signal("trellis.cancel", "no map")
+            await made.handle.signal("trellis.told", 5)
+            await made.handle.signal("trellis.told", [{"request": "nobody's"}])
+            assert (await made.view()).status == "running"
+            await made.handle.signal("trellis.cancel")
+            assert (await made.ended()).status == "cancelled"
+
+    asyncio.run(play())
+
+
 def test_a_cancelled_run_says_why_and_one_cancelled_through_temporal_is_cancelled_there(temporal_address: str) -> None:
     async def play() -> None:
         async with stage(temporal_address) as here:

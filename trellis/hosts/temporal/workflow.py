@@ -178,7 +178,7 @@ class RunWorkflow:
         """A signal of Temporal's own is one of the run. Nobody waits for it: one that is refused is logged."""
         try:
             if name == CANCEL:
-                reply = self._obey(_read(args[0], CancelRun))
+                reply = self._obey(_read(args[0], CancelRun) if args else CancelRun())
             else:
                 reply = self._obey(Signal(name, _read(args[0], dict[str, Any]) if args else {}))
             why = reply.message if reply.code else ""
