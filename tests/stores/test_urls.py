@@ -18,6 +18,12 @@ from trellis.stores.urls import masked
         ("sqlite:////var/a@b:c.db", "sqlite:////var/a@b:c.db"),
         ("file:runs", "file:runs"),
         ("memory://", "memory://"),
+        (
+            "temporal://h/n?queue=q&claims=postgresql://ana:b@db/x?lease=2",
+            "temporal://h/n?queue=q&claims=postgresql://ana:***@db/x?lease=2",
+        ),
+        ("temporal://h/n?claims=redis://ana@db&queue=q", "temporal://h/n?claims=redis://ana@db&queue=q"),
+        ("temporal://h/n?claims=redis://ana:b&c@db", "temporal://h/n?***"),
         ("runs.db", "runs.db"),
         ("postgresql://db/x", "postgresql://db/x"),
         ("postgresql://db:5432/x?lease=2", "postgresql://db:5432/x?lease=2"),
@@ -45,6 +51,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 def test_a_password_with_any_signs_in_it_is_not_shown(scheme: str, before: str, after: str, query: bool) -> None:
     url = f"{scheme}://ana:{before}s3cret{after}@db/x" + ("?lease=2&password=s3cret" if query else "")
     assert "s3cret" not in masked(url)
+    assert "s3cret" not in masked(f"temporal://host/namespace?queue=q&claims={url}")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _LOCAL = ("sqlite", "file", "memory")
 _PORT = frozenset("0123456789")
+_TEMPORAL, _CLAIMS = "temporal://", "claims="
 
 
 def masked(url: str) -> str:
@@ -15,6 +16,8 @@ def masked(url: str) -> str:
     base = base[len(head) :]
     place = base.partition("/")[0]
     host, colon, port = place.partition(":")
+    if head == _TEMPORAL and "@" not in base and _claims_alone(query):
+        return head + base + question + "&".join(map(_claimed, query.split("&")))
     if "@" in query:
         # Whether it stands in a value or ends a password, nobody knows; so nothing is shown that may be of one.
         return head + (base.partition(":")[0] + ":***" if ":" in base else base) + "?***"
@@ -40,6 +43,23 @@ def divided(url: str) -> tuple[str, str, str]:
 def _head(url: str) -> str:
     scheme, colon, rest = url.partition(":")
     return scheme + colon + ("//" if rest.startswith("//") else "") if colon else ""
+
+
+def _claims_alone(query: str) -> bool:
+    """Whether this has a store of claims and a queue at most: else an `&` may be one of a password."""
+    others = [part for part in query.split("&") if not part.startswith(_CLAIMS)]
+    return query.count(_CLAIMS) == 1 and all(
+        part.startswith("queue=") and "@" not in part and "%" not in part for part in others
+    )
+
+
+def _claimed(part: str) -> str:
+    """A part of the query of a server's URL; the store that it names as that may be shown."""
+    if not part.startswith(_CLAIMS):
+        return part
+    from urllib.parse import unquote
+
+    return _CLAIMS + masked(unquote(part.removeprefix(_CLAIMS)))
 
 
 def _secret(name: str) -> bool:
