@@ -39,6 +39,22 @@ nodes:
   stopped: {end: {status: cancelled, result: "'stopped'"}}
 """
 
+FAILING = """
+trellis: 1
+name: failing
+start: fall
+tools: {read: {python: "json:loads"}}
+nodes:
+  fall: {do: read, with: {s: no JSON}, retry: {max_attempts: 1}, to: $end}
+"""
+ABOVE = """
+trellis: 1
+name: above
+start: kid
+nodes:
+  kid: {use: ./order.yaml, with: {drink: tea}, to: $end}
+"""
+
 
 @pytest.fixture(scope="module")
 def url(temporal_address: str) -> Iterator[str]:
@@ -122,6 +138,21 @@ def test_runs_are_found_shown_ended_and_removed(url: str, folder: Path) -> None:
     assert rows.keys() >= {one, other}
     assert trellis("runs", "replay", other, "--until", "1", "--store", url, cwd=folder).code == 0
     assert trellis("runs", "rm", other, "--store", url, cwd=folder).out == f"{other} removed\n"
+
+
+def test_the_page_of_a_run_names_no_command_that_does_nothing_there(url: str, folder: Path) -> None:
+    (folder / "failing.yaml").write_text(FAILING, "utf-8")
+    run = own()
+    assert trellis("run", "failing.yaml", "--on", url, "--id", run, "--headless", cwd=folder).code == 1
+    page = trellis("runs", "show", run, "--store", url, cwd=folder).out
+    assert page.endswith(f"\nnext\n  trellis runs replay {run} --store '{url}'  # how it came to that\n")
+    run = own()
+    (folder / "above.yaml").write_text(ABOVE, "utf-8")
+    assert trellis("run", "above.yaml", "--on", url, "--id", run, "--headless", cwd=folder).code == 7
+    shown = trellis("runs", "show", run, "--store", url, cwd=folder)
+    assert "driving" not in shown.out
+    rows = [line.partition("  #")[0].strip() for line in shown.out.partition("\nnext\n")[2].splitlines()]
+    assert rows == [f"trellis runs {verb} --store '{url}'" for verb in (f"show {run}/kid/1", f"cancel {run}")]
 
 
 def test_a_run_under_a_key_that_nobody_here_has_is_listed_and_ended_and_hides_no_other(

@@ -28,13 +28,16 @@ from trellis.hosts.temporal import continuing, deployments, interpreter, wire, w
 from trellis.hosts.temporal.address import Address, connect
 from trellis.hosts.temporal.continuing import Continuing
 from trellis.hosts.temporal.deployments import BUILD, current
+from trellis.hosts.temporal.host import TemporalHost
 from trellis.hosts.temporal.kept import TemporalRuns
 from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried, Journal
 from trellis.hosts.temporal.ordering import Ordered
 from trellis.hosts.temporal.wire import Wire
 from trellis.hosts.temporal.worker import TemporalWorker
 from trellis.hosts.temporal.workflow import WORKFLOWS
+from trellis.hosts.vault import Vault
 from trellis.model.events import RunStarted
+from trellis.model.graph import Graph
 
 SUGGESTED = 20
 """From so many events of a history on, the server of these tests suggests a new one."""
@@ -217,6 +220,41 @@ def test_a_run_of_several_executions_is_looked_at_without_workers_and_removed_as
 
 def _told(line: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name not in ("at", "due")}
+
+
+def later(most: int) -> Graph:
+    return graph(f"""
+        trellis: 1
+        name: later
+        start: ask
+        fields: {{n: {{type: integer, default: 0}}, go: {{type: boolean, optional: true}}}}
+        nodes:
+          ask: {{ask: {{confirm: go}}, to: step}}
+          step: {{do: count, with: {{n: "{{{{ n }}}}"}}, save: n, to: [{{if: n < {most}, to: step}}, {{to: $end}}]}}
+    """)
+
+
+def test_a_run_in_a_later_execution_is_as_old_as_it_is_and_goes_by_the_version_that_it_adopted(address: str) -> None:
+    url = f"temporal://{address}/default?queue=later"
+    dispatcher, vault = Dispatcher(), Vault.from_text("k1=" + "A" * 43 + "=")
+
+    @dispatcher.action("count")
+    def count(n: int) -> int:
+        return n + 1
+
+    async def main() -> None:
+        async with TemporalHost(url, dispatcher, vault=vault) as host:
+            run = await host.start(later(12), {}, id="later")
+            began = (await host._wire.describe("later")).began
+            await run.adopt(later(14))
+            await run.answer("ask", "yes")
+            assert (await run.result()).fields["n"] == 14
+            wire = host._wire
+            assert len(await executions(wire.client, "later")) > 2
+            found = await wire.describe("later")
+            assert (found.began, found.graph) == (began, later(14).hash)
+
+    asyncio.run(asyncio.wait_for(main(), 2 * GENEROUS_S))
 
 
 TALK = graph("""

@@ -16,6 +16,8 @@ from temporalio.client import Client
 from tests.hosts.authored import graph
 from tests.servers import private_temporal
 from trellis import Dispatcher, Host
+from trellis.cli.places import open_kept
+from trellis.cli.standing import brief
 from trellis.errors import StoreUnavailable
 from trellis.hosts.temporal.address import read_address
 from trellis.hosts.temporal.payloads import data_converter
@@ -252,11 +254,16 @@ def test_a_call_that_counts_once_waits_for_a_person_when_its_worker_stopped(
             async with Host(store, noted.tools) as host:
                 run = await host.resume(name)
                 line = await anext(line async for line in run.events() if line["type"] == "tool.returned")
+                kept = open_kept(store, str(tmp_path))
+                row = await kept.row(name)
+                await kept.close()
+                waits = brief(row, graph(CHARGE), 0.0) if row is not None else ""
                 await run.resolve("charge", "by hand")
-                return line["error"]["code"], line["key"].removeprefix(name), (await run.result()).result, noted.calls
+                told = line["error"]["code"], line["key"].removeprefix(name), waits
+                return *told, (await run.result()).result, noted.calls
 
     found = [asyncio.run(work(store)) for store in (f"sqlite:///{tmp_path / 'runs.db'}", temporal_url)]
-    assert found == [("uncertain", "/charge/1", "by hand", [])] * 2
+    assert found == [("uncertain", "/charge/1", "charge is uncertain", "by hand", [])] * 2
 
 
 def test_the_journal_has_an_attempt_that_failed_only_on_an_embedded_host(temporal_url: str) -> None:

@@ -28,7 +28,7 @@ WIDE = 90
 def page(found: Look, store: str | None) -> str:
     """The page, without an end of line."""
     now = SystemClock().now()
-    parts = [columns(_head(found, now))]
+    parts = [columns(_head(found, now, driven=on_temporal(store)))]
     waiting = [(wait["node"], told(wait, now)) for wait in waits(found.graph, found.state, found.since)]
     parts += _part("waits for", waiting)
     program = program_of(found.graph)
@@ -50,7 +50,7 @@ def _part(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [f"{title}\n{columns(rows, indent=2)}"] if rows else []
 
 
-def _head(found: Look, now: float) -> list[tuple[str, str]]:
+def _head(found: Look, now: float, *, driven: bool) -> list[tuple[str, str]]:
     row, state = found.row, found.state
     status = state.status.replace("_", " ")
     if state.error is not None:
@@ -77,7 +77,7 @@ def _head(found: Look, now: float) -> list[tuple[str, str]]:
         lines.append(("rollback", f"under way, {left} more to undo"))
     if state.undo_failures:
         lines.append(("not undone", ", ".join(failure.node for failure in state.undo_failures)))
-    if wants_driving(row, now):
+    if wants_driving(row, now) and not driven:
         busy = "a call is under way" if calls(state) else "it waits for a run that it uses"
         overdue = f"a timer was due {span(now - row.wake)} ago" if row.wake else busy
         lines.append(("driving", f"{overdue}: some host drives it, or a worker is needed"))
@@ -132,7 +132,7 @@ def next_commands(found: Look, store: str | None) -> list[tuple[str, str]]:
         if name != INTERRUPT:
             words = [f"{key}=VALUE" for key in graph.definition.signals[name].data]
             lines.append((command_line(["signal", run, name, *words], store), "it would be taken now"))
-    if row.wake is not None:
+    if row.wake is not None and not on_temporal(store):
         why = "go on with it here, if nobody drives it"
         lines.append((command_line(["resume", run], store, kinds_needed(graph)), why))
     lines.append((command_line(["runs", "cancel", run], store), "end it; nothing is undone"))

@@ -11,10 +11,11 @@ from typing import NoReturn, Protocol
 
 import msgspec
 from temporalio import workflow
+from temporalio.common import RawValue
 
 from trellis.engine.state import State
 from trellis.hosts.temporal.codec import LARGEST
-from trellis.hosts.temporal.messages import SEMANTICS, Begin, Carried
+from trellis.hosts.temporal.messages import BEGAN, SEMANTICS, Begin, Carried
 from trellis.model.graph import Graph
 
 PATIENCE_S = 30.0
@@ -99,7 +100,11 @@ def go_on(live: Suspended) -> NoReturn:
             f"{LARGEST:,}",
         )
     begin = Begin(live.graph.hash, live.source, SEMANTICS, carried=carried)
+    about = workflow.info()
+    kept = {name: RawValue(payload) for name, payload in about.raw_memo.items()}
+    memo = {BEGAN: about.workflow_start_time.timestamp(), **kept, "graph": live.graph.hash}
     workflow.continue_as_new(
         args=[begin, msgspec.Raw(live.graph.data)],
+        memo=memo,  # else a server hands on what the execution was started with, and not what was written since
         initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
     )

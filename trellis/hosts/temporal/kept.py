@@ -205,8 +205,11 @@ class TemporalRuns:
         wire = await self._wire()
         listed = await self._listed(since_s, status, name, match or {})
         found = [each for each in listed if each.graph and (graph is None or each.graph == graph)]
-        if limit is not None and since_s is not None and len(found) < limit:
-            return []  # too few, whatever is wanted of them
+        if limit is not None and since_s is not None:
+            # Listed is who was started in that time or went on then in another execution.
+            found = [each for each in found if each.began >= wire.clock.now() - since_s]
+            if len(found) < limit:
+                return []  # too few, whatever is wanted of them
         found.sort(key=lambda each: each.began, reverse=True)
         look = sum(each.ended is None for each in found[:limit]) <= LOOKED_AT and await wire.polled()
         rows: list[RunRow] = []
@@ -343,7 +346,8 @@ class TemporalRuns:
         except (NotPolled, Hindered, UnknownRun):
             return row
         self._runs_of[view.graph] = row.run
-        busy = any(isinstance(request, CallTool | Emit | StartChild) for request in view.open)
+        known = [each for each in view.open if each.node not in view.uncertain]
+        busy = any(isinstance(request, CallTool | Emit | StartChild) for request in known)
         return msgspec.structs.replace(
             row,
             graph=view.graph,

@@ -5,6 +5,7 @@ Names and shapes are an interface: runs that are open and clients of other versi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -206,6 +207,10 @@ class Journal(msgspec.Struct, frozen=True, omit_defaults=True):
     """There are more after these: ask again after the last."""
 
 
+BEGAN = "began"
+"""What the memo of an execution that goes on from another one says of when the run began: seconds since 1970."""
+
+
 def memo_of(graph: Graph, request: str) -> dict[str, str]:
     """What the server tells of a run without a worker. Nothing in it is secret."""
     memo = {"graph": graph.hash, "source": graph.source, "request": request}
@@ -223,3 +228,9 @@ class OtherSemantics(RuntimeError):
             f"run '{run}' needs a worker that speaks semantics {needed}, this one speaks {SEMANTICS}; "
             f"start a worker of the version with the build id 'trellis-{needed}' on the same task queue"
         )
+
+
+def began(memo: Mapping[str, Any], otherwise: float) -> float:
+    """When a run began, as its memo tells; `otherwise` where it tells nothing, or nothing of ours."""
+    told = memo.get(BEGAN)
+    return told if isinstance(told, float) else otherwise

@@ -38,7 +38,7 @@ from trellis.hosts.clock import Clock
 from trellis.hosts.commands import Command, Reply
 from trellis.hosts.journal import received
 from trellis.hosts.temporal.address import Address, NotPermitted, unavailable
-from trellis.hosts.temporal.messages import DEFINITION, JOURNAL, VIEW, Begin, Ended, Journal, View
+from trellis.hosts.temporal.messages import DEFINITION, JOURNAL, VIEW, Begin, Ended, Journal, View, began
 from trellis.hosts.temporal.ordering import AHEAD
 from trellis.hosts.temporal.payloads import PayloadUnopened, PayloadUnreadable, detail
 from trellis.model.actions import RequestInput
@@ -166,7 +166,7 @@ class Wire:
             str(memo.get("source", "")),
             str(memo.get("request", "")),
             found.task_queue,
-            found.start_time.timestamp(),
+            began(memo, found.start_time.timestamp()),
             found.close_time.timestamp() if found.close_time is not None else None,
             {pair.key.name: pair.value for pair in found.typed_search_attributes},
         )
