@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from tests.stores.redis_places import redis_place as redis_place
 from trellis.errors import TrellisError
 from trellis.hosts.temporal.claims import Claim, Claims
-from trellis.hosts.temporal.codec import CLAIM, LARGEST, Codec, PayloadTooLarge
+from trellis.hosts.temporal.codec import CLAIM, LARGEST, UNOPENED, Codec, PayloadTooLarge
 from trellis.hosts.temporal.payloads import PayloadUnopened, data_converter
 from trellis.hosts.vault import Vault
 
@@ -191,6 +193,33 @@ def test_what_is_large_is_kept_once_and_comes_back_from_every_store(url: str, va
         await other.close()
 
     asyncio.run(kept_and_fetched())
+
+
+def test_what_is_written_again_in_a_later_month_stays_when_that_of_the_earlier_one_is_removed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def kept(claims: Claims, at: float) -> Payload:
+        clock = SimpleNamespace(time=lambda: at, strftime=time.strftime, gmtime=time.gmtime)
+        monkeypatch.setattr("trellis.hosts.temporal.claims.time", clock)
+        [payload] = await data_converter(None, claims).encode(["x" * 50_000])
+        return payload
+
+    async def removed() -> None:
+        october, november = 1_792_000_000.0, 1_795_000_000.0
+        claims = Claims(url)
+        earlier = await kept(claims, october)
+        assert await kept(claims, november) == earlier
+        store = claims._opened()
+        new, old = [row.run for row in sorted(await store.rows(), key=lambda row: row.updated, reverse=True)]
+        assert (old.partition(".")[2], new.partition(".")[2]) == ("2026-10", "2026-11")
+        for gone, there in ((old, True), (new, False)):
+            await store.delete(gone)
+            claims._known.clear()
+            [payload] = await Codec(None, claims).decode([earlier])
+            assert (payload.metadata["encoding"] != UNOPENED) is there
+        await claims.close()
+
+    asyncio.run(removed())
 
 
 def test_who_asks_for_the_same_at_once_asks_the_store_once_and_a_deleted_one_says_so() -> None:
