@@ -427,12 +427,14 @@ def test_a_run_goes_on_in_another_execution_once_it_is_quiet_and_in_time_for_wha
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("fresh", [False, True])
 def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and_says_so(
-    temporal_address: str, monkeypatch: pytest.MonkeyPatch
+    temporal_address: str, monkeypatch: pytest.MonkeyPatch, fresh: bool
 ) -> None:
-    now = SystemClock().now()  # else its question would be overdue
-    state = engine.start(TALK, RunStarted(now, "later", TALK.hash)).state
-    begin = Begin(TALK.hash, carried=Carried(msgspec.Raw(encode_state(state))))
+    started = RunStarted(SystemClock().now(), "later", TALK.hash)  # earlier, its question would be overdue
+    state = engine.start(TALK, started).state
+    carried = Carried(msgspec.Raw(encode_state(state)))
+    begin = Begin(TALK.hash, started=started) if fresh else Begin(TALK.hash, carried=carried)
 
     async def scene(here: Stage) -> None:
         monkeypatch.setattr(workflow, "SEMANTICS", SEMANTICS + 1)
@@ -443,9 +445,7 @@ def test_who_takes_up_an_execution_of_earlier_semantics_goes_on_with_its_own_and
         history = await handle.fetch_history()
         await handle.terminate()
         replayer = Replayer(
-            workflows=WORKFLOWS,
-            data_converter=here.client.data_converter,
-            workflow_runner=Ordered("tests"),
+            workflows=WORKFLOWS, data_converter=here.client.data_converter, workflow_runner=Ordered("tests")
         )
         await replayer.replay_workflow(history)
         monkeypatch.setattr(workflow, "SEMANTICS", SEMANTICS + 2)

@@ -67,7 +67,8 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     """Where the graph was read from, relative to the project: a worker looks up its tools beside it. A folder's ends with `/`."""
     semantics: int = 1
-    """Those that the execution begins under: whoever begins one says his own. What is left out is the first, whoever reads it."""
+    """The least that it takes: whoever begins it says his own, and the worker that takes it up goes on with its own later ones.
+    What is left out is the first, whoever reads it."""
     started: RunStarted | None = None
     """What the run began with; its `at` is the workflow's own to say."""
     carried: Carried | None = None

@@ -281,9 +281,9 @@ def _begun(args: Sequence[RawValue]) -> Interpreter:
 
 
 def _semantics(begin: Begin) -> int:
-    """The semantics of this execution: those that its run was begun under; where it continues one, those of the worker that
-    took it up, which a mark in the history tells from then on."""
-    if begin.carried is None or begin.semantics >= SEMANTICS:
+    """The semantics of this execution: those that whoever began it said, or later ones of the worker that took it up, which a
+    mark in the history tells from then on."""
+    if begin.semantics >= SEMANTICS:
         return begin.semantics
     if not workflow.unsafe.is_replaying():
         workflow.patched(f"trellis-{SEMANTICS}")
