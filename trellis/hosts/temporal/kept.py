@@ -170,8 +170,7 @@ class TemporalRuns:
             found = await wire.describe(run)
         except UnknownRun:
             return None
-        row = await self._row(found, look=True)
-        return msgspec.structs.replace(row, created=await wire.started(found))
+        return await self._row(found, look=True)
 
     async def rows(
         self,

@@ -121,7 +121,7 @@ class Described(msgspec.Struct, frozen=True):
     request: str
     queue: str
     began: float
-    """When that execution was started."""
+    """When the run was started."""
     ended: float | None
     seen: dict[str, Any]
     """Its search attributes."""
@@ -213,19 +213,6 @@ class Wire:
             found.append(before)
             before = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
         return found[::-1]
-
-    async def started(self, found: Described) -> float:
-        """When the run was started; where its first execution is kept no more, when the last one was."""
-        try:
-            with self.said(found.run):
-                events, _ = await self._events(found.run, "", most=1)
-                first = events[0].workflow_execution_started_event_attributes.first_execution_run_id
-                if first == found.execution:
-                    return found.began
-                events, _ = await self._events(found.run, first, most=1)
-        except UnknownRun:
-            return found.began
-        return events[0].event_time.ToMicroseconds() / 1e6
 
     async def worked_on(self, run: str) -> bool:
         """Whether a worker ever took the run a step further. Raises UnknownRun, StoreUnavailable."""
