@@ -39,6 +39,7 @@ nodes:
   stopped: {end: {status: cancelled, result: "'stopped'"}}
 """
 
+KEY = Vault.from_text("k1=" + "A" * 43 + "=")
 FAILING = """
 trellis: 1
 name: failing
@@ -160,11 +161,11 @@ def test_a_run_under_a_key_that_nobody_here_has_is_listed_and_ended_and_hides_no
 ) -> None:
     monkeypatch.setattr(wire, "SOON_S", 0.05)
     monkeypatch.setattr(wire, "STUCK_S", 0.05)
-    locked, key = own(), Vault.from_text("k1=" + "A" * 43 + "=")
+    locked = own()
     told = "a payload is encrypted under the key 'k1', and no key is given; set TRELLIS_SECRET_KEYS to k1=…"
 
     async def work() -> None:
-        async with TemporalHost(url, vault=key) as host:
+        async with TemporalHost(url, vault=KEY) as host:
             run = await host.start(load(folder / "order.yaml"), {"drink": "tea"}, id=locked)
             kept = TemporalRuns(url)
             while not (rows := {row.run: row for row in await kept.rows() if row.run == locked}):
@@ -180,6 +181,23 @@ def test_a_run_under_a_key_that_nobody_here_has_is_listed_and_ended_and_hides_no
             assert (await run.result()).status == "cancelled"
             await kept.delete(locked)
             await kept.close()
+
+    asyncio.run(work())
+
+
+def test_a_run_whose_workers_have_a_key_that_the_client_lacks_is_ended_and_told_to_be(
+    temporal_url: str, folder: Path
+) -> None:
+    async def work() -> None:
+        async with asyncio.timeout(60), TemporalHost(temporal_url, Dispatcher(), vault=KEY) as host:
+            runs = [await host.start(load(folder / "order.yaml"), {"drink": "tea"}) for _ in range(2)]
+            kept = TemporalRuns(temporal_url)
+            try:
+                told = [await kept.tell(runs[end].id, CancelRun(terminate=bool(end))) for end in range(2)]
+            finally:
+                await kept.close()
+            assert told == [Reply("running"), Reply("cancelled")]
+            assert [(await run.result()).status for run in runs] == ["cancelled"] * 2
 
     asyncio.run(work())
 

@@ -7,11 +7,12 @@ from secrets import token_hex
 from temporalio.service import RPCError
 
 from trellis.engine.program import program_of
-from trellis.errors import Refused, UnknownRun
+from trellis.errors import Refused, StoreUnavailable, UnknownRun
 from trellis.hosts.commands import CLOSED, Answer, CancelRun, Command, Reply, Resolve
 from trellis.hosts.sending import TRIES, again, closed
 from trellis.hosts.temporal.following import Graphs, chapters, steps
 from trellis.hosts.temporal.messages import SealedAnswer, SealedResolve
+from trellis.hosts.temporal.payloads import PayloadUnopened
 from trellis.hosts.temporal.wire import Asked, Hindered, NotPolled, Wire
 from trellis.hosts.vault import VARIABLE, Vault, sealed
 from trellis.model.graph import Graph, static_id
@@ -34,6 +35,11 @@ async def send(wire: Wire, graphs: Graphs, vault: Vault | None, run: str, comman
             if not isinstance(command, CancelRun):
                 raise
             return Asked(await _past_its_workers(wire, run, command))
+        except StoreUnavailable as error:
+            if not isinstance(command, CancelRun) or not isinstance(error.__cause__, PayloadUnopened):
+                raise
+            # Its worker took it, and answers under a key that nobody here has; what is refused, a failure says.
+            return Asked(Reply("cancelled" if command.terminate else "running"))
         if asked is not None:
             return asked
         found = await wire.describe(run)
