@@ -45,6 +45,21 @@ def worker_for(url: str) -> str:
     )
 
 
+def test_the_worker_that_lacks_is_named_with_the_store_of_claims_that_it_needs(temporal_url: str) -> None:
+    url, store = f"{temporal_url}&claims=redis://ann:{{}}@h/0?prefix=p", "redis://ann:***@h/0?prefix=p"
+
+    async def work() -> None:
+        async with asyncio.timeout(LIMIT_S), TemporalHost(url.format("hidden"), hindered=lambda _: None) as host:
+            run = await host.start(graph(SUM), {"a": 2, "b": 3})
+            with pytest.raises(StoreUnavailable) as refused:
+                await run.signal("stop")
+            assert str(refused.value) == worker_for(temporal_url).replace(
+                f"store {temporal_url}", f"store {url.format('***')}"
+            ).replace(" GRAPHS…", f" --claims '{store}' GRAPHS…")
+
+    asyncio.run(work())
+
+
 def test_a_run_that_nobody_works_on_is_recorded_and_says_so_once(temporal_url: str) -> None:
     async def work() -> None:
         said: list[str] = []

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import re
+import shlex
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,11 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.claims:
             query += f"{'&' if query else '?'}claims={masked(self.claims)}"
         return f"{SCHEME}://{self.target}/{self.namespace}{query}"
+
+    @property
+    def claiming(self) -> str:
+        """What tells a worker of the store for claims, as one can type it; a password in it is to be filled in."""
+        return f" --claims {shlex.quote(masked(self.claims))}" if self.claims else ""
 
 
 _CLAIMED = ("file", "sqlite", "postgresql", "postgres", "redis", "rediss", "unix")

@@ -336,7 +336,7 @@ class Wire:
         """The error that says which worker lacks."""
         target = self.client.service_client.config.target_host
         how = f"trellis worker --temporal {target} --namespace {self.client.namespace} --queue {self.address.queue}"
-        return NotPolled(self.url, self.address.queue, f"{how} GRAPHS…")
+        return NotPolled(self.url, self.address.queue, f"{how}{self.address.claiming} GRAPHS…")
 
     async def must_be_polled(self) -> None:
         """Raises NotPolled where nobody works on the queue."""
