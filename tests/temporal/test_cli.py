@@ -17,6 +17,7 @@ import pytest
 from tests.cli.console import environment, trellis
 from trellis import Dispatcher, Host, load
 from trellis.cli.looking import look
+from trellis.cli.report import page
 from trellis.errors import StoreUnavailable
 from trellis.hosts.commands import CancelRun, Reply
 from trellis.hosts.temporal import wire
@@ -145,14 +146,14 @@ def test_the_page_of_a_run_names_no_command_that_does_nothing_there(url: str, fo
     (folder / "failing.yaml").write_text(FAILING, "utf-8")
     run = own()
     assert trellis("run", "failing.yaml", "--on", url, "--id", run, "--headless", cwd=folder).code == 1
-    page = trellis("runs", "show", run, "--store", url, cwd=folder).out
-    assert page.endswith(f"\nnext\n  trellis runs replay {run} --store '{url}'  # how it came to that\n")
+    ended = trellis("runs", "show", run, "--store", url, cwd=folder).out
+    assert ended.endswith(f"\nnext\n  trellis runs replay {run} --store '{url}'  # how it came to that\n")
     run = own()
     (folder / "above.yaml").write_text(ABOVE, "utf-8")
     assert trellis("run", "above.yaml", "--on", url, "--id", run, "--headless", cwd=folder).code == 7
-    shown = trellis("runs", "show", run, "--store", url, cwd=folder)
-    assert "driving" not in shown.out
-    rows = [line.partition("  #")[0].strip() for line in shown.out.partition("\nnext\n")[2].splitlines()]
+    waits = trellis("runs", "show", run, "--store", url, cwd=folder).out
+    assert "driving" not in waits
+    rows = [line.partition("  #")[0].strip() for line in waits.partition("\nnext\n")[2].splitlines()]
     assert rows == [f"trellis runs {verb} --store '{url}'" for verb in (f"show {run}/kid/1", f"cancel {run}")]
 
 
@@ -249,6 +250,8 @@ def test_a_run_that_has_ended_is_shown_when_its_workers_are_gone(
         fields = {"drink": "tea", "tries": 3}
         assert (shown.row.status, shown.state.status, shown.state.result) == ("completed", "completed", 3)
         assert (shown.state.fields, shown.events) == (fields, [])
+        assert "\nchanged  " in (told := page(shown, temporal_url))
+        assert "by event" not in told
 
     asyncio.run(work())
 

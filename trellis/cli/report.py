@@ -61,12 +61,14 @@ def _head(found: Look, now: float, *, driven: bool) -> list[tuple[str, str]]:
         )
     elif state.result is not None:
         status += f": {compact(shown_value(state.result))}"
+    # Of a run on Temporal whose events nobody tells, its server knows the end, and not the number of it.
+    by = f", by event {state.seq}" if found.events or not driven else ""
     lines = [
         ("run", row.run),
         ("graph", f"{row.name}  {state.graph[:12]}" + (f"  {row.source}" if row.source else "")),
         ("status", status),
         ("started", f"{_moment(row.created)}, {span(now - row.created)} ago"),
-        ("changed", f"{_moment(state.at)}, {span(now - state.at)} ago, by event {state.seq}"),
+        ("changed", f"{_moment(state.at)}, {span(now - state.at)} ago{by}"),
     ]
     if state.parent:
         lines.append(("used by", state.parent))
