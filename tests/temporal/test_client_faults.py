@@ -13,7 +13,7 @@ from tests.temporal.stage import ASK, SUM
 from tests.temporal.test_host import LIMIT_S, on, own, tools
 from trellis import Dispatcher, Host, Outcome
 from trellis.errors import HostClosed, InvalidField, NoTransactions, Refused, StoreCorrupt, StoreUnavailable, UsageError
-from trellis.hosts.commands import CancelRun
+from trellis.hosts.commands import Answer, CancelRun
 from trellis.hosts.temporal import address, following, wire
 from trellis.hosts.temporal.host import TemporalHost
 from trellis.hosts.vault import VARIABLE, Vault
@@ -144,6 +144,46 @@ def test_a_run_that_has_ended_is_known_without_a_worker(temporal_url: str, monke
                 assert (await run.result()).fields == {"a": 2, "b": 3, "total": 5}
                 (last,) = [line async for line in run.events()]
                 assert (last["type"], last["result"], last["visited"]) == ("run.finished", 5, ["add", "done"])
+
+    asyncio.run(work())
+
+
+def test_an_end_that_no_worker_tells_comes_between_no_events_that_are_just_taken_in(
+    temporal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sent a command takes in the last events, while whoever follows the run hears of its end from the server alone."""
+    refused, inside, ended, go = (asyncio.Event() for _ in range(4))
+    chapters, told = following.chapters, wire.Wire.ended
+
+    async def late(*about: Any) -> Any:
+        if not refused.is_set():
+            refused.set()
+            raise StoreUnavailable(temporal_url, "its worker did not answer")
+        found = await chapters(*about)
+        inside.set()
+        await go.wait()
+        return found
+
+    async def heard(self: wire.Wire, run: str) -> Any:
+        await inside.wait()
+        ended.set()
+        return await told(self, run)
+
+    async def work() -> None:
+        async with asyncio.timeout(LIMIT_S), Host(temporal_url, tools()) as host, TemporalHost(temporal_url) as client:
+            run = await host.start(graph(ASK))
+            here = await client._known(run.id)
+            monkeypatch.setattr(following, "chapters", late)
+            monkeypatch.setattr(wire.Wire, "ended", heard)
+            await client._wire.update(run.id, Answer("ask", 7), own("answer"))
+            ending = asyncio.create_task(here._end())
+            await refused.wait()
+            taking = asyncio.create_task(here.catch_up())
+            await ended.wait()
+            await asyncio.wait([ending], timeout=0.2)
+            go.set()
+            await asyncio.gather(ending, taking)
+            assert (here.live.state.status, here.live.state.result, here.live.state.seq) == ("completed", 7, 2)
 
     asyncio.run(work())
 

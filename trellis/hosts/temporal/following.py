@@ -300,8 +300,10 @@ class Following:
         if live.closed.done():
             return
         ended = await self.patiently(lambda: self._wire.ended(live.id))
-        live.advance(last_step(live.state, ended))
-        live.end()
+        async with self._lock:  # whoever takes in what has happened meanwhile has the events themselves
+            if not live.closed.done():
+                live.advance(last_step(live.state, ended))
+                live.end()
 
     async def patiently(self, ask: Callable[[], Awaitable[_Given]]) -> _Given:
         """What `ask` gives, asked again while the server is away for a while, or no worker does what it is to do.
