@@ -91,6 +91,18 @@ class Console:
     def type(self, text: str | bytes) -> None:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
 
+    def interrupt(self) -> tuple[int, str]:
+        """Press Ctrl-C until the command ends, and give what `end` does. One that comes just as the command takes in what was
+        typed may be slept through."""
+        for _ in range(LIMIT_S):
+            self.type("\x03")
+            try:
+                self._process.wait(1)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        return self.end()
+
     def echoes(self) -> bool:
         """Whether the terminal shows what is typed."""
         import termios
